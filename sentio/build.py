@@ -1,0 +1,111 @@
+"""Config → running objects; the only place that constructs adapters."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from sentio import catalog
+from sentio.config.adapter import Adapter
+from sentio.config.model import Config, Pipeline
+from sentio.config.redact import redact
+from sentio.contracts import Sink
+from sentio.executor import WorkerPool
+from sentio.guard import GuardedSource, Pause
+from sentio.pipeline import Line
+from sentio.runner import Runner, Timing
+from sentio.telemetry import Telemetry
+from sentio.types import SECOND, State
+
+_DAY = 86_400 * SECOND
+_MINUTE = 60 * SECOND
+_TIMEOUT, _RETRIES = 30 * SECOND, 3
+_SLACK = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Nanoseconds after which a tick is abandoned."""
+
+    train: int
+    score: int
+
+
+def executor(config: Config) -> WorkerPool:
+    """The pool that heavy work goes to, with what its workers should have imported."""
+    classes = [catalog.resolve("detectors", p.detector.type) for p in config.pipelines.values()]
+    preload = dict.fromkeys(module for c in classes for module in getattr(c, "preload", ()))
+    return WorkerPool(config.executor.workers, tuple(preload))
+
+
+def runner(
+    config: Config,
+    alias: str,
+    *,
+    executor: Executor,
+    sinks: tuple[Sink, ...],
+    telemetry: Telemetry,
+    pause: Pause,
+    save: Callable[[State], None],
+) -> Runner:
+    """The pipeline ``alias`` of ``config``, ready to tick; touches neither network nor disk."""
+    pipeline = config.pipelines[alias]
+    block = config.sources[pipeline.source]
+    secrets = config.secrets
+    source = GuardedSource(
+        catalog.resolve("sources", block.type)(block.options),
+        alias=alias,
+        name=pipeline.source,
+        timeout=getattr(block.options, "timeout", _TIMEOUT),
+        retries=getattr(block.options, "retries", _RETRIES),
+        telemetry=telemetry,
+        redact=lambda text: redact(text, secrets),
+        pause=pause,
+    )
+    detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
+    line = Line(alias, source, detector, pipeline.query, pipeline.forecast.horizons)
+    return Runner(line, timing(pipeline), sinks, telemetry, save)
+
+
+def timing(pipeline: Pipeline) -> Timing:
+    """What the configuration says of time, and what follows from it where it says nothing."""
+    every = pipeline.train.every
+    return Timing(
+        step=pipeline.step,
+        window=pipeline.train.window,
+        train_every=every,
+        # Young series are refitted as they grow; this is how often anybody looks.
+        train_cadence=min(every, max(_MINUTE, pipeline.score_every)),
+        delay=pipeline.score.delay,
+        ttl=pipeline.ttl,
+        model_ttl=pipeline.train.ttl or max(_DAY, 3 * every),
+        max_points=pipeline.train.max_points,
+    )
+
+
+def deadlines(config: Config, alias: str) -> Deadlines:
+    """A score tick has the time of its read and some; a train tick as long as the next one is away, or half an
+    hour, for the first has everything to fit."""
+    pipeline = config.pipelines[alias]
+    timeout = getattr(config.sources[pipeline.source].options, "timeout", _TIMEOUT)
+    return Deadlines(train=max(pipeline.train.every, 30 * _MINUTE), score=max(pipeline.score_every, timeout) + _SLACK)
+
+
+def fingerprint(pipeline: Pipeline) -> str:
+    """Equal where a saved state can be used: the same query, grid and detector, of the same version."""
+    return hashlib.sha256(
+        json.dumps(
+            [pipeline.query, pipeline.step, pipeline.train.window, _identity(pipeline.detector)],
+            sort_keys=True,
+        ).encode()
+    ).hexdigest()
+
+
+def _identity(block: Adapter) -> list[object]:
+    packages = getattr(catalog.resolve("detectors", block.type), "packages", ())
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
+    return [block.type, block.options.model_dump(mode="json"), versions]

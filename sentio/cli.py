@@ -1,0 +1,216 @@
+"""``sentio``: serve, check, demo."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from sentio import __version__, log
+from sentio.config.environment import from_environment
+from sentio.config.listen import parse_listen
+from sentio.config.load import load
+from sentio.config.model import Config
+from sentio.errors import ConfigError, SentioError
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_CONFIG = Path("sentio.yml")
+_ENVIRONMENT = ("PROMETHEUS", "METRIC_LABEL", "METRIC_NAME", "METRIC_TYPE")
+_REFUSED = 2
+
+
+def script() -> NoReturn:
+    """The program ``sentio``."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: it would wait for a tick that hangs in somebody else's code. What had to be kept is kept.
+    os._exit(code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return _REFUSED
+    except SentioError as error:
+        print(f"sentio: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sentio",
+        description="Learns what metrics normally do, publishes the expected bands, and flags what leaves them.",
+        epilog="Start with 'sentio demo'. docs/tutorial.md leads on from there to your own Prometheus.",
+    )
+    parser.add_argument("--version", action="version", version=f"sentio {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser(
+        "serve",
+        help="run the service",
+        description="Runs the pipelines of a configuration, and serves their results on /metrics and as a page on /. "
+        "SIGHUP takes the configuration anew, SIGTERM ends. Without a configuration file, the variables "
+        "PROMETHEUS, METRIC_TYPE, METRIC_LABEL and METRIC_NAME make one pipeline.",
+        epilog="example: sentio serve --config.file=sentio.yml --web.listen-address=127.0.0.1:8000",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    serve.add_argument(
+        "--config.file", dest="config", type=Path, action="append", metavar="PATH",
+        help="a YAML file, or a directory of them; may be given more than once (sentio.yml if it exists)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="HOST:PORT",
+        help="in place of server.listen (0.0.0.0:8000)",
+    )
+    serve.add_argument("--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload")
+    _log_options(serve)
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser(
+        "check",
+        help="validate configuration files",
+        description="Each FILE is a configuration of its own. Prints every problem as FILE:LINE: path: what is wrong; what would be right. Touches no network. "
+        "Exit code 0 when there is none, 2 otherwise.",
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a YAML file, or a directory of them")
+    check.set_defaults(run=_check)
+
+    demo = commands.add_parser(
+        "demo",
+        help="simulated containers with anomalies, and Sentio watching them",
+        description="Runs Sentio over a few simulated containers with two weeks of history and an anomaly every few "
+        "minutes; their exporter tells the truth as sentio_demo_fault_active. Needs nothing else. Ctrl-C ends it.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    demo.add_argument("--prometheus", action="store_true", help="use the prometheus on PATH, not the embedded store")
+    demo.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:8000",
+        help="where to look",
+    )
+    _log_options(demo, level="warning")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _log_options(parser: argparse.ArgumentParser, level: str = "info") -> None:
+    parser.add_argument("--log.level", dest="level", choices=log.LEVELS, default=level, help="what is logged")
+    parser.add_argument("--log.format", dest="form", choices=log.FORMATS, default="logfmt", help="and how")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    paths = arguments.config or ([_DEFAULT_CONFIG] if _DEFAULT_CONFIG.exists() else [])
+    if not paths and not any(os.environ.get(name) for name in _ENVIRONMENT):
+        raise ConfigError(
+            f"sentio serve: there is no {_DEFAULT_CONFIG} here and no --config.file; a configuration is expected, "
+            f"or the variables {', '.join(_ENVIRONMENT)}. To look around first: sentio demo"
+        )
+
+    def read() -> Config:
+        return load(paths, os.environ) if paths else from_environment(os.environ)
+
+    return run_service(read, lambda: digest(paths), arguments, lifecycle=arguments.lifecycle)
+
+
+def run_service(
+    read: Callable[[], Config],
+    text: Callable[[], str],
+    arguments: argparse.Namespace,
+    *,
+    lifecycle: bool = False,
+    started: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. ``started`` is called with the address."""
+    # Here, not above: it takes a second, and `check` needs none of it.
+    from sentio.service import Service
+    from sentio.web.app import make_server
+
+    service = Service(read, text)
+    log.set_up(arguments.level, arguments.form, service.redact)
+    ended, again = threading.Event(), threading.Event()
+    wake = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        (again if number == signal.SIGHUP else ended).set()
+        wake.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    listen = parse_listen(arguments.listen) if arguments.listen else None
+    try:
+        web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))
+        started(web.url)
+        while not ended.is_set():
+            wake.wait()
+            wake.clear()
+            if again.is_set():
+                again.clear()
+                service.reload()
+        logger.info("ending")
+    finally:
+        service.stop()
+    return 0
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """Changes when the text of the files does, or there are others."""
+    found = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.iterdir()) if os.access(path, os.R_OK) and path.is_dir() else [path]:
+            if file.suffix in (".yaml", ".yml") or file == path:
+                found.update(str(file).encode())
+                with contextlib.suppress(OSError):  # `load` says what is wrong with it
+                    found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    problems: list[str] = []
+    for path in arguments.files:
+        try:
+            config = load([path], os.environ)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            print(f"{path}: valid, with {len(config.pipelines)} pipeline(s) on {len(config.sources)} source(s)")
+    if problems:
+        raise ConfigError(*problems)
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from sentio.demo.configuration import configuration, greeting
+    from sentio.demo.run import Demo
+
+    listen = arguments.listen
+    with tempfile.TemporaryDirectory(prefix="sentio-demo-") as folder:
+        print("making two weeks of history for a few simulated containers …", flush=True)
+        demo = Demo(prometheus=arguments.prometheus, sentio=listen)
+        with demo:
+            path = Path(folder) / "sentio.yml"
+            path.write_text(configuration(demo.url, listen, Path(folder) / "sentio.db"), "utf-8")
+            return run_service(
+                lambda: load([path], os.environ),
+                lambda: digest([path]),
+                arguments,
+                started=lambda url: print(greeting(url, demo), flush=True),
+            )

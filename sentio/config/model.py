@@ -1,0 +1,258 @@
+"""The shape of a configuration. What is here has been validated; durations are nanoseconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from sentio.config.adapter import DetectorBlock, SourceBlock
+from sentio.config.durations import Delay, Duration, format_duration
+from sentio.config.listen import Listen, parse_listen
+from sentio.config.misfit import Loc, misfit, misfits, one_of, show
+from sentio.config.options import Options
+from sentio.config.redact import SHORTEST
+from sentio.config.secrets import secret_texts
+from sentio.types import SECOND
+
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+MAX_HORIZONS = 10
+
+_ALIAS = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.:-]*")
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def _alias(text: str) -> str:
+    if not _ALIAS.fullmatch(text):
+        raise misfit("is no alias", "letters, digits and _ . : - are expected, a letter, digit or _ first")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise misfit("is empty", "text is expected")
+    return text
+
+
+def _metric(text: str) -> str:
+    if not _METRIC.fullmatch(text):
+        raise misfit(f"is {show(text)}", "a metric name (letters, digits, _ and :) is expected")
+    return text
+
+
+def _label(text: str) -> str:
+    if not _LABEL.fullmatch(text) or text.startswith("__"):
+        raise misfit(f"is {show(text)}", "a label name (letters, digits and _) is expected")
+    return text
+
+
+def _some_path(path: Path) -> Path:
+    if path == Path():  # what Path("") is
+        raise misfit("is empty", "the path of a file is expected")
+    return path
+
+
+Alias = Annotated[str, AfterValidator(_alias)]
+
+
+class Train(Options):
+    """How a pipeline learns."""
+
+    window: Duration = 14 * DAY
+    """How far back it reads."""
+    every: Duration = HOUR
+    max_points: Annotated[int, Field(ge=2)] = 6000
+    """Samples of one series that a model is fitted to at most; a longer window is thinned."""
+    ttl: Duration | None = None
+    """Age at which a model is no longer used; None for never."""
+
+    @field_validator("ttl")
+    @classmethod
+    def _outlives_the_tick(cls, ttl: int | None, info: ValidationInfo) -> int | None:
+        every = info.data.get("every")
+        if ttl is not None and every is not None and ttl < every:
+            raise _least(ttl, "train.every", every)
+        return ttl
+
+
+class Score(Options):
+    """How a pipeline judges."""
+
+    every: Duration | None = None
+    """None for the pipeline's step; `Pipeline.score_every` has resolved that."""
+    delay: Delay = 0
+    """How long samples may take to arrive: the newest ones are left for the next tick."""
+
+
+class Forecast(Options):
+    """What comes next."""
+
+    horizons: tuple[Duration, ...] = (5 * MINUTE, HOUR)
+
+    @field_validator("horizons")
+    @classmethod
+    def _distinct(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if len(horizons) > MAX_HORIZONS:
+            raise misfit(f"has {len(horizons)} entries", f"at most {MAX_HORIZONS} are expected")
+        twice = [i for i, horizon in enumerate(horizons) if horizon in horizons[:i]]
+        if twice:
+            same = [f"is the same as horizons[{horizons.index(horizons[i])}]" for i in twice]
+            wrongs = zip(twice, same, strict=True)
+            raise misfits(*(((i,), misfit(wrong, "distinct ones are expected")) for i, wrong in wrongs))
+        return horizons
+
+
+class LegacyNames(Options):
+    """The names that the first Sentio published: ``<prefix>_yhat``, ``_yhat_lower``, ``_yhat_upper``."""
+
+    prefix: Annotated[str, AfterValidator(_metric)]
+    label: Annotated[str, AfterValidator(_label)]
+    """The one label they carry; its value is the series' own."""
+    horizon: Duration
+    """How far ahead they look; one of the forecast's horizons."""
+    clamp_min: float | None = None
+    """What is below is published as this; None to publish it as it is."""
+
+
+class Pipeline(Options):
+    """One query, what learns it and how often."""
+
+    source: str
+    query: Annotated[str, AfterValidator(_not_blank)]
+    step: Duration = 15 * SECOND
+    train: Train = Field(default=Train(), validate_default=True)
+    ttl: Duration = 5 * MINUTE
+    """How long a series that stopped arriving keeps its forecast; not below the time between two score ticks,
+    or every series would come and go."""
+    score: Score = Field(default=Score(), validate_default=True)
+    forecast: Forecast = Forecast()
+    detector: DetectorBlock = Field(default_factory=dict, validate_default=True)
+    legacy_names: LegacyNames | None = None
+
+    @property
+    def score_every(self) -> int:
+        """Nanoseconds between two score ticks."""
+        return self.step if self.score.every is None else self.score.every
+
+    # Each of these looks at the fields that are validated before its own, so that it is checked even where
+    # another field is wrong, and keeps quiet where what it compares with is.
+
+    @field_validator("train")
+    @classmethod
+    def _two_samples(cls, train: Train, info: ValidationInfo) -> Train:
+        step = info.data.get("step")
+        if step is not None and train.window < 2 * step:
+            raise misfits((("window",), _least(train.window, "two steps", 2 * step)))
+        return train
+
+    @field_validator("score")
+    @classmethod
+    def _on_the_grid(cls, score: Score, info: ValidationInfo) -> Score:
+        step, train, ttl = (info.data.get(name) for name in ("step", "train", "ttl"))
+        every = score.every or step
+        if every is None:
+            return score
+        rights = []
+        if step is not None and every % step:
+            rights.append(f"a multiple of step ({format_duration(step)}) is expected")
+        if train is not None and every > train.every:
+            rights.append(f"at most train.every ({format_duration(train.every)}) is expected")
+        if ttl is not None and every > ttl:
+            rights.append(f"at most ttl ({format_duration(ttl)}) is expected")
+        if rights:
+            wrong = f"is {format_duration(every)}" + ("" if score.every else ", the step")
+            raise misfits(*((("every",), misfit(wrong, right, relative=True)) for right in rights))
+        return score
+
+    @field_validator("legacy_names")
+    @classmethod
+    def _a_known_horizon(cls, names: LegacyNames | None, info: ValidationInfo) -> LegacyNames | None:
+        forecast = info.data.get("forecast")
+        if names is not None and forecast is not None and names.horizon not in forecast.horizons:
+            known = ", ".join(format_duration(horizon) for horizon in forecast.horizons)
+            wrong = f"is {format_duration(names.horizon)}"
+            right = f"one of forecast.horizons ({known}) is expected"
+            raise misfits((("horizon",), misfit(wrong, right, relative=True)))
+        return names
+
+
+class Server(Options):
+    """The web server."""
+
+    listen: Listen = "0.0.0.0:8000"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return parse_listen(self.listen)
+
+
+class Store(Options):
+    """Where states and events are kept."""
+
+    path: Annotated[Path, AfterValidator(_some_path)] = Path("data/sentio.db")
+    """Relative to the working directory."""
+
+
+class Executor(Options):
+    """Where heavy work is done."""
+
+    type: Literal["local"] = "local"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Processes; None for one per CPU."""
+
+
+class Config(Options):
+    """All of it. ``==`` on a pipeline or source says whether a reload changed it."""
+
+    sources: dict[Alias, SourceBlock] = Field(min_length=1)
+    pipelines: dict[Alias, Pipeline] = Field(min_length=1)
+    server: Server = Server()
+    store: Store = Store()
+    executor: Executor = Executor()
+
+    _marked: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Config:
+        found = unknown_sources(self.sources, {name: p.source for name, p in self.pipelines.items()})
+        if found:
+            raise misfits(*found)
+        return self
+
+    def marked(self, secrets: Iterable[str]) -> Config:
+        """The same, knowing that these texts came from ``!env`` and ``!file``."""
+        config = self.model_copy()
+        config._marked = frozenset(secrets)
+        return config
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The texts to be taken out of what is shown (`sentio.config.redact`): what came from ``!env`` and
+        ``!file``, and every `SecretStr`, from four characters up."""
+        return frozenset(s for s in self._marked | secret_texts(self) if len(s) >= SHORTEST)
+
+
+def unknown_sources(sources: Iterable[str], wanted: Mapping[str, object]) -> list[tuple[Loc, PydanticCustomError]]:
+    """A misfit for each pipeline (alias → its ``source``) whose source is none of ``sources``."""
+    known = set(sources)
+    choices = sorted(filter(_ALIAS.fullmatch, known))  # the others are a problem of their own
+    found: list[tuple[Loc, PydanticCustomError]] = []
+    for alias, source in wanted.items():
+        if choices and isinstance(source, str) and source not in known:
+            error = misfit(f"is {show(source)}, which is no source", one_of(choices, source))
+            found.append((("pipelines", alias, "source"), error))
+    return found
+
+
+def _least(length: int, what: str, least: int) -> PydanticCustomError:
+    right = f"at least {what} ({format_duration(least)}) is expected"
+    return misfit(f"is {format_duration(length)}", right, relative=True)

@@ -1,0 +1,63 @@
+"""What every adapter's ``Options`` is made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from sentio.config.misfit import misfit
+
+
+class Options(BaseModel):
+    """The base of every section of a configuration, an adapter's own options among them.
+
+    Unknown keys are refused, a value cannot change once it is there, and no message of pydantic's own quotes
+    the input. Two are equal when nothing in them differs, secrets included: that is how a reload finds what
+    changed. From a file, values are validated strictly: ``"5"`` is not a number, ``1`` is not true.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
+
+
+_BLANK = re.compile(r"[\x00-\x20\x7f\\]")
+
+_EXAMPLE = "one such as http://prometheus:9090 is expected"
+
+
+def parse_url(text: str) -> str:
+    """``text`` without a slash at its end.
+
+    Raises `ValueError` (a `misfit`) unless it is an http or https URL of a server, perhaps with a path, and
+    nothing else.
+
+    No message quotes any part of it: what does not fit here may hold a password or a token.
+    """
+    # Before anything is taken apart: "http://me:pa/ss@host" has its password in what would be the path.
+    if "@" in text:
+        raise misfit("has a user name and password in it", "put them under basic_auth, where they stay secret")
+    if _BLANK.search(text):
+        raise misfit("is a URL with a space, a backslash or a control character in it", _EXAMPLE)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise misfit("is a URL whose host or port cannot be read", _EXAMPLE) from error
+    if parts.scheme not in ("http", "https"):
+        raise misfit("is not a URL that starts with http:// or https://", _EXAMPLE)
+    if not parts.hostname or port == 0:
+        raise misfit("is a URL without a host, or with port 0", _EXAMPLE)
+    if "?" in text or "#" in text:
+        raise misfit("is a URL with a query (?…) or a fragment (#…)", "only the server's address is expected")
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(parse_url)]
+"""An http or https URL of a server, without credentials, query, fragment or slash at the end."""

@@ -1,0 +1,1 @@
+"""What learns and judges: one file or folder an adapter; see `sentio.contracts.Detector`."""

@@ -1,0 +1,95 @@
+"""The options of `type: prophet`, named as Prophet names them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from sentio.config.misfit import misfit
+from sentio.config.options import Options
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Order = Annotated[int, Field(ge=1, le=100)]
+Seasonal = Literal["auto"] | bool | Order
+
+BUILT_IN = {"yearly": (365.25, 10), "weekly": (7.0, 3), "daily": (1.0, 4)}
+"""Prophet's own seasonalities, in its order: period in days, Fourier order."""
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise misfit(f"is {name!r}", "a time zone such as Europe/Berlin is expected")
+    return name
+
+
+def _country(name: str) -> str:
+    from holidays.registry import COUNTRIES
+
+    codes = {code for _, *codes in COUNTRIES.values() for code in codes}
+    if name not in codes:
+        raise misfit(f"is {name!r}", "a country code (ISO 3166) such as DE or US is expected")
+    return name
+
+
+class Seasonality(Options):
+    """A seasonality of one's own; ``period`` in days."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    period: Positive
+    fourier_order: Order
+    prior_scale: Positive | None = None
+    mode: Literal["additive", "multiplicative"] | None = None
+
+    @model_validator(mode="after")
+    def _not_built_in(self) -> Seasonality:
+        if self.name in BUILT_IN or "_delim_" in self.name:
+            raise misfit(
+                f"has Prophet's own name {self.name}",
+                f"another name, or {self.name}_seasonality, is expected",
+            )
+        return self
+
+
+class Holidays(Options):
+    """Public holidays of one country, by ISO code."""
+
+    country: Annotated[str, AfterValidator(_country)]
+
+
+class ProphetOptions(Options):
+    """What Prophet's constructor takes, and what Sentio adds: ``engine``, ``timezone`` (seasons and holidays
+    follow its wall clock), ``min_samples`` (fewer are not learned yet), ``seed``."""
+
+    engine: Literal["stan"] = "stan"
+    growth: Literal["linear", "flat", "logistic"] = "linear"
+    cap: float | None = None
+    floor: float = 0.0
+    n_changepoints: Annotated[int, Field(ge=0, le=500)] = 25
+    changepoint_range: Annotated[float, Field(gt=0, le=1)] = 0.8
+    changepoint_prior_scale: Positive = 0.05
+    seasonality_mode: Literal["additive", "multiplicative"] = "additive"
+    seasonality_prior_scale: Positive = 10.0
+    holidays_prior_scale: Positive = 10.0
+    yearly_seasonality: Seasonal = "auto"
+    weekly_seasonality: Seasonal = "auto"
+    daily_seasonality: Seasonal = "auto"
+    seasonalities: tuple[Seasonality, ...] = ()
+    holidays: Holidays | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    interval_width: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    min_samples: Annotated[int, Field(ge=2)] = 30
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProphetOptions:
+        if self.growth == "logistic" and (self.cap is None or self.cap <= self.floor):
+            raise misfit("has growth logistic without a cap above its floor", "cap and floor are expected")
+        names = [s.name for s in self.seasonalities]
+        if len(set(names)) < len(names):
+            raise misfit("has two seasonalities of one name", "names that differ are expected")
+        return self
+
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)

@@ -1,0 +1,67 @@
+"""The tree of Sentio's errors.
+
+Every text reads *where: what is wrong; what would be right*. Foreign exceptions are translated into these at
+the adapter that met them, with the cause chained. ``reason`` is a short word from a bounded set: it becomes a
+metric label, which the text never may.
+"""
+
+from __future__ import annotations
+
+
+class SentioError(Exception):
+    """Whatever Sentio raises on purpose."""
+
+
+class ConfigError(SentioError):
+    """The configuration is refused; every problem found in it, at once.
+
+    ``problems`` are full lines, each with its file, line and YAML path.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SourceError(SentioError):
+    """This tick has no data.
+
+    ``permanent``: asking again would give the same answer (a refused query), so it is not retried within the
+    tick. ``retry_after``: seconds the server asked to be left alone.
+    """
+
+    def __init__(self, text: str, *, reason: str, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class SinkError(SentioError):
+    """A report was not delivered; ``permanent`` and ``retry_after`` as in `SourceError`."""
+
+    def __init__(self, text: str, *, reason: str, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class SeriesError(SentioError):
+    """One series could not be read, fitted or scored; the others go on."""
+
+    def __init__(self, text: str, *, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class StoreError(SentioError):
+    """The store could not be read or written."""
+
+
+class DeadlineExceededError(SentioError):
+    """A call took longer than it was given."""
+
+
+class WorkerDiedError(SentioError):
+    """A task's worker process was killed, twice."""

@@ -1,0 +1,135 @@
+"""Wraps a source or a sink, and is one: one deadline, bounded retries, counting, redaction, once for all.
+
+Adapters only raise. What they raise is retried here unless it is permanent, counted under its bounded reason,
+and logged when it is news: a failure that goes on for an hour is one line, and so is its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from sentio.contracts import Sink, Source
+from sentio.deadline import remaining, within
+from sentio.errors import SinkError, SourceError
+from sentio.telemetry import Telemetry
+from sentio.types import SECOND, Panel, Report, Window
+
+log = logging.getLogger(__name__)
+
+Redact = Callable[[str], str]
+Pause = Callable[[float], object]
+"""Waits for so many seconds, or less when Sentio is to stop."""
+
+_BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+
+
+class _News:
+    """Says a text once, until it changes or is over."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._said = ""
+
+    def bad(self, reason: str, text: str) -> None:
+        if reason != self._said:
+            log.warning("%s: %s", self._where, text)
+            self._said = reason
+
+    def good(self) -> None:
+        if self._said:
+            log.info("%s: works again", self._where)
+            self._said = ""
+
+
+class GuardedSource:
+    """A `Source` whose reads end within ``timeout`` nanoseconds, with up to ``retries`` further attempts."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        alias: str,
+        name: str,
+        timeout: int,
+        retries: int,
+        telemetry: Telemetry,
+        redact: Redact,
+        pause: Pause = time.sleep,
+    ) -> None:
+        self._source = source
+        self._alias, self._name = alias, name
+        self._timeout, self._retries = timeout / SECOND, retries
+        self._telemetry = telemetry
+        self._redact = redact
+        self._pause = pause
+        self._news = _News(f"pipeline {alias}, source {name}")
+
+    def read(self, query: str, window: Window) -> Panel:
+        t = self._telemetry
+        up = t.datasource_up.labels(self._alias, self._name)
+        started = time.perf_counter()
+        try:
+            with within(self._timeout):
+                panel = self._attempts(query, window)
+        except SourceError as error:
+            text = self._redact(str(error))
+            t.reads.labels(self._alias, error.reason).inc()
+            up.set(0)
+            self._news.bad(error.reason, text)
+            raise SourceError(
+                text, reason=error.reason, permanent=error.permanent, retry_after=error.retry_after
+            ) from error
+        finally:
+            t.read_seconds.labels(self._alias).observe(time.perf_counter() - started)
+        t.reads.labels(self._alias, "ok").inc()
+        up.set(1)
+        self._news.good()
+        self._count(panel)
+        return panel
+
+    def _attempts(self, query: str, window: Window) -> Panel:
+        for attempt in range(self._retries + 1):
+            try:
+                return self._source.read(query, window)
+            except SourceError as error:
+                wait = max(error.retry_after or 0, _BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+                if error.permanent or attempt == self._retries or wait >= remaining(self._timeout):
+                    raise
+            self._telemetry.read_retries.labels(self._alias).inc()
+            self._pause(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _count(self, panel: Panel) -> None:
+        t, notes = self._telemetry, panel.notes
+        t.read_bytes.labels(self._alias).inc(notes.size)
+        t.dropped.labels(self._alias).inc(notes.dropped)
+        if notes.partial:
+            t.partial.labels(self._alias).inc()
+            log.warning("pipeline %s: partial answer, not trained on: %s", self._alias, self._redact(notes.partial))
+        for failure in notes.failures:
+            t.series_failures.labels(self._alias, failure.reason).inc()
+
+
+class GuardedSink:
+    """A `Sink` whose failures are counted and logged, and never reach the tick."""
+
+    def __init__(self, sink: Sink, *, name: str, telemetry: Telemetry, redact: Redact) -> None:
+        self._sink = sink
+        self._name = name
+        self._telemetry = telemetry
+        self._redact = redact
+        self._news: dict[str, _News] = {}
+
+    def emit(self, report: Report) -> None:
+        alias = report.pipeline
+        news = self._news.setdefault(alias, _News(f"pipeline {alias}, sink {self._name}"))
+        try:
+            self._sink.emit(report)
+        except SinkError as error:
+            self._telemetry.deliveries.labels(alias, self._name, error.reason).inc()
+            news.bad(error.reason, self._redact(str(error)))
+            return
+        self._telemetry.deliveries.labels(alias, self._name, "ok").inc()
+        news.good()

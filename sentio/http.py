@@ -1,0 +1,178 @@
+"""A `requests` session whose calls keep one deadline and one size limit.
+
+The timeouts of `requests` are per receive: a server that drips a byte now and then holds a one-second timeout
+for as long as it likes. Here a watch is put on each call; when its time is up, it shuts the sockets of that
+call down, and whatever receive is waiting ends at once. Redirects are refused: they would carry credentials to
+a host nobody configured, and a POST would become a GET.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from sentio.deadline import remaining
+from sentio.errors import DeadlineExceededError
+
+_CHUNK = 1 << 16
+_MOST = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said: ``body`` decompressed."""
+
+    status: int
+    headers: requests.structures.CaseInsensitiveDict[str]
+    body: bytes
+
+
+class TooLargeError(Exception):
+    """The answer is larger than the caller takes."""
+
+
+class _Watch:
+    """Shuts the sockets of one call down when its time is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self.fired = False
+        self._held: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(max(0.0, seconds), self._fire)
+        self._timer.daemon = True
+
+    def hold(self, sock: socket.socket) -> None:
+        # A duplicate, because http.client lets go of a socket before its body is read, and TLS wraps another
+        # object around it; the connection underneath is the same.
+        copy = socket.socket(fileno=os.dup(sock.fileno()))
+        with self._lock:
+            self._held.append(copy)
+            if self.fired:
+                _shut(copy)
+
+    def _fire(self) -> None:
+        with self._lock:
+            self.fired = True
+            for sock in self._held:
+                _shut(sock)
+
+    def __enter__(self) -> _Watch:
+        _call.watch = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        _call.watch = None
+        with self._lock:
+            for sock in self._held:
+                sock.close()
+            self._held.clear()
+
+
+def _shut(sock: socket.socket) -> None:
+    # Not connected any more is what was wanted.
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Call(threading.local):
+    watch: _Watch | None = None
+
+
+_call = _Call()
+
+
+class _Watched:
+    """Mixed into urllib3's connections: shows the watch every socket that its call uses."""
+
+    sock: Any
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc] # HTTPConnection's, by the mix
+        if _call.watch:
+            _call.watch.hold(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if _call.watch and self.sock is not None:
+            _call.watch.hold(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc] # HTTPConnection's, by the mix
+
+
+class _Http(_Watched, HTTPConnection):
+    pass
+
+
+class _Https(_Watched, HTTPSConnection):
+    pass
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+class WatchedAdapter(HTTPAdapter):
+    """The transport of a session that `fetch` is used with; it never retries by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+def fetch(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    timeout: float = _MOST,
+    max_bytes: int,
+    **options: Any,
+) -> Answer:
+    """One request and its whole answer within ``timeout`` seconds, or what is left of the deadline around.
+
+    Raises `DeadlineExceededError`, `TooLargeError` beyond ``max_bytes`` (after decompression), and
+    `requests.RequestException` for whatever else goes wrong on the way.
+    """
+    left = remaining(timeout)
+    if left <= 0:
+        raise DeadlineExceededError("the time for the call was up before it was made")
+    with _Watch(left) as watch:
+        try:
+            with session.request(method, url, stream=True, allow_redirects=False, timeout=left, **options) as response:
+                return Answer(response.status_code, response.headers, _body(response, max_bytes))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if watch.fired or isinstance(error, requests.Timeout):
+                raise DeadlineExceededError(f"no complete answer within {left:.3g} s") from error
+            if isinstance(error, requests.RequestException):
+                raise
+            raise requests.ConnectionError(str(error)) from error
+
+
+def _body(response: requests.Response, max_bytes: int) -> bytes:
+    parts, size = [], 0
+    for part in response.iter_content(_CHUNK):
+        size += len(part)
+        if size > max_bytes:
+            raise TooLargeError
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,96 @@
+"""The two ticks, as functions of what is given: ``now`` is a parameter, nothing is remembered here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentio.contracts import Forecaster, Source
+from sentio.errors import SourceError
+from sentio.history import History
+from sentio.types import (
+    Failure,
+    Floats,
+    Forecast,
+    Keys,
+    Panel,
+    Report,
+    SeriesStatus,
+    State,
+    Window,
+    positions,
+)
+
+_SERIES_AT_ONCE = 64
+"""A train tick publishes what it has fitted after so many series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one pipeline is made of. ``horizons`` in nanoseconds."""
+
+    alias: str
+    source: Source
+    detector: Forecaster
+    query: str
+    horizons: tuple[int, ...]
+
+
+def learn(line: Line, history: History, now: int) -> bool:
+    """Read what ``history`` lacks up to ``now``. Partial answers are left out, and read again at the next tick:
+    False then. Raises `SourceError`."""
+    complete = True
+    for again in (True, False):
+        for window in history.missing(now):
+            panel = line.source.read(line.query, window)
+            if panel.notes.partial:
+                complete = False
+            else:
+                history.add(panel)
+        if not (history.settle(now) and again):
+            break
+    return complete
+
+
+def train(line: Line, history: History, due: Keys, now: int) -> Iterator[State]:
+    """Fit the series ``due``, some at a time, so that a long training serves its first results early."""
+    for first in range(0, len(due), _SERIES_AT_ONCE):
+        yield line.detector.fit(history.panel(due[first : first + _SERIES_AT_ONCE], now))
+
+
+def read_fresh(line: Line, window: Window) -> tuple[Panel, Failure | None]:
+    """The samples of ``window``; none, and why, where the source fails."""
+    try:
+        return line.source.read(line.query, window), None
+    except SourceError as error:
+        last = np.array([window.end], np.int64)
+        return Panel.empty(last), Failure(line.query, error.reason, str(error))
+
+
+def score(line: Line, state: State, fresh: Panel, keys: Keys, now: int) -> tuple[State, Report]:
+    """Judge ``fresh`` for ``keys``: those that arrived, and those that are awaited still."""
+    state, scores = line.detector.score(state, fresh.onto(keys))
+    ahead = line.detector.forecast(state, now + np.array(line.horizons, np.int64))
+    report = Report(line.alias, now, scores, _onto(ahead, keys), _status(state, keys), failures=fresh.notes.failures)
+    return state, report
+
+
+def _onto(ahead: Forecast, keys: Keys) -> Forecast:
+    at = positions(keys, ahead.keys)
+
+    def spread(values: Floats) -> Floats:
+        out = np.full((len(keys), len(ahead.times)), np.nan)
+        out[at >= 0] = values[at[at >= 0]]
+        return out
+
+    return Forecast(keys, ahead.times, spread(ahead.yhat), spread(ahead.lower), spread(ahead.upper), ahead.made_at)
+
+
+def _status(state: State, keys: Keys) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+    status = np.full(len(keys), SeriesStatus.LEARNING, np.int8)
+    if state.keys:
+        at = positions(keys, state.keys)
+        status[at >= 0] = state["status"][at[at >= 0]]
+    return status

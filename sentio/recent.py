@@ -1,0 +1,31 @@
+"""The last scored samples of each series with their bands, for the page's small pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sentio.types import LOWER, UPPER, YHAT, Keys, Scores, positions
+
+LENGTH = 60
+"""Samples of a series that are kept."""
+
+
+class Recent:
+    """``values [4, S, LENGTH]``: sample, yhat, lower, upper; NaN where there was none. Newest last."""
+
+    def __init__(self) -> None:
+        self.keys: Keys = ()
+        self.values: npt.NDArray[np.float32] = np.empty((4, 0, LENGTH), np.float32)
+
+    def add(self, scores: Scores) -> None:
+        """Take the columns of ``scores``; the series it does not have are forgotten."""
+        if scores.keys != self.keys:
+            at = positions(scores.keys, self.keys)
+            values = np.full((4, len(scores.keys), LENGTH), np.nan, np.float32)
+            values[:, at >= 0] = self.values[:, at[at >= 0]]
+            self.keys, self.values = scores.keys, values
+        outputs = (scores.values, scores.outputs[YHAT], scores.outputs[LOWER], scores.outputs[UPPER])
+        with np.errstate(over="ignore"):  # beyond single precision there is nothing to draw
+            fresh = np.stack(outputs).astype(np.float32)[:, :, -LENGTH:]
+        self.values = np.concatenate([self.values[:, :, fresh.shape[2] :], fresh], axis=2)

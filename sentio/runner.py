@@ -1,0 +1,265 @@
+"""One pipeline at work: what it remembers between ticks, and the two ticks themselves.
+
+A tick runs on a thread of its own, and may be abandoned at its deadline while the thread still runs. Whatever
+it would change is changed under the lock and only while its `Tick` is alive, so that a late result is no result.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentio.contracts import Sink
+from sentio.errors import SourceError
+from sentio.history import History
+from sentio.pipeline import Line, learn, read_fresh, score, train
+from sentio.recent import Recent
+from sentio.telemetry import Telemetry
+from sentio.types import (
+    SECOND,
+    Array,
+    Failure,
+    Ints,
+    Keys,
+    Panel,
+    Report,
+    SeriesStatus,
+    State,
+    Window,
+    positions,
+    union,
+)
+
+log = logging.getLogger(__name__)
+
+_CATCH_UP = 1000
+"""After an outage at most so many steps are scored late; older ones are only learned from."""
+_GROWTH = 0.25
+"""A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Nanoseconds. ``ttl``: of a series that stopped arriving; ``model_ttl``: of a fit since its history ended."""
+
+    step: int
+    window: int
+    train_every: int
+    train_cadence: int
+    delay: int
+    ttl: int
+    model_ttl: int
+    max_points: int
+
+
+class Tick:
+    """One run of a tick; ``alive`` until its deadline."""
+
+    def __init__(self) -> None:
+        self.alive = True
+
+
+class Runner:
+    """The memory of one pipeline, and its ticks."""
+
+    def __init__(
+        self,
+        line: Line,
+        timing: Timing,
+        sinks: tuple[Sink, ...],
+        telemetry: Telemetry,
+        save: Callable[[State], None],
+    ) -> None:
+        self.line, self.timing = line, timing
+        self._sinks, self._telemetry, self._save = sinks, telemetry, save
+        self._lock = threading.Lock()
+        self._history = History(step=timing.step, length=timing.window, max_points=timing.max_points)
+        self._state = State((), {})
+        self._attempted: dict[object, int] = {}
+        self._live: Keys = ()
+        self._seen: Ints = np.empty(0, np.int64)
+        self._cursor: int | None = None
+        self.report: Report | None = None
+        self.recent = Recent()
+        self.error = ""
+        """Why the last tick of either kind failed; empty when it did not."""
+
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Publish and save nothing more: a tick under way belongs to a pipeline that is no more."""
+        with self._lock:
+            self._stopped = True
+
+    # What others look at: the page and the scrape.
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def ages(self, now: int) -> tuple[float | None, float | None]:
+        """Seconds: of the newest sample, and of the oldest model of a series that arrives."""
+        state, live, seen = self._state, self._live, self._seen
+        data = (now - int(seen.max())) / SECOND if len(seen) and self._cursor else None
+        at = positions(live, state.keys)
+        at = at[at >= 0]
+        usable = _usable(state)[at] if len(at) else np.empty(0, bool)
+        model = (now - int(state["fitted_at"][at][usable].min())) / SECOND if usable.any() else None
+        return data, model
+
+    def restore(self, state: State, now: int) -> None:
+        """Start from a saved state: its series count as seen now, so that their bands stand until their time to
+        live is over or they arrive."""
+        state = self._within_ttl(state, now)
+        usable = state.select(np.flatnonzero(_usable(state))) if state.keys else state
+        self._state = state
+        self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
+        if usable.keys:
+            at = np.array([now // self.timing.step * self.timing.step])
+            _, report = score(self.line, state, Panel.empty(at), usable.keys, now)
+            self._publish(report)
+
+    # The score tick.
+
+    def score(self, now: int, tick: Tick) -> None:
+        """Read, judge and publish what is new since the last time."""
+        t = self.timing
+        end = (now - t.delay) // t.step * t.step
+        start = end if self._cursor is None else max(self._cursor + t.step, end - _CATCH_UP * t.step)
+        window = Window(start, end, t.step)
+        if not len(window):
+            return
+        fresh, failure = read_fresh(self.line, window)
+        with self._lock:
+            if self._stopped or not tick.alive:
+                return
+            if failure is None:
+                self._cursor = end
+            if not fresh.notes.partial:
+                self._history.add(fresh)
+            live = self._awaited(fresh, now)
+            self._state = self._within_ttl(self._state, now)
+            self._state, report = score(self.line, self._state, fresh, live, now)
+            self._telemetry.samples.labels(self.line.alias).inc(int(np.isfinite(fresh.values).sum()))
+            self._publish(report, failure)
+        if failure:
+            raise SourceError(failure.text, reason=failure.reason)
+
+    def _awaited(self, fresh: Panel, now: int) -> Keys:
+        """The series that arrived within their time to live; counts those that vanish."""
+        keys = union(self._live, fresh.keys)
+        seen = np.full(len(keys), np.iinfo(np.int64).min)
+        seen[: len(self._live)] = self._seen
+        arrived = np.isfinite(fresh.values)
+        at = positions(fresh.keys, keys)
+        last = fresh.times[-1 - np.argmax(arrived[:, ::-1], axis=1)] if len(fresh.times) else np.empty(0, np.int64)
+        some = arrived.any(axis=1)
+        seen[at[some]] = np.maximum(seen[at[some]], last[some])
+        alive = seen >= now - self.timing.ttl - self.timing.delay
+        gone = len(self._live) - int(alive[: len(self._live)].sum())
+        if gone:
+            self._telemetry.vanished.labels(self.line.alias).inc(gone)
+            log.info("pipeline %s: %d series stopped arriving", self.line.alias, gone)
+        if not alive.all():
+            keys = tuple(k for k, a in zip(keys, alive.tolist(), strict=True) if a)
+        self._live, self._seen = keys, seen[alive]
+        return keys
+
+    def _within_ttl(self, state: State, now: int) -> State:
+        if not state.keys:
+            return state
+        fresh = state["fitted_at"] >= now - self.timing.model_ttl
+        return state if fresh.all() else state.select(np.flatnonzero(fresh))
+
+    def _publish(self, report: Report, failure: Failure | None = None) -> None:
+        alias = self.line.alias
+        self.report = report
+        self.recent.add(report.scores)
+        self.error = failure.text if failure else ""
+        counts = np.bincount(report.status, minlength=len(SeriesStatus))
+        for status in SeriesStatus:
+            self._telemetry.series.labels(alias, status.word).set(int(counts[status]))
+        for sink in self._sinks:
+            sink.emit(report)
+
+    # The train tick.
+
+    def train(self, now: int, tick: Tick) -> None:
+        """Read what the history lacks, and fit every series that is due."""
+        if self._history.keys and not self._due(now):
+            return
+        learn(self.line, self._history, now)
+        due = self._due(now)
+        progress = self._telemetry.fit_progress.labels(self.line.alias)
+        done = 0
+        for fitted in train(self.line, self._history, due, now):
+            with self._lock:
+                if self._stopped or not tick.alive:
+                    return
+                self._state = self._state.merge(self._better(fitted))
+                self._attempted.update(dict.fromkeys(fitted.keys, now))
+                if len(self._attempted) > 4 * len(self._history.keys):
+                    current = set(self._history.keys)
+                    self._attempted = {k: v for k, v in self._attempted.items() if k in current}
+            self._count(fitted)
+            done += len(fitted.keys)
+            progress.set(done / len(due))
+            if done < len(due):
+                log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
+        if due:
+            self._save(self._state)
+
+    def _due(self, now: int) -> Keys:
+        """The series to fit now: those unknown, and those whose fit is old, or young and outgrown."""
+        keys = union(self._history.keys, self._live)
+        with self._lock:
+            state = self._state
+        at = positions(keys, state.keys)
+        if not len(at):
+            return ()
+        fitted = np.zeros(len(keys), np.int64)
+        first = np.zeros(len(keys), np.int64)
+        if state.keys:
+            fitted[at >= 0], first[at >= 0] = state["fitted_at"][at[at >= 0]], state["first_at"][at[at >= 0]]
+        span = np.maximum(fitted - first, 0)
+        wait = np.clip(span * _GROWTH, self.timing.train_cadence, self.timing.train_every)
+        if self._attempted:
+            tried = np.fromiter((self._attempted.get(k, 0) for k in keys), np.int64, len(keys))
+            fitted = np.maximum(fitted, tried)
+        # Half a tick of grace: they are never on the dot.
+        due = now - fitted >= wait - self.timing.train_cadence // 2
+        return tuple(k for k, d in zip(keys, due.tolist(), strict=True) if d)
+
+    def _better(self, fitted: State) -> State:
+        """Leave out a fit that has nothing to offer over the usable one that is there."""
+        at = positions(fitted.keys, self._state.keys)
+        if not (at >= 0).any():
+            return fitted
+        had: Array = np.zeros(len(at), bool)
+        had[at >= 0] = _usable(self._state)[at[at >= 0]]
+        keep = _usable(fitted) | ~had
+        return fitted if keep.all() else fitted.select(np.flatnonzero(keep))
+
+    def _count(self, fitted: State) -> None:
+        alias = self.line.alias
+        counts = np.bincount(fitted["status"], minlength=len(SeriesStatus))
+        for status in SeriesStatus:
+            if counts[status]:
+                self._telemetry.fits.labels(alias, status.word).inc(int(counts[status]))
+        failed = np.flatnonzero(fitted["status"] == SeriesStatus.FAILED)
+        if len(failed):
+            self._telemetry.series_failures.labels(alias, "fit").inc(len(failed))
+            first = failed[0]
+            log.warning(
+                "pipeline %s: %d of %d series could not be fitted; the first, %s: %s",
+                alias, len(failed), len(fitted.keys), fitted.keys[first], fitted["detail"][first],
+            )  # fmt: skip
+
+
+def _usable(state: State) -> Array:
+    status = state["status"]
+    return np.asarray((status == SeriesStatus.READY) | (status == SeriesStatus.CONSTANT))

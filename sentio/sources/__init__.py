@@ -1,0 +1,1 @@
+"""Where samples come from: one file or folder an adapter; see `sentio.contracts.Source`."""

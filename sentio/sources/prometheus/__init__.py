@@ -1,0 +1,258 @@
+"""Reads ranges from Prometheus, and from whatever answers as it does: Thanos, Mimir, VictoriaMetrics.
+
+The connection is prometheus-api-client's (its address, headers and session); the answers are decoded by
+`sentio.sources.prometheus.decode` (docs/decisions/0004-own-decoder.md says why).
+"""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import requests
+from pydantic import Field, SecretStr, model_validator
+
+from sentio.config.durations import ByteSize, Duration
+from sentio.config.misfit import misfit
+from sentio.config.options import Options, Url
+from sentio.errors import DeadlineExceededError, SourceError
+from sentio.http import Answer, TooLargeError, WatchedAdapter, fetch
+from sentio.sources.prometheus.decode import Interning, decode
+from sentio.types import SECOND, Panel, Window, stack
+
+if TYPE_CHECKING:
+    from prometheus_api_client import PrometheusConnect
+
+# A read of many series is cut so that one answer holds about this many samples: it bounds memory.
+_SAMPLES_AT_ONCE = 500_000
+
+
+class BasicAuth(Options):
+    """A user name, and a password given or in a file that is read anew on each use."""
+
+    username: str
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> BasicAuth:
+        if (self.password is None) == (self.password_file is None):
+            raise misfit("has both or neither of password and password_file", "one of them is expected")
+        return self
+
+
+class Tls(Options):
+    """Whom to trust, and who we are."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    insecure_skip_verify: bool = False
+
+    @model_validator(mode="after")
+    def _pair(self) -> Tls:
+        if self.key_file and not self.cert_file:
+            raise misfit("has a key_file without its cert_file", "both are expected")
+        return self
+
+
+class Prometheus:
+    """A `sentio.contracts.Source`; touches no network before the first `read`."""
+
+    class Options(Options):
+        """Where the server is and how to ask it."""
+
+        url: Url
+        timeout: Duration = 30 * SECOND
+        """For one read with all its retries."""
+        retries: Annotated[int, Field(ge=0, le=20)] = 3
+        basic_auth: BasicAuth | None = None
+        bearer_token_file: Path | None = None
+        headers: dict[str, SecretStr] = Field(default_factory=dict)
+        tls: Tls = Tls()
+        max_series: Annotated[int, Field(ge=1)] = 10_000
+        max_bytes: ByteSize = 64 * 1024 * 1024
+        max_points: Annotated[int, Field(ge=1)] = 11_000
+        """The server's own limit per series and query: Prometheus 11,000, VictoriaMetrics 30,000."""
+
+        @model_validator(mode="after")
+        def _one_way_in(self) -> Prometheus.Options:
+            if self.basic_auth and self.bearer_token_file:
+                raise misfit("has basic_auth and bearer_token_file", "one of them is expected")
+            return self
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._connection: PrometheusConnect | None = None
+        self._interning = Interning()
+
+    def read(self, query: str, window: Window) -> Panel:
+        """`Source.read`; as many requests as the server's limit of points and a bounded memory need."""
+        panels: list[Panel] = []
+        done = 0
+        points = min(self._options.max_points, 1_000)
+        self._interning.forget_beyond(4 * self._options.max_series)
+        while done < len(window) or not panels:
+            part = next(iter(_from(window, done).split(points)), None)
+            if part is None:
+                return Panel.empty(window.times())
+            panels.append(self._range(query, part))
+            done += len(part)
+            most = _SAMPLES_AT_ONCE // max(1, len(panels[-1].keys))
+            points = max(1, min(self._options.max_points, most))
+        return stack(panels)
+
+    def _range(self, query: str, window: Window) -> Panel:
+        form = {
+            "query": query,
+            "start": _seconds(window.start),
+            "end": _seconds(window.end),
+            "step": _seconds(window.step),
+        }
+        answer = self._post("/api/v1/query_range", form)
+        return decode(
+            answer.body,
+            window,
+            query=query,
+            max_series=self._options.max_series,
+            interning=self._interning,
+        )
+
+    def _post(self, path: str, form: dict[str, str]) -> Answer:
+        connection = self._connect()
+        try:
+            answer = fetch(
+                connection._session,
+                "POST",  # as Grafana does: a query of any length fits
+                connection.url + path,
+                data=form,
+                auth=self._sign,
+                headers=connection.headers,
+                timeout=self._options.timeout / SECOND,
+                max_bytes=self._options.max_bytes,
+            )
+        except DeadlineExceededError as error:
+            raise SourceError(f"{self._options.url}: {error}", reason="timeout") from error
+        except TooLargeError as error:
+            text = f"answers more than max_bytes ({self._options.max_bytes} bytes); narrow the query or raise max_bytes"
+            raise SourceError(f"{self._options.url}: {text}", reason="max_bytes", permanent=True) from error
+        except requests.exceptions.SSLError as error:
+            text = f"its certificate is not accepted ({_innermost(error)}); a tls.ca_file that signed it is expected"
+            raise SourceError(f"{self._options.url}: {text}", reason="tls", permanent=True) from error
+        except requests.RequestException as error:
+            text = f"cannot be reached ({_innermost(error)}); a server that answers is expected"
+            raise SourceError(f"{self._options.url}: {text}", reason="unreachable") from error
+        if answer.status != 200:
+            raise _refusal(self._options.url, answer)
+        return answer
+
+    def _connect(self) -> PrometheusConnect:
+        if self._connection is None:
+            # Here, not above: it brings pandas and Matplotlib along, and `sentio check` needs neither.
+            from prometheus_api_client import PrometheusConnect
+
+            o = self._options
+            session = requests.Session()
+            session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
+            if o.tls.cert_file:
+                session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
+            headers = {name: value.get_secret_value() for name, value in o.headers.items()}
+            self._connection = PrometheusConnect(o.url, headers=headers, session=session)
+            # It mounts a transport of its own for the address, with retries and no deadline.
+            session.mount(o.url, WatchedAdapter())
+        return self._connection
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called for every request: files are read anew, so that a rotated secret is picked up."""
+        o = self._options
+        if o.bearer_token_file:
+            request.headers["Authorization"] = f"Bearer {_read(o.bearer_token_file, 'bearer_token_file')}"
+        elif o.basic_auth:
+            b = o.basic_auth
+            password = (
+                b.password.get_secret_value()
+                if b.password
+                else _read(b.password_file or Path(), "basic_auth.password_file")
+            )
+            pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
+        return request
+
+
+def _from(window: Window, done: int) -> Window:
+    return Window(window.start + done * window.step, window.end, window.step)
+
+
+def _seconds(nanoseconds: int) -> str:
+    """Seconds in decimals, exact to the millisecond that servers keep."""
+    whole, rest = divmod(nanoseconds, SECOND)
+    return f"{whole}.{rest // 1_000_000:03d}"
+
+
+def _read(path: Path, option: str) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        text = f"{option}: {path} cannot be read ({error}); a file with the secret is expected"
+        raise SourceError(text, reason="auth", permanent=True) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """The plain reason under the layers of requests and urllib3."""
+    while (inner := getattr(error, "reason", None) or error.__cause__ or error.__context__) and isinstance(
+        inner, BaseException
+    ):
+        error = inner
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+_MEANINGS = {
+    401: ("auth", "basic_auth or bearer_token_file that the server accepts"),
+    403: ("auth", "credentials that may read"),
+    404: ("not_found", "the address of a Prometheus API"),
+    413: ("bad_query", "a smaller query"),
+}
+
+
+def _refusal(url: str, answer: Answer) -> SourceError:
+    said = _said(answer)
+    status = answer.status
+    if 300 <= status < 400:
+        where = answer.headers.get("Location", "elsewhere")
+        text = f"{url}: redirects ({status}) to {where}; the final address is expected, redirects are not followed"
+        return SourceError(text, reason="redirect", permanent=True)
+    if status == 429:
+        text = f"{url}: asks for a pause ({status}: {said}); fewer queries, or a higher limit, are expected"
+        return SourceError(text, reason="throttled", retry_after=_retry_after(answer))
+    if status >= 500:
+        text = f"{url}: fails ({status}: {said}); an answer is expected"
+        return SourceError(text, reason="server_error", retry_after=_retry_after(answer))
+    reason, expected = _MEANINGS.get(status, ("bad_query", "a query that it accepts"))
+    text = f"{url}: refuses the query ({status}: {said}); {expected} is expected"
+    return SourceError(text, reason=reason, permanent=True)
+
+
+def _said(answer: Answer) -> str:
+    """The server's own words: Prometheus's error field, or the start of the body."""
+    try:
+        body: Any = json.loads(answer.body)
+        return str(body["error"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return " ".join(answer.body[:120].decode("utf-8", "replace").split()) or "no text"
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Seconds from a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3)."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    if text:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+        except ValueError:
+            return None
+    return None

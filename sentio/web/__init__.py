@@ -1,0 +1,1 @@
+"""What Sentio serves over HTTP."""

@@ -1,0 +1,72 @@
+"""The web server's routes."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import prometheus_client
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sentio.scheduler import clock
+from sentio.service import Service
+from sentio.web.page import Filter, render
+from sentio.web.server import Server
+
+# A counter's creation time is a sample of its own in OpenMetrics; nobody here asks for it.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the package leaves it open
+
+
+def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> Server:
+    """The server of ``service``; ``lifecycle`` allows a reload over HTTP."""
+
+    async def metrics(request: Request) -> Response:
+        started = time.perf_counter()
+        page = service.exposition.page(clock())
+        service.telemetry.page_bytes.set(len(page.plain))
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        own = encode(service.telemetry.registry)
+        headers = {"content-type": content_type}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            # Two gzip members, one after the other, are one gzip file (RFC 1952, section 2.2).
+            body = page.packed + gzip.compress(own, 1)
+            headers["content-encoding"] = "gzip"
+        else:
+            body = page.plain + own
+        service.telemetry.scrape_seconds.observe(time.perf_counter() - started)
+        return Response(body, headers=headers)
+
+    def index(request: Request) -> Response:
+        wanted = Filter.of(request.query_params)
+        return HTMLResponse(render(service.runners(), wanted, clock()))
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("Sentio is healthy.\n")
+
+    async def ready(_: Request) -> Response:
+        if service.ready:
+            return PlainTextResponse("Sentio is ready.\n")
+        return PlainTextResponse("Sentio is starting.\n", 503)
+
+    def reload(_: Request) -> Response:
+        if not lifecycle:
+            return PlainTextResponse("reload over HTTP is off; start with --web.enable-lifecycle\n", 403)
+        refused = service.reload()
+        if refused:
+            return PlainTextResponse(
+                f"configuration refused, the old one stays:\n{service.redact(str(refused))}\n", 400
+            )
+        return PlainTextResponse("configuration accepted\n")
+
+    routes = [
+        Route("/", index),
+        Route("/metrics", metrics),
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/-/reload", reload, methods=["POST", "PUT"]),
+    ]
+    return Server(Starlette(routes=routes), host, port)

@@ -1,0 +1,45 @@
+"""A small picture of a series: its band, what was expected, what came, and where that lay outside."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentio.types import Floats
+
+_WIDTH, _HEIGHT, _MARGIN = 220, 36, 3
+
+
+def picture(values: Floats) -> str:
+    """SVG from ``values [4, n]``: sample, yhat, lower, upper; NaN leaves a gap."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return ""
+    low, high = float(finite.min()), float(finite.max())
+    span = high - low or 1.0
+    x = np.linspace(0, _WIDTH, values.shape[1])
+    y = _HEIGHT - _MARGIN - (values - low) / span * (_HEIGHT - 2 * _MARGIN)
+    sample, yhat, lower, upper = y
+    band = np.isfinite(lower) & np.isfinite(upper)
+    outline = np.r_[np.c_[x[band], lower[band]], np.c_[x[band], upper[band]][::-1]]
+    outside = np.flatnonzero((values[0] < values[2]) | (values[0] > values[3]))
+    dots = "".join(f'<circle cx="{x[i]:.1f}" cy="{sample[i]:.1f}" r="2"/>' for i in outside.tolist())
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">'
+        f'<polygon points="{_points(outline)}"/>'
+        f'<path class="expected" d="{_path(x, yhat)}"/><path class="came" d="{_path(x, sample)}"/>{dots}</svg>'
+    )
+
+
+def _points(corners: Floats) -> str:
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners.tolist())
+
+
+def _path(x: Floats, y: Floats) -> str:
+    pieces, pen = [], "M"
+    for a, b in zip(x.tolist(), y.tolist(), strict=True):
+        if np.isfinite(b):
+            pieces.append(f"{pen}{a:.1f} {b:.1f}")
+            pen = "L"
+        else:
+            pen = "M"
+    return "".join(pieces)

@@ -1,0 +1,86 @@
+"""The thread that serves an application."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import requests
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from sentio.web.server import Server, ServerError
+
+
+async def hello(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("hello")
+
+
+APP = Starlette(routes=[Route("/", hello)])
+
+
+def test_it_serves_once_started_and_no_more_once_stopped() -> None:
+    server = Server(APP, name="one")
+    server.start()
+    assert server.port > 0
+    assert server.url == f"http://127.0.0.1:{server.port}"
+    with requests.Session() as kept_alive:
+        assert kept_alive.get(server.url, timeout=5).text == "hello"
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begun < 1
+    server.stop()
+    assert "one" not in {thread.name for thread in threading.enumerate()}
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+    with Server(APP, port=server.port) as again:
+        assert requests.get(again.url, timeout=5).text == "hello"
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerError) as refused:
+            Server(APP, port=port, name="two").start()
+    assert str(refused.value) == (
+        f"server two: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        "name a free port and an address of this machine"
+    )
+
+
+def test_an_application_that_does_not_start_is_said() -> None:
+    @asynccontextmanager
+    async def broken(_: Starlette) -> AsyncIterator[None]:
+        raise RuntimeError("no")
+        yield
+
+    with pytest.raises(ServerError, match=r"^server three: the application did not start"):
+        Server(Starlette(lifespan=broken), name="three").start()
+
+
+def test_a_request_without_end_does_not_hold_the_stop() -> None:
+    async def slow(_: Request) -> PlainTextResponse:
+        await asyncio.sleep(60)
+        return PlainTextResponse("late")
+
+    server = Server(Starlette(routes=[Route("/", slow)]))
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.1)
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begun < 3
+
+
+def test_ipv6() -> None:
+    with Server(APP, "::1") as server:
+        assert server.url == f"http://[::1]:{server.port}"
+        assert requests.get(server.url, timeout=5).text == "hello"
