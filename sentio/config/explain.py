@@ -97,7 +97,7 @@ def explain(error: ValidationError, root: Node) -> list[Problem]:
         # The arms of a union are refused one by one, at the same place; they make one problem.
         key = (spot.loc, one["type"] == "extra_forbidden" or "[key]" in one["loc"])
         spots.setdefault(key, spot).errors.append(one)
-    hidden = secrets_written(root) | texts_in_secret_fields(shape, root.plain())
+    hidden = secrets_written(root) | texts_in_secret_fields(shape, root)
     problems = [problem for spot in spots.values() for problem in _problems(spot)]
     return list(dict.fromkeys(Problem(p.place, p.path, redact(p.text, hidden)) for p in problems))
 
@@ -128,13 +128,12 @@ def _spot(root: Node, shape: Shape, one: Found) -> _Spot:
     for i, part in enumerate(given):
         node = trail[-1] if len(trail) > len(loc) else None
         child = node.child(part) if node else None
-        value = node.plain() if node else None
-        below = shape.below(part, value)
+        below = shape.below(part, node)
         # What is not in the tree is a missing key, or a default that does not go with what is there.
         missing = one["type"] == "missing" and i == len(given) - 1
         default = one["type"] == MISFIT and part != "[key]" and bool(below.types)
         if child or missing or default:
-            known = shape.keys(value)
+            known = shape.keys(node)
             loc.append(part)
             shape = below
         if child:

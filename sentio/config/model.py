@@ -72,7 +72,7 @@ class Train(Options):
     max_points: Annotated[int, Field(ge=2)] = 6000
     """Samples of one series that a model is fitted to at most; a longer window is thinned."""
     ttl: Duration | None = None
-    """Age at which a model is no longer used; None for never."""
+    """Age at which a model is no longer used; None for three times ``every``, at least a day."""
 
     @field_validator("ttl")
     @classmethod

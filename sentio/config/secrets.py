@@ -9,6 +9,7 @@ from pydantic import SecretBytes, SecretStr
 from sentio.config.adapter import Adapter
 from sentio.config.options import Options
 from sentio.config.shape import Shape
+from sentio.config.tree import Node
 
 
 def secret_texts(value: object) -> frozenset[str]:
@@ -35,29 +36,24 @@ def _within(value: object) -> Iterator[str]:
                 yield from _within(item)
 
 
-def texts_in_secret_fields(shape: Shape, value: object) -> frozenset[str]:
+def texts_in_secret_fields(shape: Shape, node: Node) -> frozenset[str]:
     """What was written where a `SecretStr` belongs, in values that may have been refused."""
-    return frozenset(_written(shape, value))
+    return frozenset(_written(shape, node))
 
 
-def _written(shape: Shape, value: object) -> Iterator[str]:
+def _written(shape: Shape, node: Node) -> Iterator[str]:
     if shape.holds(SecretStr, SecretBytes):
-        yield from _leaves(value)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _written(shape.below(key, value), item)
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            yield from _written(shape.below(i, value), item)
+        yield from _leaves(node)
+    elif isinstance(node.value, dict):
+        for key, below in node.value.items():
+            yield from _written(shape.below(key, node), below)
+    elif isinstance(node.value, list):
+        for i, below in enumerate(node.value):
+            yield from _written(shape.below(i, node), below)
 
 
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _leaves(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield str(value)
+def _leaves(node: Node) -> Iterator[str]:
+    for one in node.walk():
+        yield from one.mapping
+        if isinstance(one.value, str | int | float) and not isinstance(one.value, bool):
+            yield str(one.value)

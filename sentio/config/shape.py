@@ -10,8 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from sentio.config.adapter import Adapter
-from sentio.config.misfit import Loc
 from sentio.config.options import Options
+from sentio.config.tree import Node
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,13 @@ class Shape:
         """From a model's annotation, with unions taken apart."""
         return cls(tuple(_arms(annotation)))
 
-    def at(self, loc: Loc, value: object) -> Shape:
-        """The shape of what is at ``loc`` below ``value``, itself of this shape."""
-        shape = self
-        for part in loc:
-            shape = shape.below(part, value)
-            value = _entry(value, part)
-        return shape
+    def below(self, part: str | int, node: Node | None) -> Shape:
+        """The shape of one entry of ``node``; an empty one where nothing is known."""
+        return Shape(tuple(arm for one in self.types for arm in _below(one, part, node)))
 
-    def below(self, part: str | int, value: object) -> Shape:
-        """The shape of one entry of ``value``; an empty one where nothing is known."""
-        return Shape(tuple(arm for one in self.types for arm in _below(one, part, value)))
-
-    def keys(self, value: object) -> tuple[str, ...]:
-        """The names that ``value``, a mapping, may have; none where every name is good."""
-        return tuple(sorted({key for one in self.types for key in _keys(one, value)}))
+    def keys(self, node: Node | None) -> tuple[str, ...]:
+        """The names that the entries of ``node``, a mapping, may have; none where every name is good."""
+        return tuple(sorted({key for one in self.types for key in _keys(one, node)}))
 
     def holds(self, *kinds: type) -> bool:
         """Whether the value itself may be one of ``kinds``."""
@@ -57,11 +49,11 @@ def _arms(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _below(one: Any, part: str | int, value: object) -> Iterator[Any]:
+def _below(one: Any, part: str | int, node: Node | None) -> Iterator[Any]:
     if isinstance(one, type) and issubclass(one, Adapter) and part == "type":
         yield str
         return
-    model = _model(one, value)
+    model = _model(one, node)
     origin, args = get_origin(one), get_args(one)
     if model is not None:
         field = model.model_fields.get(str(part))
@@ -75,31 +67,24 @@ def _below(one: Any, part: str | int, value: object) -> Iterator[Any]:
                 yield from _arms(arg)
 
 
-def _keys(one: Any, value: object) -> tuple[str, ...]:
-    model = _model(one, value)
+def _keys(one: Any, node: Node | None) -> tuple[str, ...]:
+    model = _model(one, node)
     if model is None:
         return ()
     of_adapter = isinstance(one, type) and issubclass(one, Adapter)
     return (*model.model_fields, "type") if of_adapter else tuple(model.model_fields)
 
 
-def _model(one: Any, value: object) -> type[Options] | None:
-    """The model that judges ``value`` where ``one`` is expected: for an adapter, the options of its type."""
+def _model(one: Any, node: Node | None) -> type[Options] | None:
+    """The model that judges ``node`` where ``one`` is expected: for an adapter, the options of its type."""
     if not isinstance(one, type):
         return None
     if issubclass(one, Options):
         return one
-    if issubclass(one, Adapter) and isinstance(value, dict):
+    if issubclass(one, Adapter) and node is not None:
+        named = node.child("type")
         try:
-            return one.chosen(value)[1]
+            return one.chosen({} if named is None else {"type": named.plain()})[1]
         except ValidationError:
             return None  # an unknown type has no shape; that is a problem of its own
-    return None
-
-
-def _entry(value: object, part: str | int) -> object:
-    if isinstance(value, dict):
-        return value.get(part)
-    if isinstance(value, list) and isinstance(part, int) and part < len(value):
-        return value[part]
     return None

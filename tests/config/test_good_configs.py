@@ -1,0 +1,107 @@
+"""What a configuration that loads looks like afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sentio.config.listen import parse_listen
+from sentio.config.load import load
+from sentio.config.model import DAY, HOUR, MINUTE, Config
+from sentio.types import SECOND
+
+from .bad_configs import CONFIGS
+
+GOOD = CONFIGS / "good"
+TOKEN = {"SENTIO_TEST_TOKEN": "a token of the environment"}
+
+
+def good(name: str) -> Config:
+    return load([GOOD / name], TOKEN)
+
+
+@pytest.mark.parametrize("path", sorted(GOOD.glob("*.yaml")), ids=lambda path: path.stem)
+def test_good_config(path: Path) -> None:
+    assert load([path], TOKEN) == load([path], TOKEN)
+
+
+def test_minimal() -> None:
+    config = good("minimal.yaml")
+    cpu = config.pipelines["cpu"]
+    assert cpu.query == "docker_container_cpu_usage_percent"
+    assert (cpu.step, cpu.train.window, cpu.train.every) == (15 * SECOND, 14 * DAY, HOUR)
+    assert cpu.forecast.horizons == (5 * MINUTE, HOUR)
+    assert cpu.detector.type == "prophet"
+    assert cpu.detector.options.model_dump()["interval_width"] == 0.99
+    assert config.sources["prometheus"].options.model_dump()["url"] == "http://localhost:9090"
+    assert config.server.address == parse_listen("0.0.0.0:8000")
+    assert config.store.path == Path("data/sentio.db")
+
+
+def test_everything_else_has_a_default() -> None:
+    config = good("least.yaml")
+    cpu = config.pipelines["cpu"]
+    assert (cpu.step, cpu.score_every, cpu.score.delay, cpu.ttl) == (15 * SECOND, 15 * SECOND, 0, 5 * MINUTE)
+    assert (cpu.train.window, cpu.train.every, cpu.train.max_points) == (14 * DAY, HOUR, 6000)
+    assert cpu.train.ttl is None
+    assert cpu.forecast.horizons == (5 * MINUTE, HOUR)
+    assert cpu.detector.type == "prophet"
+    assert cpu.legacy_names is None
+    assert (config.server.listen, config.store.path) == ("0.0.0.0:8000", Path("data/sentio.db"))
+    assert (config.executor.type, config.executor.workers) == ("local", None)
+
+
+def test_full() -> None:
+    config = good("full.yaml")
+    cpu, memory = config.pipelines["db.cpu-1"], config.pipelines["memory"]
+    main = config.sources["main"].options.model_dump()
+    assert main["url"] == "https://prometheus.example:9090/prefix"
+    assert main["basic_auth"]["password"].get_secret_value() == "a password of a file"
+    assert main["headers"]["X-Token"].get_secret_value() == "a token of the environment"
+    assert main["max_bytes"] == 16 * 2**20
+    assert (cpu.score_every, cpu.score.delay) == (2 * MINUTE, 30 * SECOND)
+    assert (cpu.train.window, cpu.train.every, cpu.train.ttl) == (7 * DAY, 2 * HOUR, DAY)
+    assert cpu.detector.options.model_dump()["holidays"]["country"] == "NO", "no is not false"
+    assert cpu.legacy_names is not None
+    assert cpu.legacy_names.clamp_min == 0
+    assert (memory.step, memory.train.window, memory.train.every) == (30 * SECOND, 7 * DAY, 30 * MINUTE)
+    assert memory.detector.type == "prophet"
+    assert config.server.address == ("::1", 0)
+    assert config.executor.workers == 4
+
+
+def test_secrets_are_collected() -> None:
+    assert good("full.yaml").secrets == {"a password of a file", "a token of the environment", "tenant-1"}
+    assert good("least.yaml").secrets == frozenset()
+
+
+def test_equality_tells_what_changed(tmp_path: Path) -> None:
+    text = (GOOD / "full.yaml").read_text()
+    (tmp_path / "password").write_text("another\n")
+    changed = tmp_path / "full.yaml"
+    changed.write_text(text.replace("max_points: 2000", "max_points: 2001"))
+    before, after = good("full.yaml"), load([changed], TOKEN)
+    same = {name for name in before.pipelines if before.pipelines[name] == after.pipelines[name]}
+    assert same == {"memory"}
+    assert {name for name in before.sources if before.sources[name] != after.sources[name]} == {"main"}
+
+
+def test_a_config_cannot_change() -> None:
+    config = good("least.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        config.pipelines["cpu"].step = 5
+    with pytest.raises(AttributeError):
+        config.sources["prometheus"].type = "other"  # type: ignore[misc]  # what is tested
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from sentio.config.load import load;"
+        f"load([Path({str(GOOD / 'minimal.yaml')!r})], {{}});"
+        "print([m for m in ('prophet', 'pandas', 'cmdstanpy', 'prometheus_api_client') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ran.stdout.strip(), ran.stderr) == ("[]", "")

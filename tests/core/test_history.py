@@ -1,0 +1,126 @@
+"""What is kept of each series between ticks."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentio.history import History
+from sentio.types import SECOND, Panel, SeriesKey, Window
+
+A, B = SeriesKey("a"), SeriesKey("b")
+
+
+def values_at(key: SeriesKey, times: np.ndarray) -> np.ndarray:
+    """A series whose value tells its time, so that a sample in the wrong place shows."""
+    return times / SECOND + (0.5 if key == B else 0)
+
+
+def reading(window: Window, keys=(A,), since: int = 0) -> Panel:
+    times = window.times()
+    rows = [np.where(times >= since, values_at(k, times), np.nan) for k in keys]
+    return Panel(tuple(keys), times, np.array(rows).reshape(len(keys), len(times)))
+
+
+def learn(history: History, now: int, keys=(A,), since: int = 0) -> list[Window]:
+    """As a train tick does: read what is missing until the grid is settled."""
+    read = []
+    for again in (True, False):
+        for window in history.missing(now):
+            read.append(window)
+            history.add(reading(window, keys, since))
+        if not (history.settle(now) and again):
+            break
+    return read
+
+
+def test_only_what_is_new_is_asked_for():
+    history = History(step=SECOND, length=100 * SECOND, max_points=1000)
+    learn(history, 1000 * SECOND)
+    assert history.missing(1000 * SECOND) == []
+    assert history.missing(1003 * SECOND) == [Window(1001 * SECOND, 1003 * SECOND, SECOND)]
+    history.add(reading(Window(1002 * SECOND, 1002 * SECOND, SECOND)))
+    assert [(w.start // SECOND, w.end // SECOND) for w in history.missing(1003 * SECOND)] == [
+        (1001, 1001),
+        (1003, 1003),
+    ]
+
+
+def test_two_weeks_are_read_on_a_coarse_grid():
+    day = 86_400 * SECOND
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000)
+    read = learn(history, 100 * day)
+    assert [len(w) for w in read] == [5040]
+    assert history.step == 16 * 15 * SECOND
+
+
+def test_a_young_server_is_read_at_every_step():
+    day = 86_400 * SECOND
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000)
+    now, since = 100 * day, 100 * day - 600 * SECOND
+    survey, fine = learn(history, now, since=since)
+    assert survey.step == 16 * 15 * SECOND
+    assert history.step == fine.step == 15 * SECOND
+    assert fine.start <= since
+    assert len(fine) < 100
+    panel = history.panel((A,), now)
+    np.testing.assert_array_equal(panel.values[0][panel.times >= since], panel.times[panel.times >= since] / SECOND)
+    assert history.missing(now) == []
+
+
+def test_the_grid_widens_as_the_span_grows():
+    history = History(step=SECOND, length=1000 * SECOND, max_points=100)
+    start = 10_000 * SECOND
+    learn(history, start + 50 * SECOND, since=start)
+    assert history.step == SECOND
+    for seconds in range(51, 500):
+        now = start + seconds * SECOND
+        history.add(reading(Window(now, now, SECOND), since=start))
+        history.settle(now)
+    assert history.step == 8 * SECOND
+    panel = history.panel((A,), now)
+    kept = np.isfinite(panel.values[0])
+    assert 55 <= kept.sum() <= 64
+    np.testing.assert_array_equal(panel.values[0][kept], panel.times[kept] / SECOND)
+
+
+def test_an_empty_server_is_read_at_every_step_from_now_on():
+    history = History(step=SECOND, length=10_000 * SECOND, max_points=100)
+    assert learn(history, 50_000 * SECOND, keys=())
+    assert history.step == SECOND
+    assert history.keys == ()
+    assert history.missing(50_000 * SECOND) == []
+
+
+def test_a_series_that_is_gone_from_the_window_is_forgotten():
+    history = History(step=SECOND, length=50 * SECOND, max_points=1000)
+    learn(history, 1000 * SECOND, keys=(A, B))
+    for now in range(1001, 1100):
+        history.add(reading(Window(now * SECOND, now * SECOND, SECOND), (A,)))
+    assert history.keys == (A, B)
+    for now in range(1100, 1200):
+        history.add(reading(Window(now * SECOND, now * SECOND, SECOND), (A,)))
+    history.settle(1199 * SECOND)
+    assert history.keys == (A,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 30), st.booleans()), min_size=1, max_size=25), st.data())
+def test_whatever_the_order_of_readings_every_sample_is_where_it_belongs(readings, data):
+    """Ticks that are late, repeated, out of order or after a gap never put a sample in a wrong place."""
+    history = History(step=SECOND, length=60 * SECOND, max_points=1000)
+    now = 1000
+    for length, wait, both in readings:
+        now += wait
+        end = now - data.draw(st.integers(0, 20))
+        history.add(reading(Window((end - length) * SECOND, end * SECOND, SECOND), (A, B) if both else (B,)))
+    panel = history.panel((A, B), now * SECOND)
+    for key, row in zip(panel.keys, panel.values, strict=True):
+        some = np.isfinite(row)
+        np.testing.assert_array_equal(row[some], values_at(key, panel.times)[some])
+    learn(history, now * SECOND, (A, B))
+    assert history.missing(now * SECOND) == []
+    panel = history.panel((A, B), now * SECOND)
+    np.testing.assert_array_equal(panel.times, Window.ending(now * SECOND, 60 * SECOND, SECOND).times())
+    assert np.isfinite(panel.values[1]).all()

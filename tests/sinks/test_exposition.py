@@ -1,0 +1,171 @@
+"""The page: whatever the labels and values, a scraper gets back the same series."""
+
+from __future__ import annotations
+
+import gzip
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from sentio.config.model import LegacyNames
+from sentio.errors import SinkError
+from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
+
+NOW = 1_700_000_000 * SECOND
+TTL = 300 * SECOND
+NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,6}", fullmatch=True)
+LABELS = st.dictionaries(
+    NAMES | st.sampled_from(RESERVED), st.text(st.characters(codec="utf-8"), max_size=9), max_size=4
+)
+NUMBERS = st.floats(width=64) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -0.0, 5e-324, 1.0, 0.0])
+
+
+def report(keys, value, alias: str = "q", horizons=(300, 3600), columns: int = 1, at: int = NOW) -> Report:
+    """Every output of every series has ``value``, or the row of it that is the series'."""
+    keys = tuple(keys)
+    values = np.broadcast_to(np.asarray(value, float).reshape(-1, 1), (len(keys), columns)).copy()
+    outputs = {name: values.copy() for name in (YHAT, LOWER, UPPER, SCORE, ANOMALY)}
+    times = at - SECOND * np.arange(columns)[::-1]
+    ahead = np.repeat(values[:, :1], len(horizons), axis=1)
+    forecast = Forecast(keys, at + SECOND * np.array(horizons), ahead, ahead, ahead, at)
+    return Report(alias, at, Scores(keys, times, values, outputs), forecast, np.ones(len(keys), np.int8))
+
+
+def exposition(legacy: LegacyNames | None = None) -> Exposition:
+    return Exposition(ttl=lambda _: TTL, legacy=lambda _: legacy)
+
+
+def samples(page: str, parse=parse_text) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    found = {}
+    for family in parse(page):
+        for s in family.samples:
+            key = (s.name, frozenset(s.labels.items()))
+            assert key not in found, f"twice: {key}"
+            assert s.timestamp is None
+            found[key] = s.value
+    return found
+
+
+def text_of(sink: Exposition, now: int = NOW) -> str:
+    page = sink.page(now)
+    assert gzip.decompress(page.packed) == page.plain
+    return page.plain.decode()
+
+
+def published(key: SeriesKey, alias: str, **more: str) -> frozenset[tuple[str, str]]:
+    """The labels that a series should have: a second writing of the rule, plainly."""
+    labels: dict[str, str] = {}
+    for name, value in key.labels:
+        while name in RESERVED or name in labels:
+            name = "exported_" + name
+        labels[name] = value
+    return frozenset({**labels, "metric": key.name or alias, "query": alias, **more}.items())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["", "m", "a:b"]), LABELS), max_size=6), st.data())
+def test_whatever_the_labels_and_values_the_same_series_come_back(rows, data):
+    keys = list(dict.fromkeys(SeriesKey.of({"__name__": name, **labels}) for name, labels in rows))
+    wanted = [published(k, "q") for k in keys]
+    keys = [k for i, k in enumerate(keys) if wanted[i] not in wanted[:i]]  # twins have a test of their own
+    values = [data.draw(NUMBERS) for _ in keys]
+    sink = exposition()
+    sink.emit(report(keys, values))
+    page = text_of(sink)
+    expected = {}
+    for key, value in zip(keys, values, strict=True):
+        if math.isfinite(value):
+            for name in FAMILIES:
+                for horizon in ("5m", "1h") if "forecast" in name else (None,):
+                    more = {"horizon": horizon} if horizon else {}
+                    expected[name, published(key, "q", **more)] = value
+    assert samples(page) == expected
+    assert samples(page + "# EOF\n", parse_openmetrics) == expected
+
+
+def test_the_newest_sample_of_each_series_is_published_and_the_forecast_of_one_that_is_missing():
+    keys = (SeriesKey("a"), SeriesKey("b"), SeriesKey("c"))
+    r = report(keys, [1, 2, 3], columns=3)
+    r.scores.values[:] = [[1, 2, 3], [4, 5, np.nan], [np.nan] * 3]
+    for name, output in r.scores.outputs.items():
+        output[:] = r.scores.values * 10
+        if name in (YHAT, LOWER, UPPER):
+            output[:] = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
+    sink = exposition()
+    sink.emit(r)
+    found = samples(text_of(sink))
+    by_metric = {(name, dict(labels)["metric"]): value for (name, labels), value in found.items()}
+    assert [by_metric.get(("sentio_value", m)) for m in "abc"] == [3, 5, None]
+    assert [by_metric.get(("sentio_anomaly_score", m)) for m in "abc"] == [30, 50, None]
+    assert [by_metric.get(("sentio_yhat", m)) for m in "abc"] == [30, 50, 90]
+
+
+def test_series_that_cannot_be_told_apart_are_said_and_the_others_are_there():
+    twins = [
+        SeriesKey("m", (("query", "x"),)),
+        SeriesKey("m", (("exported_query", "x"),)),
+        SeriesKey("m", (("a", "1"),)),
+    ]
+    # In the first the label is renamed to what the second has anyhow.
+    twins = [SeriesKey("m", (("a-b", "x"),)), SeriesKey("m", (("a.b", "x"),)), twins[2]]
+    sink = exposition()
+    with pytest.raises(SinkError) as caught:
+        sink.emit(report(twins, [1, 2, 3]))
+    assert str(caught.value) == (
+        "1 series have the labels of another and are not published, "
+        'the first is m{a.b="x"}; label sets that differ are expected'
+    )
+    assert caught.value.reason == "duplicate_labels"
+    values = {labels: v for (name, labels), v in samples(text_of(sink)).items() if name == "sentio_value"}
+    assert sorted(values.values()) == [1, 3]
+
+
+def test_a_label_of_ours_and_its_exported_name_do_not_clash():
+    key = SeriesKey("m", (("exported_query", "theirs"), ("query", "mine")))
+    sink = exposition()
+    sink.emit(report([key], 1.0))
+    (labels,) = [dict(ls) for (name, ls) in samples(text_of(sink)) if name == "sentio_value"]
+    assert labels == {"exported_query": "theirs", "exported_exported_query": "mine", "metric": "m", "query": "q"}
+
+
+def test_what_has_expired_is_not_served():
+    sink = exposition()
+    sink.emit(report([SeriesKey("a")], 1.0, "first", at=NOW))
+    sink.emit(report([SeriesKey("b")], 2.0, "second", at=NOW + TTL // 2))
+    assert set(samples(text_of(sink, NOW + TTL - 1)).values()) == {1.0, 2.0}
+    assert set(samples(text_of(sink, NOW + TTL)).values()) == {2.0}
+    assert text_of(sink, NOW + 2 * TTL) == ""
+    sink.emit(report([SeriesKey("a")], 1.0, "first", at=NOW + 2 * TTL))
+    assert set(samples(text_of(sink, NOW + 2 * TTL)).values()) == {1.0}
+
+
+def test_a_pipeline_that_is_dropped_is_gone():
+    sink = exposition()
+    sink.emit(report([SeriesKey("a")], 1.0, "first"))
+    sink.emit(report([SeriesKey("b")], 2.0, "second"))
+    sink.drop("first")
+    assert set(samples(text_of(sink)).values()) == {2.0}
+
+
+def test_the_first_sentios_names():
+    legacy = LegacyNames(prefix="docker_cpu", label="container_name", horizon="30s", clamp_min=0)
+    sink = exposition(legacy)
+    keys = [
+        SeriesKey("docker_cpu", (("container_name", "web"), ("cpu", "0"))),
+        SeriesKey("docker_cpu", (("container_name", "web"), ("cpu", "1"))),
+        SeriesKey("docker_cpu", (("container_name", 'd"b'),)),
+        SeriesKey("docker_cpu", (("other", "x"),)),
+    ]
+    sink.emit(report(keys, [5, 6, -7, 8], horizons=(300, 30)))
+    found = {k: v for k, v in samples(text_of(sink)).items() if k[0].startswith("docker_cpu")}
+    assert found == {
+        (f"docker_cpu_yhat{edge}", frozenset({("container_name", name)})): value
+        for edge in ("", "_lower", "_upper")
+        for name, value in (("web", 5.0), ('d"b', 0.0))
+    }
