@@ -1,6 +1,8 @@
 """``python -m sentio``."""
 
-from sentio.cli import script
+import sys
+
+from sentio.cli import main
 
 if __name__ == "__main__":
-    script()
+    sys.exit(main())

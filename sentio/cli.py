@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from sentio import __version__, log
 from sentio.config.environment import from_environment
@@ -27,15 +26,6 @@ logger = logging.getLogger(__name__)
 _DEFAULT_CONFIG = Path("sentio.yml")
 _ENVIRONMENT = ("PROMETHEUS", "METRIC_LABEL", "METRIC_NAME", "METRIC_TYPE")
 _REFUSED = 2
-
-
-def script() -> NoReturn:
-    """The program ``sentio``."""
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: it would wait for a tick that hangs in somebody else's code. What had to be kept is kept.
-    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,10 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="validate configuration files",
-        description="Each FILE is a configuration of its own. Prints every problem as FILE:LINE: path: what is wrong; what would be right. Touches no network. "
+        description="Each FILE is a configuration of its own. Prints every problem as FILE:LINE: path: what is wrong; "
+        "what would be right. Touches no network. "
         "Exit code 0 when there is none, 2 otherwise.",
     )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a YAML file, or a directory of them")
+    check.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file, or a directory whose files are one configuration",
+    )
     check.set_defaults(run=_check)
 
     demo = commands.add_parser(

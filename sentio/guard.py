@@ -65,6 +65,7 @@ class GuardedSource:
         self._redact = redact
         self._pause = pause
         self._news = _News(f"pipeline {alias}, source {name}")
+        self._partial = _News(f"pipeline {alias}, source {name}, whole answers")
 
     def read(self, query: str, window: Window) -> Panel:
         t = self._telemetry
@@ -107,7 +108,9 @@ class GuardedSource:
         t.dropped.labels(self._alias).inc(notes.dropped)
         if notes.partial:
             t.partial.labels(self._alias).inc()
-            log.warning("pipeline %s: partial answer, not trained on: %s", self._alias, self._redact(notes.partial))
+            self._partial.bad("partial", f"partial answer, not trained on: {self._redact(notes.partial)}")
+        else:
+            self._partial.good()
         for failure in notes.failures:
             t.series_failures.labels(self._alias, failure.reason).inc()
 

@@ -18,8 +18,9 @@ class Recent:
         self.keys: Keys = ()
         self.values: npt.NDArray[np.float32] = np.empty((4, 0, LENGTH), np.float32)
 
-    def add(self, scores: Scores) -> None:
-        """Take the columns of ``scores``; the series it does not have are forgotten."""
+    def add(self, scores: Scores, *, again: bool = False) -> None:
+        """Take the columns of ``scores``, ``again`` in place of the last ones; the series it does not have are
+        forgotten."""
         if scores.keys != self.keys:
             at = positions(scores.keys, self.keys)
             values = np.full((4, len(scores.keys), LENGTH), np.nan, np.float32)
@@ -28,4 +29,5 @@ class Recent:
         outputs = (scores.values, scores.outputs[YHAT], scores.outputs[LOWER], scores.outputs[UPPER])
         with np.errstate(over="ignore"):  # beyond single precision there is nothing to draw
             fresh = np.stack(outputs).astype(np.float32)[:, :, -LENGTH:]
-        self.values = np.concatenate([self.values[:, :, fresh.shape[2] :], fresh], axis=2)
+        kept = self.values[:, :, : -fresh.shape[2]] if again else self.values[:, :, fresh.shape[2] :]
+        self.values = np.concatenate([kept, fresh], axis=2)

@@ -139,8 +139,8 @@ class Runner:
                 return
             if failure is None:
                 self._cursor = end
-            if not fresh.notes.partial:
-                self._history.add(fresh)
+                if not fresh.notes.partial:
+                    self._history.add(fresh)
             live = self._awaited(fresh, now)
             self._state = self._within_ttl(self._state, now)
             self._state, report = score(self.line, self._state, fresh, live, now)
@@ -175,11 +175,12 @@ class Runner:
         fresh = state["fitted_at"] >= now - self.timing.model_ttl
         return state if fresh.all() else state.select(np.flatnonzero(fresh))
 
-    def _publish(self, report: Report, failure: Failure | None = None) -> None:
+    def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
         alias = self.line.alias
         self.report = report
-        self.recent.add(report.scores)
-        self.error = failure.text if failure else ""
+        self.recent.add(report.scores, again=again)
+        if not again:
+            self.error = failure.text if failure else ""
         counts = np.bincount(report.status, minlength=len(SeriesStatus))
         for status in SeriesStatus:
             self._telemetry.series.labels(alias, status.word).set(int(counts[status]))
@@ -200,7 +201,11 @@ class Runner:
             with self._lock:
                 if self._stopped or not tick.alive:
                     return
-                self._state = self._state.merge(self._better(fitted))
+                better = self._better(fitted)
+                first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
+                self._state = self._state.merge(better)
+                if first.any():
+                    self._announce()
                 self._attempted.update(dict.fromkeys(fitted.keys, now))
                 if len(self._attempted) > 4 * len(self._history.keys):
                     current = set(self._history.keys)
@@ -234,14 +239,25 @@ class Runner:
         due = now - fitted >= wait - self.timing.train_cadence // 2
         return tuple(k for k, d in zip(keys, due.tolist(), strict=True) if d)
 
+    def _announce(self) -> None:
+        """Publish the last report again, now that there are models for series that had none: nobody should wait
+        for the next sample to see a band. The state that scoring gives is let go: the samples are not new."""
+        last = self.report
+        if last is not None:
+            fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
+            _, report = score(self.line, self._state, fresh, fresh.keys, last.at)
+            self._publish(report, again=True)
+
+    def _known(self, keys: Keys) -> Array:
+        """``[S]``: there is a usable model for it."""
+        at = positions(keys, self._state.keys)
+        known: Array = np.zeros(len(at), bool)
+        known[at >= 0] = _usable(self._state)[at[at >= 0]] if self._state.keys else False
+        return known
+
     def _better(self, fitted: State) -> State:
         """Leave out a fit that has nothing to offer over the usable one that is there."""
-        at = positions(fitted.keys, self._state.keys)
-        if not (at >= 0).any():
-            return fitted
-        had: Array = np.zeros(len(at), bool)
-        had[at >= 0] = _usable(self._state)[at[at >= 0]]
-        keep = _usable(fitted) | ~had
+        keep = _usable(fitted) | ~self._known(fitted.keys)
         return fitted if keep.all() else fitted.select(np.flatnonzero(keep))
 
     def _count(self, fitted: State) -> None:

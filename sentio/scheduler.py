@@ -55,6 +55,8 @@ class Scheduler:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
+        self._stopped = False
+        self._waiting: set[threading.Event] = set()
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(_JOBS_AT_ONCE)},
             timezone=UTC,
@@ -66,7 +68,10 @@ class Scheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Start nothing more; what runs is left to end."""
+        """Start nothing more, and wait for nothing that runs."""
+        self._stopped = True
+        for finished in list(self._waiting):
+            finished.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -95,7 +100,8 @@ class Scheduler:
         )
 
     def _tick(self, alias: str, name: str, work: Work, every: int, deadline_s: float) -> None:
-        tick, started, outcome = Tick(), time.perf_counter(), ["failed"]
+        tick, finished, started = Tick(), threading.Event(), time.perf_counter()
+        outcome = ["failed"]
 
         def run() -> None:
             try:
@@ -105,21 +111,27 @@ class Scheduler:
                 # The guard has said why where it is news; here it is only the tick's outcome.
                 log.debug("pipeline %s: the %s tick has failed: %s", alias, name, error)
             except Exception:
-                # A defect of ours: it ends this tick, with its trace in the log, and not the service.
-                log.exception("pipeline %s: the %s tick has failed", alias, name)
+                # A defect of ours: it ends this tick, with its trace in the log, and not the service. Once all is
+                # being closed, what a tick was working with may be closed under it, which is none.
+                if not self._stopped:
+                    log.exception("pipeline %s: the %s tick has failed", alias, name)
+            finally:
+                finished.set()
 
-        thread = threading.Thread(target=run, name=f"{name} {alias}", daemon=True)
-        thread.start()
-        thread.join(deadline_s)
-        took = time.perf_counter() - started
-        if thread.is_alive():
+        self._waiting.add(finished)
+        threading.Thread(target=run, name=f"{name} {alias}", daemon=True).start()
+        in_time = finished.wait(deadline_s)
+        self._waiting.discard(finished)
+        if self._stopped:
+            return
+        if not in_time:
             tick.alive = False
             outcome[0] = "abandoned"
             log.warning("pipeline %s: the %s tick is abandoned after %.3g s", alias, name, deadline_s)
-        ticks = self._telemetry.ticks
-        ticks.labels(alias, name, outcome[0]).inc()
+        took = time.perf_counter() - started
+        self._telemetry.ticks.labels(alias, name, outcome[0]).inc()
         if took > every / SECOND:
-            ticks.labels(alias, name, "late").inc()
+            self._telemetry.ticks.labels(alias, name, "late").inc()
         self._telemetry.tick_seconds.labels(alias, name).observe(took)
 
     def _overrun(self, event: JobExecutionEvent) -> None:

@@ -113,16 +113,18 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_BUSY_S, check_same_thread=False)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if version == 0 and tables == 0:
+            new = version == 0 and tables == 0
+            if not new and version != VERSION:
+                raise sqlite3.DatabaseError(f"its version is {version}; {VERSION} is expected")
+            # Only now that it is known to be ours: this writes to the file.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            if new:
                 with database:
                     database.execute(_SCHEMA)
                     database.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
-                raise sqlite3.DatabaseError(f"its version is {version}; {VERSION} is expected")
             else:
                 (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
                 if said != "ok":

@@ -71,8 +71,8 @@ def test_merging_puts_newer_rows_in_place_and_new_ones_after():
     [
         (lambda: state("ab", x=[1.0]), "state: array x has 1 rows; 2 are expected"),
         (lambda: state("a", x=[object()]), "state: array x holds objects; a state is plain numbers and text"),
-        (lambda: state("a", x=[1]).merge(state("b", y=[1])), "state: the two hold different arrays; they are not of one detector"),
-        (lambda: Panel(keys("a"), np.arange(3), np.zeros((1, 2))), "panel: values have the shape (1, 2); 1 series × 3 times are expected"),
+        (lambda: state("a", x=[1]).merge(state("b", y=[1])), "state: the two hold different arrays; they are not of one detector"),  # noqa: E501 # the whole text
+        (lambda: Panel(keys("a"), np.arange(3), np.zeros((1, 2))), "panel: values have the shape (1, 2); 1 series × 3 times are expected"),  # noqa: E501 # the whole text
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(make, text):

@@ -62,9 +62,8 @@ def published(key: SeriesKey, alias: str, **more: str) -> frozenset[tuple[str, s
     """The labels that a series should have: a second writing of the rule, plainly."""
     labels: dict[str, str] = {}
     for name, value in key.labels:
-        while name in RESERVED or name in labels:
-            name = "exported_" + name
-        labels[name] = value
+        free = (n for n in ("exported_" * i + name for i in range(9)) if n not in RESERVED and n not in labels)
+        labels[next(free)] = value
     return frozenset({**labels, "metric": key.name or alias, "query": alias, **more}.items())
 
 

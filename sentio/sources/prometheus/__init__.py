@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,6 +89,7 @@ class Prometheus:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._connection: PrometheusConnect | None = None
+        self._connecting = threading.Lock()  # both ticks of a pipeline read
         self._interning = Interning()
 
     def read(self, query: str, window: Window) -> Panel:
@@ -114,13 +116,17 @@ class Prometheus:
             "step": _seconds(window.step),
         }
         answer = self._post("/api/v1/query_range", form)
-        return decode(
-            answer.body,
-            window,
-            query=query,
-            max_series=self._options.max_series,
-            interning=self._interning,
-        )
+        try:
+            return decode(
+                answer.body,
+                window,
+                query=query,
+                max_series=self._options.max_series,
+                interning=self._interning,
+            )
+        except SourceError as error:
+            text = f"{self._options.url}: {error}"
+            raise SourceError(text, reason=error.reason, permanent=error.permanent) from error
 
     def _post(self, path: str, form: dict[str, str]) -> Answer:
         connection = self._connect()
@@ -151,20 +157,25 @@ class Prometheus:
         return answer
 
     def _connect(self) -> PrometheusConnect:
-        if self._connection is None:
-            # Here, not above: it brings pandas and Matplotlib along, and `sentio check` needs neither.
-            from prometheus_api_client import PrometheusConnect
+        with self._connecting:
+            if self._connection is None:
+                self._connection = self._new_connection()
+            return self._connection
 
-            o = self._options
-            session = requests.Session()
-            session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
-            if o.tls.cert_file:
-                session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
-            headers = {name: value.get_secret_value() for name, value in o.headers.items()}
-            self._connection = PrometheusConnect(o.url, headers=headers, session=session)
-            # It mounts a transport of its own for the address, with retries and no deadline.
-            session.mount(o.url, WatchedAdapter())
-        return self._connection
+    def _new_connection(self) -> PrometheusConnect:
+        # Here, not above: it brings pandas and Matplotlib along, and `sentio check` needs neither.
+        from prometheus_api_client import PrometheusConnect
+
+        o = self._options
+        session = requests.Session()
+        session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
+        if o.tls.cert_file:
+            session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
+        headers = {name: value.get_secret_value() for name, value in o.headers.items()}
+        connection = PrometheusConnect(o.url, headers=headers, session=session)
+        # It mounts a transport of its own for the address, with retries and no deadline.
+        session.mount(o.url, WatchedAdapter())
+        return connection
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Called for every request: files are read anew, so that a rotated secret is picked up."""
@@ -248,7 +259,7 @@ def _said(answer: Answer) -> str:
 def _retry_after(answer: Answer) -> float | None:
     """Seconds from a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3)."""
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():  # isdigit takes ², which is no number
         return float(text)
     if text:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,15 @@ class Interning:
         self._known: dict[SeriesKey, SeriesKey] = {}
 
     def key(self, labels: dict[str, str]) -> SeriesKey:
+        """Raises `TypeError` or `ValueError` where names and values are not all text that can be published."""
         key = SeriesKey.of(labels)
-        return self._known.setdefault(key, key)
+        known = self._known.get(key)
+        if known is None:
+            "".join((key.name, *chain.from_iterable(key.labels))).encode()
+            if not all(name for name, _ in key.labels):
+                raise ValueError("a label has no name")
+            known = self._known.setdefault(key, key)
+        return known
 
     def forget_beyond(self, count: int) -> None:
         """Bound what is remembered where label values keep changing."""
@@ -44,7 +52,7 @@ def decode(body: bytes, window: Window, *, query: str, max_series: int, internin
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         start = body[:60].decode("utf-8", "replace").strip()
         if start.startswith("<"):
             text = f"answered a web page ({start!r}…); the address of a Prometheus API is expected"
@@ -64,15 +72,18 @@ def _series(
 ) -> tuple[Keys, list[list[Any]], tuple[Failure, ...]]:
     data = answer.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
-    if not isinstance(result, list) or kind != "matrix":
+    if kind != "matrix":
         raise SourceError(f"answered a {kind or 'nothing'}; a matrix is expected", reason="bad_answer")
+    if not isinstance(result, list):
+        text = "answered a matrix without its result; a list of series is expected"
+        raise SourceError(text, reason="bad_answer")
     rows: dict[SeriesKey, list[Any]] = {}
     failures: list[Failure] = []
     for i, series in enumerate(result[:max_series]):
         try:
             key = interning.key(series["metric"])
             row = series.get("values")
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             text = f"series {i} of the answer is {str(series)[:80]!r}; metric and values are expected"
             raise SourceError(text, reason="bad_answer") from error
         if row is None:
@@ -107,7 +118,7 @@ def _matrix(rows: list[list[Any]], window: Window) -> tuple[Floats, int]:
         total = int(counts.sum())
         seconds = np.fromiter((sample[0] for row in rows for sample in row), np.float64, total)
         numbers = np.fromiter((float(sample[1]) for row in rows for sample in row), np.float64, total)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         text = f'answered samples that cannot be read ({error}); [seconds, "number"] is expected'
         raise SourceError(text, reason="bad_answer") from error
     finite = np.isfinite(numbers)
@@ -126,7 +137,8 @@ def _matrix(rows: list[list[Any]], window: Window) -> tuple[Floats, int]:
 def _columns(seconds: Floats, window: Window) -> tuple[Ints, Bools]:
     """For each time its column in the window, and whether it is one of the window's times."""
     # Milliseconds first: seconds times 1e9 would lose them in a double.
-    nanoseconds = np.rint(np.clip(seconds, -9e9, 9e9) * 1000).astype(np.int64) * (SECOND // 1000)
+    whole = np.clip(np.nan_to_num(seconds, nan=-9e9), -9e9, 9e9)
+    nanoseconds = np.rint(whole * 1000).astype(np.int64) * (SECOND // 1000)
     columns = (nanoseconds - window.start + window.step // 2) // window.step
     off = np.abs(window.start + columns * window.step - nanoseconds)
     return columns, (columns >= 0) & (columns < len(window)) & (off <= _TOLERANCE)

@@ -1,0 +1,330 @@
+"""One pipeline between ticks: what it reads, keeps, publishes and lets go. The source is a value in memory; the
+servers of tests/sources and tests/live are real."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import pytest
+
+from sentio.detectors.prophet import Prophet
+from sentio.errors import SourceError
+from sentio.pipeline import Line
+from sentio.runner import Runner, Tick, Timing
+from sentio.telemetry import Telemetry
+from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, SeriesStatus, State, Window
+
+STEP = 10 * SECOND
+NOW = 1_700_000_000 * SECOND
+HOUR = 3600 * SECOND
+A, B, C = (SeriesKey("m", (("i", i),)) for i in "abc")
+
+
+class Here(Executor):
+    def submit(self, fn, /, *args, **kwargs):
+        result = Future()
+        result.set_result(fn(*args, **kwargs))
+        return result
+
+
+class Memory:
+    """A source that has a sample for every series at every time, but where ``gone`` says otherwise."""
+
+    def __init__(self, *keys: SeriesKey) -> None:
+        self.keys = keys
+        self.windows: list[Window] = []
+        self.gone: dict[SeriesKey, tuple[int, int]] = {}
+        self.since = 0
+        self.notes = Notes()
+        self.error: SourceError | None = None
+        self.bump: dict[SeriesKey, float] = {}
+
+    def read(self, _query: str, window: Window) -> Panel:
+        self.windows.append(window)
+        if self.error:
+            raise self.error
+        t = window.times()
+        rows = []
+        for key in self.keys:
+            noise = np.random.default_rng(7).normal(size=1000)[(t // STEP) % 1000]
+            row = 50 + noise + self.bump.get(key, 0.0)
+            start, end = self.gone.get(key, (0, 0))
+            rows.append(np.where((t < self.since) | ((t >= start) & (t < end)), np.nan, row))
+        there = [i for i, r in enumerate(rows) if np.isfinite(r).any()]
+        values = np.array([rows[i] for i in there]).reshape(len(there), len(t))
+        return Panel(tuple(self.keys[i] for i in there), t, values, self.notes)
+
+
+class Kept:
+    """A sink that keeps the reports."""
+
+    def __init__(self) -> None:
+        self.reports = []
+
+    def emit(self, report) -> None:
+        self.reports.append(report)
+
+
+class House:
+    """A runner with its surroundings, and a clock to turn."""
+
+    def __init__(self, *keys: SeriesKey, **timing: int) -> None:
+        self.source, self.sink, self.telemetry = Memory(*keys), Kept(), Telemetry()
+        self.saved: list[State] = []
+        self.detector = Prophet(Prophet.Options(), Here())
+        defaults = {"step": STEP, "window": 2 * HOUR, "train_every": HOUR, "train_cadence": 60 * SECOND, "delay": 0}
+        defaults |= {"ttl": 60 * SECOND, "model_ttl": 24 * HOUR, "max_points": 100_000}
+        self.timing = Timing(**{**defaults, **timing})
+        self.now = NOW
+        self.runner = self.another()
+
+    def another(self) -> Runner:
+        line = Line("q", self.source, self.detector, "m", (300 * SECOND,))
+        return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
+
+    def train(self, tick: Tick | None = None) -> None:
+        self.runner.train(self.now, tick or Tick())
+
+    def score(self, after: int = STEP, tick: Tick | None = None):
+        """The report of a score tick ``after`` ns later."""
+        self.now += after
+        self.runner.score(self.now, tick or Tick())
+        return self.sink.reports[-1]
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.telemetry.registry.get_sample_value(name, {"query": "q", **labels}) or 0.0
+
+
+def ready(*keys: SeriesKey, **timing: int) -> House:
+    house = House(*keys, **timing)
+    house.train()
+    house.score(0)
+    return house
+
+
+def test_only_what_is_new_is_read_and_every_sample_once():
+    house = ready(A, B)
+    first = len(house.source.windows)
+    for after in (STEP, STEP, 3 * STEP, STEP // 2, STEP // 2, STEP + 3):
+        house.score(after)
+    ticks = house.source.windows[first - 1 :]
+    times = np.concatenate([w.times() for w in ticks])
+    assert (np.diff(times) == STEP).all()
+    assert times[-1] == house.now // STEP * STEP
+    house.train()
+    assert len(house.source.windows) == first - 1 + len(ticks)  # the score ticks fed the history
+    assert house.value("sentio_samples_total") == 2 * len(times)
+
+
+def test_after_an_outage_the_gap_is_read_again():
+    house = ready(A)
+    house.score()
+    house.source.error = SourceError("down", reason="unreachable")
+    for _ in range(5):
+        with pytest.raises(SourceError, match="down"):
+            house.score()
+    assert house.runner.error == "down"
+    house.source.error = None
+    report = house.score()
+    assert len(report.scores.times) == 6
+    assert np.isfinite(report.scores.outputs[SCORE]).all()
+    assert house.runner.error == ""
+    house.now += HOUR
+    reads = len(house.source.windows)
+    house.train()
+    assert [len(w) for w in house.source.windows[reads:]] == [360]  # the hour, and not the outage
+
+
+def test_an_outage_keeps_the_bands_until_the_time_to_live():
+    house = ready(A, B)
+    house.source.error = SourceError("down", reason="unreachable")
+    for i in range(1, 10):
+        with pytest.raises(SourceError):
+            house.score()
+        report = house.sink.reports[-1]
+        assert len(report.scores.keys) == (2 if i <= 6 else 0)
+        assert np.isfinite(report.scores.outputs[YHAT]).all()
+        assert np.isnan(report.scores.values).all()
+        assert np.isnan(report.scores.outputs[ANOMALY]).all()
+    assert house.value("sentio_series_vanished_total") == 2
+
+
+def test_a_series_that_vanishes_keeps_its_band_then_goes_and_returns_with_it():
+    house = ready(A, B)
+    house.source.gone[B] = (house.now, house.now + 20 * STEP)
+    for i in range(1, 20):
+        report = house.score()
+        assert (B in report.scores.keys) == (i <= 6)
+        if i <= 6:
+            row = report.scores.keys.index(B)
+            assert np.isfinite(report.scores.outputs[YHAT][row]).all()
+            assert np.isnan(report.scores.values[row]).all()
+    assert house.value("sentio_series_vanished_total") == 1
+    fits = house.value("sentio_fits_total", state="ready")
+    report = house.score()
+    row = report.scores.keys.index(B)
+    assert np.isfinite(report.scores.outputs[SCORE][row]).all()
+    assert report.status[row] == SeriesStatus.READY
+    assert house.value("sentio_fits_total", state="ready") == fits
+
+
+def test_a_new_series_is_learned_when_it_has_enough_and_seen_at_once():
+    house = ready(A)
+    house.source.keys = (A, C)
+    house.source.gone[C] = (0, house.now)
+    report = house.score()
+    assert report.status[report.scores.keys.index(C)] == SeriesStatus.LEARNING
+    house.train()
+    assert house.runner.state["samples"][house.runner.state.keys.index(C)] < 30
+    for _ in range(30):
+        house.score()
+    house.train()
+    # Published at once, not with the next sample.
+    report = house.sink.reports[-1]
+    row = report.scores.keys.index(C)
+    assert report.status[row] == SeriesStatus.READY
+    assert np.isfinite(report.scores.outputs[YHAT][row]).all()
+
+
+def test_a_young_series_is_refitted_as_it_grows_and_a_grown_one_rests():
+    house = House(A)
+    house.source.since = NOW - 400 * SECOND
+    house.train()
+    house.score(0)
+    fitted = [int(house.runner.state["fitted_at"][0])]
+    while house.now < NOW + 2 * HOUR:
+        house.score(60 * SECOND)
+        house.train()
+        if int(house.runner.state["fitted_at"][0]) != fitted[-1]:
+            fitted.append(int(house.runner.state["fitted_at"][0]))
+    waits = np.diff(fitted) // (60 * SECOND)
+    assert waits[0] <= 2
+    assert (np.diff(waits) >= 0).all(), waits
+    assert waits[-1] >= 20
+    assert len(fitted) < 25
+
+
+def test_a_partial_answer_is_scored_and_never_learned_from():
+    house = ready(A)
+    house.source.notes = Notes(partial="3 of 4 stores answered")
+    report = house.score()
+    assert np.isfinite(report.scores.outputs[SCORE]).all()
+    house.source.notes = Notes()
+    reads = len(house.source.windows)
+    house.now += 30 * 60 * SECOND
+    house.score(0)
+    house.now += HOUR
+    house.train()
+    assert house.source.windows[reads + 1].start == house.sink.reports[-2].scores.times[-1]
+
+
+def test_a_history_that_is_partial_is_asked_for_again():
+    house = House(A)
+    house.source.notes = Notes(partial="store gone")
+    house.train()
+    assert not house.runner.state.keys
+    house.source.notes = Notes()
+    house.now += 60 * SECOND
+    house.train()
+    assert house.runner.state["status"].tolist() == [SeriesStatus.READY]
+
+
+def test_a_fit_that_fails_does_not_replace_a_good_one():
+    house = ready(A, B)
+    good = house.runner.state
+    real = house.detector.fit
+
+    def broken(history: Panel) -> State:
+        state = real(history)
+        state["status"][:] = SeriesStatus.FAILED
+        return state
+
+    house.detector.fit = broken
+    house.now += HOUR + STEP
+    house.score(0)
+    house.train()
+    np.testing.assert_array_equal(house.runner.state["k"], good["k"])
+    assert house.runner.state["status"].tolist() == [SeriesStatus.READY] * 2
+    assert house.value("sentio_series_failures_total", reason="fit") == 2
+    calls = house.value("sentio_fits_total", state="failed")
+    house.now += 10 * SECOND
+    house.train()
+    assert house.value("sentio_fits_total", state="failed") == calls  # not again at once
+
+
+def test_a_tick_that_was_abandoned_changes_nothing():
+    house = ready(A)
+    reports, state, late = len(house.sink.reports), house.runner.state, Tick()
+    late.alive = False
+    house.runner.score(house.now + STEP, late)
+    assert len(house.sink.reports) == reports
+    house.now += 2 * HOUR
+    house.runner.train(house.now, late)
+    assert house.runner.state is state
+    assert house.saved == [state]
+
+
+def test_a_stopped_runner_publishes_nothing():
+    house = ready(A)
+    reports = len(house.sink.reports)
+    house.runner.stop()
+    house.runner.score(house.now + STEP, Tick())
+    assert len(house.sink.reports) == reports
+
+
+def test_a_restored_state_is_published_without_a_read_and_lasts_one_time_to_live():
+    house = ready(A, B)
+    house.sink.reports.clear()
+    house.source.windows.clear()
+    house.source.error = SourceError("down", reason="unreachable")
+    house.runner = house.another()
+    house.now += 3 * HOUR
+    house.runner.restore(house.saved[-1], house.now)
+    assert house.source.windows == []
+    (report,) = house.sink.reports
+    assert set(report.scores.keys) == {A, B}
+    assert np.isfinite(report.scores.outputs[YHAT]).all()
+    for i in range(1, 9):
+        with pytest.raises(SourceError):
+            house.score()
+        assert len(house.sink.reports[-1].scores.keys) == (2 if i <= 6 else 0)
+
+
+def test_a_model_past_its_time_to_live_is_not_used():
+    house = ready(A, model_ttl=2 * HOUR)
+    house.now += 2 * HOUR + STEP
+    report = house.score(0)
+    assert report.status.tolist() == [SeriesStatus.LEARNING]
+    assert np.isnan(report.scores.outputs[YHAT]).all()
+    later = house.another()
+    later.restore(house.saved[-1], house.now)
+    assert later.state.keys == ()
+
+
+def test_an_anomaly_is_flagged_at_its_own_time_and_cleared_after():
+    house = ready(A, B)
+    flags = []
+    for bump in (0, 20, 20, 0, 0):
+        house.source.bump[A] = bump
+        report = house.score()
+        row = report.scores.keys.index(A)
+        flags.append(report.scores.outputs[ANOMALY][row, -1])
+        assert report.scores.outputs[ANOMALY][1 - row, -1] == 0
+    assert flags == [0, 1, 1, 0, 0]
+
+
+def test_failures_of_single_series_are_in_the_report():
+    house = ready(A)
+    failure = Failure("m{x}", "histogram", "is a native histogram")
+    house.source.notes = Notes(failures=(failure,))
+    assert house.score().failures == (failure,)
+
+
+def test_ages_are_those_of_the_newest_sample_and_the_oldest_model():
+    house = ready(A, B)
+    house.now += 5 * STEP
+    data, model = house.runner.ages(house.now)
+    assert data == pytest.approx(50)
+    assert model == pytest.approx(50)
+    assert House(A).runner.ages(NOW) == (None, None)

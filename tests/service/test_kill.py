@@ -1,0 +1,131 @@
+"""``kill -9`` at any moment: the next start publishes the last bands, soon, and without fitting first."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.service import saver
+from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
+
+NOWHERE = "http://127.0.0.1:1"
+KILLS = 50
+
+
+def lines(page: str, name: str) -> dict[str, float]:
+    rows = [line for line in page.splitlines() if line.startswith(f"{name}{{")]
+    return {row.partition("{")[2].rpartition("}")[0]: float(row.rpartition(" ")[2]) for row in rows}
+
+
+def test_fifty_kills_during_a_save(tmp_path):
+    """A process saves one of two states over and over, and is killed at a random moment; then a whole service
+    starts over the same file, with no Prometheus to ask, and must publish one of the two, complete."""
+    config = tmp_path / "sentio.yml"
+    config.write_text(config_text(NOWHERE, tmp_path / "sentio.db"))
+    rng, seen, in_a_save = random.Random(1), set(), 0
+    for _ in range(KILLS):
+        started = subprocess.Popen([sys.executable, "-m", "tests.service.saver", str(config)], stdout=subprocess.PIPE)
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"saving\n"
+        time.sleep(rng.uniform(0, 0.05))
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+        told = started.stdout.read()
+        in_a_save += told.count(b"(") > told.count(b")")
+        began = time.monotonic()
+        with running([config]) as (service, web):
+            page = get(f"{web.url}/metrics")[1]
+            assert time.monotonic() - began < 5
+            assert metric(page, "sentio_store_set_aside_total") == 0
+            assert not next(iter(service.telemetry.fits.collect())).samples
+            yhat = set(lines(page, "sentio_yhat").values())
+            assert len(lines(page, "sentio_yhat")) == saver.SERIES
+            assert len(yhat) == 1, "a mixture of two saves"
+            assert yhat <= set(saver.LEVELS)
+            seen |= yhat
+            low, high = lines(page, "sentio_yhat_lower"), lines(page, "sentio_yhat_upper")
+            assert all(low[k] < v < high[k] for k, v in lines(page, "sentio_yhat").items())
+    assert seen == set(saver.LEVELS), "every kill met the same save"
+    assert in_a_save >= KILLS * 0.8
+
+
+def test_the_whole_program_killed_and_started_again(tmp_path):
+    """A real fit, a kill -9, a start with Prometheus gone: the same bands, within 5 s, and no fit."""
+    config, port = tmp_path / "sentio.yml", free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable,
+        "-m",
+        "sentio",
+        "serve",
+        f"--config.file={config}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with prometheus() as server:
+        config.write_text(config_text(server.url, tmp_path / "sentio.db"))
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        eventually(lambda: (metric(get(f"{url}/metrics")[1], "sentio_store_saves_total") or 0) >= 1)
+        before = lines(get(f"{url}/metrics")[1], "sentio_yhat")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert len(before) == 3
+    began = time.monotonic()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: len(lines(get(f"{url}/metrics")[1], "sentio_yhat")) == 3, within_s=10)
+        took = time.monotonic() - began
+        page = get(f"{url}/metrics")[1]
+        after = lines(page, "sentio_yhat")
+        assert after.keys() == before.keys()
+        # The model is the same; only the time it is evaluated at has gone on by some seconds.
+        np.testing.assert_allclose(list(after.values()), list(before.values()), rtol=0.05)
+        assert metric(page, "sentio_fits_total{") is None
+        assert took < 5
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_stop_in_the_middle_of_a_long_fit_is_quick(tmp_path):
+    config, port = tmp_path / "sentio.yml", free_port()
+    with prometheus(series=40, hours=24) as server:
+        config.write_text(config_text(server.url, tmp_path / "sentio.db", load="query: load, train: {window: 1d}"))
+        command = [
+            sys.executable,
+            "-m",
+            "sentio",
+            "serve",
+            f"--config.file={config}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+        )
+        eventually(lambda: (metric(get(f"http://127.0.0.1:{port}/metrics")[1], "sentio_executor_queue_size") or 0) > 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith("sentio.")] == []
+
+
+@pytest.mark.parametrize("what", ["garbage", "gone"])
+def test_a_start_over_a_damaged_store_goes_on(tmp_path, what):
+    config, store = tmp_path / "sentio.yml", tmp_path / "sentio.db"
+    config.write_text(config_text(NOWHERE, store))
+    if what == "garbage":
+        Path(store).write_bytes(b"garbage" * 1000)
+    with running([config]) as (_, web):
+        page = get(f"{web.url}/metrics")[1]
+        assert metric(page, "sentio_store_set_aside_total") == (what == "garbage")
+        assert lines(page, "sentio_yhat") == {}

@@ -1,0 +1,197 @@
+"""Start and reload: a bad file is refused with every problem in it, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sentio.cli import main
+from sentio.config.load import load
+from tests.config.bad_configs import BAD_CONFIGS
+from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
+
+IDS = [bad.path.stem for bad in BAD_CONFIGS]
+
+
+def bands(page: str, alias: str = "load") -> list[str]:
+    return [line for line in page.splitlines() if line.startswith("sentio_yhat{") and f'query="{alias}"' in line]
+
+
+def test_there_are_enough_of_them():
+    assert len(BAD_CONFIGS) >= 25
+    assert all(bad.problems for bad in BAD_CONFIGS)
+
+
+@pytest.mark.parametrize("bad", BAD_CONFIGS, ids=IDS)
+def test_at_start_a_bad_file_is_refused(bad, capsys):
+    assert main(["serve", f"--config.file={bad.path}"]) == 2
+    assert capsys.readouterr().err.splitlines() == list(bad.problems)
+
+
+@pytest.mark.parametrize("bad", BAD_CONFIGS, ids=IDS)
+def test_check_says_the_same(bad, capsys):
+    assert main(["check", str(bad.path)]) == 2
+    assert capsys.readouterr().err.splitlines() == list(bad.problems)
+
+
+def test_on_reload_a_bad_file_changes_nothing(tmp_path, caplog):
+    good = tmp_path / "sentio.yml"
+    with prometheus() as server:
+        good.write_text(config_text(server.url, tmp_path / "db"))
+        paths = [good]
+        with running(paths, lifecycle=True) as (service, web):
+            eventually(lambda: len(bands(get(f"{web.url}/metrics")[1])) == 3)
+            accepted = metric(get(f"{web.url}/metrics")[1], "sentio_config_last_reload_success_timestamp_seconds")
+            before = service.config
+            for bad in BAD_CONFIGS:
+                paths[:] = [bad.path]
+                caplog.clear()
+                status, said = get(f"{web.url}/-/reload", "POST")
+                assert status == 400
+                assert said.splitlines()[1:] == list(bad.problems)
+                assert [f"configuration refused: {p}" for p in bad.problems] == caplog.messages
+                status, page = get(f"{web.url}/metrics")
+                assert status == 200
+                assert metric(page, "sentio_config_last_reload_successful") == 0
+                assert metric(page, "sentio_config_last_reload_success_timestamp_seconds") == accepted
+                assert service.config is before
+                assert len(bands(page)) == 3
+            paths[:] = [good]
+            assert get(f"{web.url}/-/reload", "POST")[0] == 200
+            assert metric(get(f"{web.url}/metrics")[1], "sentio_config_last_reload_successful") == 1
+
+
+def test_an_unchanged_pipeline_keeps_its_state_and_the_others_come_and_go(tmp_path):
+    path = tmp_path / "sentio.yml"
+    with prometheus() as server:
+        path.write_text(config_text(server.url, tmp_path / "db", kept="query: load", gone='query: "load{i=\\"0\\"}"'))
+        with running([path]) as (service, web):
+            eventually(lambda: len(bands(get(f"{web.url}/metrics")[1], "gone")) == 1)
+            eventually(lambda: len(bands(get(f"{web.url}/metrics")[1], "kept")) == 3)
+            kept, state = service.runners()[0], service.runners()[0].state
+            path.write_text(
+                config_text(server.url, tmp_path / "db", new='query: "load{i=\\"1\\"}"', kept="query: load")
+            )
+            assert service.reload() is None
+            assert [r.line.alias for r in service.runners()] == ["new", "kept"]
+            assert service.runners()[1] is kept
+            assert kept.state is state
+            page = get(f"{web.url}/metrics")[1]
+            assert bands(page, "gone") == []
+            assert len(bands(page, "kept")) == 3
+            assert 'sentio_series{query="gone"' not in page
+            eventually(lambda: len(bands(get(f"{web.url}/metrics")[1], "new")) == 1)
+
+
+def test_a_pipeline_whose_horizons_change_is_not_learned_anew(tmp_path):
+    path = tmp_path / "sentio.yml"
+    with prometheus() as server:
+        path.write_text(config_text(server.url, tmp_path / "db"))
+        with running([path]) as (service, web):
+            eventually(lambda: len(bands(get(f"{web.url}/metrics")[1])) == 3)
+            fitted = service.runners()[0].state["fitted_at"].tolist()
+            path.write_text(config_text(server.url, tmp_path / "db", load="query: load, forecast: {horizons: [2h]}"))
+            assert service.reload() is None
+            page = get(f"{web.url}/metrics")[1]
+            assert page.count('horizon="2h"') == 9
+            assert 'horizon="5m"' not in page
+            assert service.runners()[0].state["fitted_at"].tolist() == fitted
+
+
+def test_a_changed_text_is_noticed(tmp_path):
+    path = tmp_path / "sentio.yml"
+    with prometheus() as server:
+        path.write_text(config_text(server.url, tmp_path / "db"))
+        with running([path]) as (service, _):
+            runner = service.runners()[0]
+            service._check()
+            assert service.runners()[0] is runner
+            path.write_text(config_text(server.url, tmp_path / "db", load="query: load, ttl: 10m"))
+            service._check()
+            assert service.runners()[0] is not runner
+            path.write_text("nothing")
+            service._check()
+            assert service.telemetry.reload_ok._value.get() == 0
+            assert service.runners()[0].timing.ttl == 600 * 10**9
+
+
+def test_reload_over_http_is_off_unless_it_is_asked_for(tmp_path):
+    path = tmp_path / "sentio.yml"
+    path.write_text(config_text("http://127.0.0.1:1", tmp_path / "db"))
+    with running([path]) as (_, web):
+        assert get(f"{web.url}/-/reload", "POST") == (
+            403,
+            "reload over HTTP is off; start with --web.enable-lifecycle\n",
+        )
+        assert get(f"{web.url}/-/reload")[0] == 405
+
+
+def test_a_secret_is_in_no_refusal_and_no_log(tmp_path, capsys):
+    path = tmp_path / "sentio.yml"
+    text = config_text("http://127.0.0.1:1", tmp_path / "db")
+    auth = "basic_auth: {username: me, password: 'hunter22-secret'}"
+    path.write_text(text.replace("retries: 0", f"retries: 0, {auth}, bearer_token_file: /x"))
+    assert main(["check", str(path)]) == 2
+    shown = capsys.readouterr()
+    assert "one of them is expected" in shown.err
+    assert "hunter22" not in shown.err + shown.out
+    path.write_text(text.replace("retries: 0", f"retries: 0, {auth}"))
+    assert "hunter22" not in repr(load([path], os.environ))
+
+
+@pytest.fixture
+def program(tmp_path):
+    """``sentio serve`` as a process of its own, over a Prometheus that is not there."""
+    port, path, log = free_port(), tmp_path / "sentio.yml", tmp_path / "log"
+    path.write_text(config_text("http://127.0.0.1:1", tmp_path / "db"))
+    command = [
+        sys.executable,
+        "-m",
+        "sentio",
+        "serve",
+        f"--config.file={path}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stderr=out, stdout=out)
+    try:
+        eventually(lambda: get(f"http://127.0.0.1:{port}/-/ready")[0] == 200)
+        yield process, path, log, f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_hangup_reloads_and_terminate_ends(program):
+    process, path, log, url = program
+    path.write_text("nonsense: 1")
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: "nonsense" in log.read_text())
+    assert metric(get(f"{url}/metrics")[1], "sentio_config_last_reload_successful") == 0
+    assert get(f"{url}/-/healthy") == (200, "Sentio is healthy.\n")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    lines = Path(log).read_text().splitlines()
+    assert all(re.match(r'ts=\S+ level=\w+ logger=\S+ msg=(\S+|".*")$', line) for line in lines), lines
+
+
+def test_a_port_that_is_taken_is_said(program, tmp_path):
+    _, path, _, url = program
+    other = tmp_path / "other.yml"
+    other.write_text(path.read_text())
+    address = url.removeprefix("http://")
+    done = subprocess.run(
+        [sys.executable, "-m", "sentio", "serve", f"--config.file={other}", f"--web.listen-address={address}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert f"sentio: server web: cannot listen on {address}: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,120 @@
+"""The page for people: everything escaped, everything found."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, SeriesKey
+from sentio.web.page import Filter, render
+from sentio.web.picture import picture
+from tests.core.test_runner import A, B, House, ready
+
+EVIL = SeriesKey("m", (("i", "<script>alert(1)</script>"), ("j", "\"'&\n😀")))
+VOID = {"meta", "input", "link", "br"}
+
+
+class Checker(HTMLParser):
+    """Counts tags, and keeps what a browser would show."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.shown = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, _attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.shown += data
+
+
+def show(house: House, **wanted) -> Checker:
+    return Checker(render([house.runner], Filter(**wanted), house.now))
+
+
+def test_what_came_from_outside_is_escaped():
+    house = ready(EVIL)
+    house.source.notes = Notes(failures=(Failure("<b>x", "histogram", "<i>why"),))
+    house.score()
+    house.runner.error = "<script>boom</script>"
+    page = show(house, text="<script>", query='"><script>', state="</select><script>")
+    assert "script" not in page.tags
+    page = show(house)
+    assert "script" not in page.tags
+    for text in ("<script>alert(1)</script>", "\"'&\n😀", "<b>x: <i>why", "<script>boom</script>"):
+        assert text in page.shown
+
+
+def test_every_series_is_there_with_what_is_known_of_it():
+    house = ready(A, B)
+    house.source.bump[B] = 40
+    report = house.score()
+    page = show(house)
+    row = report.scores.keys.index(B)
+    shown = [report.scores.values[row, -1]] + [report.scores.outputs[n][row, -1] for n in (YHAT, LOWER, UPPER, SCORE)]
+    for number in shown:
+        assert f"{number:.4g}" in page.shown
+    assert report.scores.outputs[ANOMALY][row, -1] == 1
+    assert "1 anomalous of 2 series: 2 ready" in page.shown
+    assert page.shown.index("i=b") < page.shown.index("i=a")  # the worst first
+    assert page.tags.count("svg") == 2
+
+
+def test_what_is_asked_for_is_shown():
+    house = ready(A, B)
+    assert [t in show(house, text='I="B"').shown for t in ("i=a", "i=b")] == [False, True]
+    assert "no series like that" in show(house, state="failed").shown
+    assert "no series like that" in show(house, query="other").shown
+    assert "i=a" in show(house, query="q", state="ready").shown
+
+
+def test_many_series_come_in_pages():
+    house = House(*(SeriesKey("m", (("i", f"{i:03d}"),)) for i in range(250)))
+    house.score(0)
+    first, last = show(house), show(house, page=99)
+    assert "page 1 of 3, 250 series" in first.shown
+    assert "page 3 of 3, 250 series" in last.shown
+    assert first.shown.count("learning") > 100
+    assert first.tags.count("tr") == 101
+    assert last.tags.count("tr") == 51
+
+
+def test_a_series_that_is_learned_still_says_how_far_it_is():
+    house = House(A)
+    house.source.since = house.now - 100 * SECOND
+    house.train()
+    house.score(0)
+    assert "11 samples" in show(house).shown
+    assert "nothing has been read yet" in show(House(A)).shown
+
+
+@pytest.mark.parametrize("page", ["x", "-1", "0", "9" * 30, "², "])
+def test_a_page_that_is_none_is_the_first(page):
+    assert Filter.of({"page": page}).page == 1
+
+
+def test_links_keep_what_is_wanted():
+    wanted = Filter(text="a b&c", query="q", page=2)
+    assert wanted.link(page=3) == "?q=a+b%26c&query=q&page=3"
+    assert wanted.link(text="", query="", page=1) == "?"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_picture_is_sound_and_marks_what_lies_outside(seed):
+    rng = np.random.default_rng(seed)
+    values = np.array([rng.normal(0, 2, 60), np.zeros(60), -np.ones(60), np.ones(60)])
+    values[:, rng.random(60) < 0.2] = np.nan
+    values[0, rng.random(60) < 0.2] = np.nan
+    drawing = ET.fromstring(picture(values))  # noqa: S314 # our own text
+    assert len(drawing.findall("circle")) == int((np.abs(values[0]) > 1).sum())
+    assert "nan" not in picture(values)
+
+
+def test_there_is_no_picture_of_nothing():
+    assert picture(np.full((4, 60), np.nan)) == ""
+    assert "svg" in picture(np.array([[1.0] * 60] * 4))
