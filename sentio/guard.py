@@ -7,6 +7,7 @@ and logged when it is news: a failure that goes on for an hour is one line, and 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -31,16 +32,19 @@ class _News:
     def __init__(self, where: str) -> None:
         self._where = where
         self._said = ""
+        self._lock = threading.Lock()  # both ticks of a pipeline read at once
 
     def bad(self, reason: str, text: str) -> None:
-        if reason != self._said:
-            log.warning("%s: %s", self._where, text)
-            self._said = reason
+        with self._lock:
+            if reason != self._said:
+                log.warning("%s: %s", self._where, text)
+                self._said = reason
 
     def good(self) -> None:
-        if self._said:
-            log.info("%s: works again", self._where)
-            self._said = ""
+        with self._lock:
+            if self._said:
+                log.info("%s: works again", self._where)
+                self._said = ""
 
 
 class GuardedSource:

@@ -69,8 +69,8 @@ def expected(state: State, design: Design, times: Ints) -> Expected:
     trend, slope = _trend(a, design, t)
     features = design.matrix(wall)
     multiplicative = design.multiplicative
-    factor = 1 + a["beta"][:, multiplicative] @ features[:, multiplicative].T
-    additive = a["beta"][:, ~multiplicative] @ features[:, ~multiplicative].T
+    factor = 1 + _products(a["beta"][:, multiplicative], features[:, multiplicative])
+    additive = _products(a["beta"][:, ~multiplicative], features[:, ~multiplicative])
     scale = a["scale"][:, None]
     with np.errstate(over="ignore", invalid="ignore"):
         yhat = (trend * scale + a["floor"][:, None]) * factor + additive * scale
@@ -78,6 +78,12 @@ def expected(state: State, design: Design, times: Ints) -> Expected:
     known = (a["status"] == SeriesStatus.READY) | (a["status"] == SeriesStatus.CONSTANT)
     usable = known[:, None] & np.isfinite(yhat) & np.isfinite(half)
     return Expected(np.where(usable, yhat, np.nan), np.where(usable, half, np.nan))
+
+
+def _products(beta: Floats, features: Floats) -> Floats:
+    """``[S, m]``. Not by BLAS, whose last digit depends on how many rows there are: a sample must score the same
+    whatever is scored beside it."""
+    return np.asarray(np.einsum("sk,mk->sm", np.ascontiguousarray(beta), np.ascontiguousarray(features)))
 
 
 def _trend(a: Mapping[str, Array], design: Design, t: Floats) -> tuple[Floats, Floats]:

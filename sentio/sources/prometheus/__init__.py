@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, model_validator
 from sentio.config.durations import ByteSize, Duration
 from sentio.config.misfit import misfit
 from sentio.config.options import Options, Url
+from sentio.config.redact import redact
 from sentio.errors import DeadlineExceededError, SourceError
 from sentio.http import Answer, TooLargeError, WatchedAdapter, fetch
 from sentio.sources.prometheus.decode import Interning, decode
@@ -115,46 +116,60 @@ class Prometheus:
             "end": _seconds(window.end),
             "step": _seconds(window.step),
         }
-        answer = self._post("/api/v1/query_range", form)
+        authorization, secrets = self._authorization()
         try:
             return decode(
-                answer.body,
+                self._post("/api/v1/query_range", form, authorization),
                 window,
                 query=query,
                 max_series=self._options.max_series,
                 interning=self._interning,
             )
         except SourceError as error:
-            text = f"{self._options.url}: {error}"
-            raise SourceError(text, reason=error.reason, permanent=error.permanent) from error
+            # A server may repeat what it was sent; secrets that come from a file nobody else knows.
+            text = f"{self._options.url}: {redact(str(error), secrets)}"
+            raise SourceError(
+                text, reason=error.reason, permanent=error.permanent, retry_after=error.retry_after
+            ) from error
 
-    def _post(self, path: str, form: dict[str, str]) -> Answer:
+    def _post(self, path: str, form: dict[str, str], authorization: str) -> bytes:
         connection = self._connect()
+
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            if authorization:
+                request.headers["Authorization"] = authorization
+            return request
+
         try:
             answer = fetch(
                 connection._session,
                 "POST",  # as Grafana does: a query of any length fits
                 connection.url + path,
                 data=form,
-                auth=self._sign,
+                auth=sign,  # even with nothing to add: without it, requests would look into a netrc
                 headers=connection.headers,
+                # Without it, requests would follow REQUESTS_CA_BUNDLE, whatever the session says.
+                verify=connection._session.verify,
                 timeout=self._options.timeout / SECOND,
                 max_bytes=self._options.max_bytes,
             )
         except DeadlineExceededError as error:
-            raise SourceError(f"{self._options.url}: {error}", reason="timeout") from error
+            raise SourceError(str(error), reason="timeout") from error
         except TooLargeError as error:
             text = f"answers more than max_bytes ({self._options.max_bytes} bytes); narrow the query or raise max_bytes"
-            raise SourceError(f"{self._options.url}: {text}", reason="max_bytes", permanent=True) from error
+            raise SourceError(text, reason="max_bytes", permanent=True) from error
         except requests.exceptions.SSLError as error:
-            text = f"its certificate is not accepted ({_innermost(error)}); a tls.ca_file that signed it is expected"
-            raise SourceError(f"{self._options.url}: {text}", reason="tls", permanent=True) from error
+            why = _innermost(error)
+            text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"
+            if "CERTIFICATE_VERIFY_FAILED" not in why:
+                text = f"no TLS connection comes about ({why}); https, and a client certificate if it wants one, is expected"
+            raise SourceError(text, reason="tls", permanent=True) from error
         except requests.RequestException as error:
             text = f"cannot be reached ({_innermost(error)}); a server that answers is expected"
-            raise SourceError(f"{self._options.url}: {text}", reason="unreachable") from error
+            raise SourceError(text, reason="unreachable") from error
         if answer.status != 200:
-            raise _refusal(self._options.url, answer)
-        return answer
+            raise _refusal(answer)
+        return answer.body
 
     def _connect(self) -> PrometheusConnect:
         with self._connecting:
@@ -177,12 +192,13 @@ class Prometheus:
         session.mount(o.url, WatchedAdapter())
         return connection
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Called for every request: files are read anew, so that a rotated secret is picked up."""
+    def _authorization(self) -> tuple[str, tuple[str, ...]]:
+        """The header's value and the secrets in it, for each request anew, so that a rotated file is picked up."""
         o = self._options
         if o.bearer_token_file:
-            request.headers["Authorization"] = f"Bearer {_read(o.bearer_token_file, 'bearer_token_file')}"
-        elif o.basic_auth:
+            token = _read(o.bearer_token_file, "bearer_token_file")
+            return f"Bearer {token}", (token,)
+        if o.basic_auth:
             b = o.basic_auth
             password = (
                 b.password.get_secret_value()
@@ -190,8 +206,8 @@ class Prometheus:
                 else _read(b.password_file or Path(), "basic_auth.password_file")
             )
             pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
-            request.headers["Authorization"] = f"Basic {pair}"
-        return request
+            return f"Basic {pair}", (pair, password)
+        return "", ()
 
 
 def _from(window: Window, done: int) -> Window:
@@ -205,11 +221,17 @@ def _seconds(nanoseconds: int) -> str:
 
 
 def _read(path: Path, option: str) -> str:
+    """The secret in the file: one line of characters that a header can hold, or its text would end up in an error."""
     try:
-        return path.read_text("utf-8").strip()
+        secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         text = f"{option}: {path} cannot be read ({error}); a file with the secret is expected"
         raise SourceError(text, reason="auth", permanent=True) from error
+    if not secret.isprintable() or not secret.isascii() or not secret:
+        what = "nothing but blanks" if not secret else "several lines, or characters beyond ASCII"
+        text = f"{option}: {path} holds {what}; one line with the secret is expected"
+        raise SourceError(text, reason="auth", permanent=True)
+    return secret
 
 
 def _innermost(error: BaseException) -> str:
@@ -229,21 +251,21 @@ _MEANINGS = {
 }
 
 
-def _refusal(url: str, answer: Answer) -> SourceError:
+def _refusal(answer: Answer) -> SourceError:
     said = _said(answer)
     status = answer.status
     if 300 <= status < 400:
         where = answer.headers.get("Location", "elsewhere")
-        text = f"{url}: redirects ({status}) to {where}; the final address is expected, redirects are not followed"
+        text = f"redirects ({status}) to {where}; the final address is expected, redirects are not followed"
         return SourceError(text, reason="redirect", permanent=True)
     if status == 429:
-        text = f"{url}: asks for a pause ({status}: {said}); fewer queries, or a higher limit, are expected"
+        text = f"asks for a pause ({status}: {said}); fewer queries, or a higher limit, are expected"
         return SourceError(text, reason="throttled", retry_after=_retry_after(answer))
     if status >= 500:
-        text = f"{url}: fails ({status}: {said}); an answer is expected"
+        text = f"fails ({status}: {said}); an answer is expected"
         return SourceError(text, reason="server_error", retry_after=_retry_after(answer))
     reason, expected = _MEANINGS.get(status, ("bad_query", "a query that it accepts"))
-    text = f"{url}: refuses the query ({status}: {said}); {expected} is expected"
+    text = f"refuses the query ({status}: {said}); {expected} is expected"
     return SourceError(text, reason=reason, permanent=True)
 
 

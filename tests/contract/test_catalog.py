@@ -1,0 +1,80 @@
+"""Every adapter of the catalog against every check of its kind."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import socket
+from concurrent.futures import Executor, Future
+
+import pytest
+
+from sentio import catalog
+from sentio.config.options import Options
+from sentio.contracts import Sink, Source
+from tests.contract.detector_checks import CHECKS
+
+LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
+"""The options that an adapter cannot do without."""
+
+ADAPTERS = [(kind, name) for kind in catalog.CATALOG for name in catalog.names(kind)]
+DETECTORS = catalog.names("detectors")
+
+
+class Here(Executor):
+    def submit(self, fn, /, *args, **kwargs):
+        result = Future()
+        result.set_result(fn(*args, **kwargs))
+        return result
+
+
+def make(kind: str, name: str):
+    found = catalog.resolve(kind, name)
+    options = found.Options(**LEAST.get((kind, name), {}))
+    if kind == "detectors":
+        return found(options, Here())
+    if kind == "sinks":
+        return found(ttl=lambda _: 1, legacy=lambda _: None)
+    return found(options)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detector(name, check):
+    check(make("detectors", name))
+
+
+@pytest.mark.parametrize(("kind", "name"), ADAPTERS)
+def test_an_adapter_is_made_without_network_or_disk(kind, name, monkeypatch):
+    importlib.import_module(catalog.CATALOG[kind][name].partition(":")[0])
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("an adapter's __init__ touches nothing")
+
+    options = catalog.resolve(kind, name).Options(**LEAST.get((kind, name), {}))
+    for module, function in ((socket, "socket"), (builtins, "open"), (os, "open"), (os, "stat")):
+        monkeypatch.setattr(module, function, refuse)
+    found = catalog.resolve(kind, name)
+    made = (
+        found(options, Here())
+        if kind == "detectors"
+        else found(ttl=lambda _: 1, legacy=lambda _: None)
+        if kind == "sinks"
+        else found(options)
+    )
+    monkeypatch.undo()
+    assert made is not None
+
+
+@pytest.mark.parametrize(("kind", "name"), ADAPTERS)
+def test_an_adapter_has_documented_options_and_methods(kind, name):
+    found = catalog.resolve(kind, name)
+    assert issubclass(found.Options, Options)
+    assert (found.__doc__ or "").strip()
+    assert (found.Options.__doc__ or "").strip()
+    made = make(kind, name)
+    if kind == "sources":
+        assert isinstance(made, Source)
+    if kind == "sinks":
+        assert isinstance(made, Sink)
