@@ -76,7 +76,9 @@ def timing(pipeline: Pipeline) -> Timing:
     every = pipeline.train.every
     return Timing(
         step=pipeline.step,
-        window=pipeline.train.window,
+        # A little more than was asked for: Prophet ties a weekly season to two weeks between the first sample and
+        # the last, and a sample that is missing at the far end must not take the season away.
+        window=pipeline.train.window + pipeline.train.window // 100,
         train_every=every,
         # Young series are refitted as they grow; this is how often anybody looks.
         train_cadence=min(every, max(_MINUTE, pipeline.score_every)),

@@ -41,6 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the defaults that there are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sentio",
@@ -57,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "SIGHUP takes the configuration anew, SIGTERM ends. Without a configuration file, the variables "
         "PROMETHEUS, METRIC_TYPE, METRIC_LABEL and METRIC_NAME make one pipeline.",
         epilog="example: sentio serve --config.file=sentio.yml --web.listen-address=127.0.0.1:8000",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     serve.add_argument(
         "--config.file", dest="config", type=Path, action="append", metavar="PATH",
@@ -94,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         help="simulated containers with anomalies, and Sentio watching them",
         description="Runs Sentio over a few simulated containers with two weeks of history and an anomaly every few "
         "minutes; their exporter tells the truth as sentio_demo_fault_active. Needs nothing else. Ctrl-C ends it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     demo.add_argument("--prometheus", action="store_true", help="use the prometheus on PATH, not the embedded store")
     demo.add_argument(

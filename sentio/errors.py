@@ -48,11 +48,7 @@ class SinkError(SentioError):
 
 
 class SeriesError(SentioError):
-    """One series could not be read, fitted or scored; the others go on."""
-
-    def __init__(self, text: str, *, reason: str) -> None:
-        super().__init__(text)
-        self.reason = reason
+    """One series could not be fitted; the others go on."""
 
 
 class StoreError(SentioError):

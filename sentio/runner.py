@@ -193,7 +193,11 @@ class Runner:
         """Read what the history lacks, and fit every series that is due."""
         if self._history.keys and not self._due(now):
             return
-        learn(self.line, self._history, now)
+        try:
+            learn(self.line, self._history, now)
+        except SourceError as error:
+            self.error = str(error)
+            raise
         due = self._due(now)
         progress = self._telemetry.fit_progress.labels(self.line.alias)
         done = 0

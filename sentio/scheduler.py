@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[int, Tick], None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_JOBS_AT_ONCE = 64
+_JOBS_AT_ONCE = 512  # each tick that runs holds one; threads are made as they are needed
 
 
 class _Multiples(BaseTrigger):  # type: ignore[misc] # the package is not typed

@@ -86,9 +86,10 @@ class Window:
 
     @classmethod
     def ending(cls, now: int, length: int, step: int) -> Window:
-        """The last ``length`` before ``now``, on multiples of ``step``, so that the grid is the same on every
-        read; ``(now - length, now]``."""
-        return cls((now - length) // step * step + step, now // step * step, step)
+        """The last ``length`` up to ``now``, both ends included, on multiples of ``step``, so that the grid is the
+        same on every read."""
+        end = now // step * step
+        return cls(end - length // step * step, end, step)
 
     def __len__(self) -> int:
         return max(0, (self.end - self.start) // self.step + 1)
@@ -206,8 +207,9 @@ class SeriesStatus(enum.IntEnum):
 class State:
     """What one detector knows about its series: named arrays whose first axis is the series.
 
-    Two arrays are always there: ``status`` (`SeriesStatus`, int8) and ``fitted_at`` (int64 ns, when the
-    history that was learned ended). The others are the detector's own.
+    Five arrays are always there: ``status`` (`SeriesStatus`, int8), ``first_at`` and ``fitted_at`` (int64 ns: when
+    the history that was learned began and ended), ``samples`` (int64, how many it had) and ``detail`` (text: why it
+    could not be learned, else empty). The others are the detector's own.
     """
 
     keys: Keys

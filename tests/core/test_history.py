@@ -51,7 +51,7 @@ def test_two_weeks_are_read_on_a_coarse_grid():
     day = 86_400 * SECOND
     history = History(step=15 * SECOND, length=14 * day, max_points=6000)
     read = learn(history, 100 * day)
-    assert [len(w) for w in read] == [5040]
+    assert [len(w) for w in read] == [5041]
     assert history.step == 16 * 15 * SECOND
 
 

@@ -251,7 +251,8 @@ def test_one_bad_series_harms_no_other(monkeypatch):
     rows[1, 0] = 5.0
     state = detector().fit(panel(rows, 900))
     assert state["status"].tolist() == [SeriesStatus.READY, SeriesStatus.FAILED, SeriesStatus.READY]
-    assert state["detail"].tolist() == ["", "RuntimeError: Error during optimization", ""]
+    text = "prophet cannot fit it (RuntimeError: Error during optimization); other options or data are expected"
+    assert state["detail"].tolist() == ["", text, ""]
 
 
 def test_no_temporary_file_is_left(tmp_path, monkeypatch):

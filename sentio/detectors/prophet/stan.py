@@ -10,6 +10,7 @@ import numpy as np
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import blank
 from sentio.detectors.prophet.options import ProphetOptions
+from sentio.errors import SeriesError
 from sentio.types import Array, Floats, Ints, SeriesStatus
 
 # A band narrower than this part of a constant's value, or of a series' range, would flag rounding errors.
@@ -37,9 +38,9 @@ def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, 
         row = {name: a[i] for name, a in arrays.items() if a.ndim > 1}
         try:
             one, status = _fit(design, wall[have], y[have], row)
-        except Exception as error:  # noqa: BLE001 # prophet raises bare Exceptions; any of them is this series' alone
+        except SeriesError as error:
             one, status = {}, SeriesStatus.FAILED
-            details[i] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            details[i] = str(error)
         arrays["status"][i] = status
         for name, value in one.items():
             arrays[name][i] = value
@@ -49,7 +50,7 @@ def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, 
 
 
 def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[dict[str, Any], SeriesStatus]:
-    """Scalars of one series by name, and its status; ``row`` takes the arrays."""
+    """Scalars of one series by name, and its status; ``row`` takes the arrays. Raises `SeriesError`."""
     low, high = float(y.min()), float(y.max())
     if low == high:
         return _constant(low), SeriesStatus.CONSTANT
@@ -60,7 +61,11 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
     if design.options.growth == "logistic":
         frame["cap"], frame["floor"] = design.options.cap, design.options.floor
     with tempfile.TemporaryDirectory() as folder:
-        model.fit(frame, seed=design.options.seed, output_dir=folder)
+        try:
+            model.fit(frame, seed=design.options.seed, output_dir=folder)
+        except Exception as error:  # prophet raises bare Exceptions; any of them is this series' alone
+            text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise SeriesError(f"prophet cannot fit it ({text}); other options or data are expected") from error
     p = model.params
     points = np.sort(np.asarray(model.changepoints_t, float)) if len(model.changepoints) else np.empty(0)
     row["points"][: len(points)] = points
@@ -78,7 +83,7 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
         "least": _LEAST_OF_RANGE * (high - low),
     }
     if not np.isfinite(list(scalars.values())).all():
-        raise ValueError("the fit is not finite")
+        raise SeriesError("prophet's fit is not finite; values within what a double can square are expected")
     return scalars, SeriesStatus.READY
 
 
@@ -122,4 +127,4 @@ def _coefficients(model: Any, design: Design, beta: Floats, into: Floats) -> Non
         into[design.slots[f"holiday {name}"]] = beta[at]
         at += 1
     if at and at != len(beta):
-        raise ValueError(f"prophet gave {len(beta)} coefficients; {at} are expected")
+        raise SeriesError(f"prophet gave {len(beta)} coefficients; {at} are expected")

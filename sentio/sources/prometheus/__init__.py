@@ -132,12 +132,12 @@ class Prometheus:
                 text, reason=error.reason, permanent=error.permanent, retry_after=error.retry_after
             ) from error
 
-    def _post(self, path: str, form: dict[str, str], authorization: str) -> bytes:
+    def _post(self, path: str, form: dict[str, str], authorization: bytes) -> bytes:
         connection = self._connect()
 
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             if authorization:
-                request.headers["Authorization"] = authorization
+                request.headers["Authorization"] = authorization  # type: ignore[assignment] # bytes are as good
             return request
 
         try:
@@ -162,7 +162,8 @@ class Prometheus:
             why = _innermost(error)
             text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"
             if "CERTIFICATE_VERIFY_FAILED" not in why:
-                text = f"no TLS connection comes about ({why}); https, and a client certificate if it wants one, is expected"
+                expected = "https, and a client certificate if it wants one, is expected"
+                text = f"no TLS connection comes about ({why}); {expected}"
             raise SourceError(text, reason="tls", permanent=True) from error
         except requests.RequestException as error:
             text = f"cannot be reached ({_innermost(error)}); a server that answers is expected"
@@ -192,12 +193,12 @@ class Prometheus:
         session.mount(o.url, WatchedAdapter())
         return connection
 
-    def _authorization(self) -> tuple[str, tuple[str, ...]]:
+    def _authorization(self) -> tuple[bytes, tuple[str, ...]]:
         """The header's value and the secrets in it, for each request anew, so that a rotated file is picked up."""
         o = self._options
         if o.bearer_token_file:
             token = _read(o.bearer_token_file, "bearer_token_file")
-            return f"Bearer {token}", (token,)
+            return f"Bearer {token}".encode(), (token,)
         if o.basic_auth:
             b = o.basic_auth
             password = (
@@ -206,8 +207,8 @@ class Prometheus:
                 else _read(b.password_file or Path(), "basic_auth.password_file")
             )
             pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
-            return f"Basic {pair}", (pair, password)
-        return "", ()
+            return f"Basic {pair}".encode(), (pair, password)
+        return b"", ()
 
 
 def _from(window: Window, done: int) -> Window:
@@ -221,14 +222,14 @@ def _seconds(nanoseconds: int) -> str:
 
 
 def _read(path: Path, option: str) -> str:
-    """The secret in the file: one line of characters that a header can hold, or its text would end up in an error."""
+    """The secret in the file. One line: a header cannot hold two, and http.client would quote them in its refusal."""
     try:
         secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         text = f"{option}: {path} cannot be read ({error}); a file with the secret is expected"
         raise SourceError(text, reason="auth", permanent=True) from error
-    if not secret.isprintable() or not secret.isascii() or not secret:
-        what = "nothing but blanks" if not secret else "several lines, or characters beyond ASCII"
+    if not secret or not secret.isprintable():
+        what = "several lines, or control characters" if secret else "nothing but blanks"
         text = f"{option}: {path} holds {what}; one line with the secret is expected"
         raise SourceError(text, reason="auth", permanent=True)
     return secret

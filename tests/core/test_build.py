@@ -1,0 +1,69 @@
+"""From a configuration to what runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentio import build
+from sentio.config.load import load
+from sentio.history import History
+from sentio.types import SECOND, Panel, SeriesKey
+
+DAY = 86_400 * SECOND
+LEAST = Path("tests/configs/good/least.yaml")
+
+
+def pipeline(tmp_path: Path, more: str):
+    path = tmp_path / "sentio.yml"
+    path.write_text(
+        f"sources: {{p: {{type: prometheus, url: 'http://x'}}}}\npipelines: {{cpu: {{source: p, {more}}}}}\n"
+    )
+    return load([path], os.environ).pipelines["cpu"]
+
+
+@pytest.mark.parametrize("missing", [0, 20])
+def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
+    """Prophet learns one from two weeks between the first sample and the last."""
+    config = load([LEAST], os.environ)
+    (one,) = config.pipelines.values()
+    timing = build.timing(one)
+    history = History(step=timing.step, length=timing.window, max_points=timing.max_points)
+    now = 20_000 * DAY + 12_345 * SECOND
+    for window in history.missing(now):
+        values = np.ones((1, len(window)))
+        values[0, :missing] = np.nan
+        history.add(Panel((SeriesKey("m"),), window.times(), values))
+    panel = history.panel((SeriesKey("m"),), now)
+    there = panel.times[np.isfinite(panel.values[0])]
+    assert there[-1] - there[0] >= 14 * DAY
+    assert len(there) <= timing.max_points
+
+
+@pytest.mark.parametrize(
+    ("more", "alike"),
+    [
+        ("query: m, forecast: {horizons: [2h]}", True),
+        ("query: m, ttl: 9m, score: {every: 30s}", True),
+        ("query: m, train: {every: 2h}", True),
+        ("query: n", False),
+        ("query: m, step: 30s", False),
+        ("query: m, train: {window: 7d}", False),
+        ("query: m, detector: {type: prophet, interval_width: 0.9}", False),
+    ],
+)
+def test_a_saved_state_is_used_where_it_fits(tmp_path, more, alike):
+    plain = build.fingerprint(pipeline(tmp_path, "query: m"))
+    assert (build.fingerprint(pipeline(tmp_path, more)) == plain) == alike
+
+
+def test_what_the_configuration_leaves_open_follows_from_the_rest(tmp_path):
+    timing = build.timing(pipeline(tmp_path, "query: m, train: {every: 20h}"))
+    assert timing.model_ttl == 60 * 3600 * SECOND
+    assert timing.train_cadence == 60 * SECOND
+    timing = build.timing(pipeline(tmp_path, "query: m, step: 1s, train: {every: 10s, ttl: 1h}"))
+    assert timing.model_ttl == 3600 * SECOND
+    assert timing.train_cadence == 10 * SECOND
