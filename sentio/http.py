@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -137,6 +138,21 @@ class WatchedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class StraightSession(requests.Session):
+    """A session whose answers are those of the address that was asked: a redirect is handed back as it came."""
+
+    def resolve_redirects(self, *_args: Any, **_kwargs: Any) -> Iterator[Any]:
+        return iter(())
+
+
+@contextlib.contextmanager
+def watched(seconds: float) -> Iterator[None]:
+    """What a library does inside, through a session with a `WatchedAdapter`, is cut off after ``seconds``, or what
+    is left of the deadline around; it then raises what a broken connection raises."""
+    with _Watch(remaining(seconds)):
+        yield
 
 
 def fetch(

@@ -23,6 +23,7 @@ from sentio.types import (
     positions,
 )
 
+_POINTS_AT_ONCE = 500
 _SERIES_AT_ONCE = 64
 """A train tick publishes what it has fitted after so many series."""
 
@@ -43,8 +44,9 @@ def learn(line: Line, history: History, now: int) -> bool:
     False then. Raises `SourceError`."""
     complete = True
     for again in (True, False):
-        for window in history.missing(now):
-            panel = line.source.read(line.query, window)
+        # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
+        for part in (p for window in history.missing(now) for p in window.split(_POINTS_AT_ONCE)):
+            panel = line.source.read(line.query, part)
             if panel.notes.partial:
                 complete = False
             else:

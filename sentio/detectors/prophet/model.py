@@ -75,8 +75,9 @@ def expected(state: State, design: Design, times: Ints) -> Expected:
     with np.errstate(over="ignore", invalid="ignore"):
         yhat = (trend * scale + a["floor"][:, None]) * factor + additive * scale
         half = np.maximum(_half(a, design, t, slope * factor) * scale, a["least"][:, None])
+        finite = np.isfinite(yhat - half) & np.isfinite(yhat + half)
     known = (a["status"] == SeriesStatus.READY) | (a["status"] == SeriesStatus.CONSTANT)
-    usable = known[:, None] & np.isfinite(yhat) & np.isfinite(half)
+    usable = known[:, None] & finite
     return Expected(np.where(usable, yhat, np.nan), np.where(usable, half, np.nan))
 
 

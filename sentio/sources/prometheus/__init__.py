@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,15 +25,20 @@ from sentio.config.misfit import misfit
 from sentio.config.options import Options, Url
 from sentio.config.redact import redact
 from sentio.errors import DeadlineExceededError, SourceError
-from sentio.http import Answer, TooLargeError, WatchedAdapter, fetch
+from sentio.http import Answer, StraightSession, TooLargeError, WatchedAdapter, fetch, watched
 from sentio.sources.prometheus.decode import Interning, decode
+from sentio.sources.prometheus.discovery import Discovery
 from sentio.types import SECOND, Panel, Window, stack
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
 
-# A read of many series is cut so that one answer holds about this many samples: it bounds memory.
-_SAMPLES_AT_ONCE = 500_000
+log = logging.getLogger(__name__)
+
+# A read of many series is cut so that one answer holds about this many samples: it bounds memory, and for how long
+# the decoding of one answer keeps everything else waiting (some 40 ms).
+_SAMPLES_AT_ONCE = 100_000
+_GROWTH = 8
 
 
 class BasicAuth(Options):
@@ -92,22 +100,54 @@ class Prometheus:
         self._connection: PrometheusConnect | None = None
         self._connecting = threading.Lock()  # both ticks of a pipeline read
         self._interning = Interning()
+        self._discovery = Discovery(self._metric_names)
 
     def read(self, query: str, window: Window) -> Panel:
         """`Source.read`; as many requests as the server's limit of points and a bounded memory need."""
-        panels: list[Panel] = []
-        done = 0
-        points = min(self._options.max_points, 1_000)
         self._interning.forget_beyond(4 * self._options.max_series)
-        while done < len(window) or not panels:
-            part = next(iter(_from(window, done).split(points)), None)
-            if part is None:
-                return Panel.empty(window.times())
-            panels.append(self._range(query, part))
+        panel = stack(list(self._parts(query, window))) if len(window) else Panel.empty(window.times())
+        if not panel.keys and not panel.notes.failures and (why := self._discovery.explain(query)):
+            return replace(panel, notes=replace(panel.notes, failures=(why,)))
+        return panel
+
+    def _parts(self, query: str, window: Window) -> Iterator[Panel]:
+        """Consecutive answers. How many series there are is known only from the first: it asks for few points, and
+        the next ones for what that count allows; an answer that is too large all the same is asked for in pieces."""
+        o = self._options
+        done, points = 0, max(1, min(o.max_points, _SAMPLES_AT_ONCE // o.max_series))
+        while done < len(window):
+            part = next(iter(_from(window, done).split(points)))
+            try:
+                panel = self._range(query, part)
+            except SourceError as error:
+                if error.reason != "max_bytes" or len(part) == 1:
+                    raise
+                points = max(1, len(part) // 4)
+                continue
+            yield panel
             done += len(part)
-            most = _SAMPLES_AT_ONCE // max(1, len(panels[-1].keys))
-            points = max(1, min(self._options.max_points, most))
-        return stack(panels)
+            allowed = _SAMPLES_AT_ONCE // max(1, len(panel.keys))
+            points = max(1, min(o.max_points, allowed, _GROWTH * points))
+
+    def _metric_names(self) -> list[str]:
+        """What the server has; nothing where it does not say: the reading itself has succeeded."""
+        from prometheus_api_client.exceptions import PrometheusApiClientException
+
+        connection = self._connect()
+        connection.auth = _signer(self._authorization()[0])
+        try:
+            with watched(self._options.timeout / SECOND):
+                return [name for name in connection.all_metrics() if isinstance(name, str)]
+        except (
+            requests.RequestException,
+            PrometheusApiClientException,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ) as error:
+            log.debug("%s: does not tell its metric names (%s)", self._options.url, _innermost(error))
+            return []
 
     def _range(self, query: str, window: Window) -> Panel:
         form = {
@@ -134,19 +174,13 @@ class Prometheus:
 
     def _post(self, path: str, form: dict[str, str], authorization: bytes) -> bytes:
         connection = self._connect()
-
-        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            if authorization:
-                request.headers["Authorization"] = authorization  # type: ignore[assignment] # bytes are as good
-            return request
-
         try:
             answer = fetch(
                 connection._session,
                 "POST",  # as Grafana does: a query of any length fits
                 connection.url + path,
                 data=form,
-                auth=sign,  # even with nothing to add: without it, requests would look into a netrc
+                auth=_signer(authorization),
                 headers=connection.headers,
                 # Without it, requests would follow REQUESTS_CA_BUNDLE, whatever the session says.
                 verify=connection._session.verify,
@@ -183,12 +217,12 @@ class Prometheus:
         from prometheus_api_client import PrometheusConnect
 
         o = self._options
-        session = requests.Session()
+        session = StraightSession()
         session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
         if o.tls.cert_file:
             session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
         headers = {name: value.get_secret_value() for name, value in o.headers.items()}
-        connection = PrometheusConnect(o.url, headers=headers, session=session)
+        connection = PrometheusConnect(o.url, headers=headers, session=session, timeout=o.timeout / SECOND)
         # It mounts a transport of its own for the address, with retries and no deadline.
         session.mount(o.url, WatchedAdapter())
         return connection
@@ -209,6 +243,17 @@ class Prometheus:
             pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
             return f"Basic {pair}".encode(), (pair, password)
         return b"", ()
+
+
+def _signer(authorization: bytes) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Called for every request; even with nothing to add, or requests would look into a netrc."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if authorization:
+            request.headers["Authorization"] = authorization  # type: ignore[assignment] # bytes are as good
+        return request
+
+    return sign
 
 
 def _from(window: Window, done: int) -> Window:

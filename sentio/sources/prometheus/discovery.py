@@ -37,6 +37,7 @@ class Discovery:
         if not self._known or name in self._known:
             return None
         near = difflib.get_close_matches(name, self._known, n=3, cutoff=0.5)
-        known = f"the nearest of its {len(self._known)} metrics are {', '.join(near)}" if near else "it has none like it"
+        nearest = f"the nearest of its {len(self._known)} metrics are {', '.join(near)}"
+        known = nearest if near else "it has none like it"
         text = f"names the metric {name}, which the server does not have; {known}"
         return Failure(query, "unknown_metric", text)

@@ -1,0 +1,280 @@
+"""The main job, on real input: a Prometheus with two weeks of history, an exporter that goes on, Sentio, and
+that Prometheus scraping Sentio."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentio import build, catalog
+from sentio.config.load import load
+from sentio.demo.series import Series, under_target
+from sentio.store import Store
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey
+from tests.servers import Exporter, Page, Prometheus, SentioProcess, Watch, running_prometheus, until
+
+METRIC = "the_metric"
+HOSTS = [f"h{i:02}" for i in range(20)]
+EVERY_S = 2
+SCRAPE_S = 1
+TTL_S = 6
+DAYS = 14
+SPACING_S = 240
+SIGMA = 1.0
+STEP_UP = 8 * SIGMA
+JOIN = "on(instance, job, host)"
+
+
+def level(host: int, t: np.ndarray | float) -> np.ndarray:
+    """What is normal: a daily shape of its own for each host."""
+    turn = 2 * np.pi * np.asarray(t) / 86_400
+    return 100 + 10 * host + 10 * np.sin(turn + host) + 3 * np.cos(2 * turn)
+
+
+def history(exporter: str, now: float) -> list[Series]:
+    end = int(now) - 5
+    seconds = np.arange(end - DAYS * 86_400, end, SPACING_S)
+    target = {"job": "demo", "instance": exporter}
+    rng = np.random.default_rng(1)
+    return [
+        Series(
+            under_target(SeriesKey(METRIC, (("host", host),)), target),
+            seconds.astype(np.int64) * SECOND,
+            level(i, seconds) + SIGMA * rng.normal(size=len(seconds)),
+        )
+        for i, host in enumerate(HOSTS)
+    ]
+
+
+@dataclass
+class Live:
+    """What the exporter shows: noise within 1.5 σ, so that whatever is flagged was put there."""
+
+    exporter: Exporter
+
+    def key(self, host: str) -> SeriesKey:
+        return SeriesKey(METRIC, (("host", host),))
+
+    def show(self, host: str, shift: float = 0.0) -> None:
+        i = HOSTS.index(host)
+        noise = np.clip(np.random.default_rng(100 + i).normal(size=9973), -1.5, 1.5) * SIGMA
+        self.exporter.series[self.key(host)] = lambda t: float(level(i, t) + noise[int(t * 10) % 9973] + shift)
+
+    def hide(self, host: str) -> None:
+        del self.exporter.series[self.key(host)]
+
+
+@dataclass
+class Stage:
+    live: Live
+    prometheus: Prometheus
+    sentio: SentioProcess
+    watch: Watch
+    fitted: float
+    """When the page told of the first fit, in seconds since the epoch."""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("end_to_end")
+    with Exporter(METRIC) as exporter:
+        live = Live(exporter)
+        for host in HOSTS:
+            live.show(host)
+        sentio = SentioProcess(folder / "sentio")
+        before = history(exporter.address, time.time())
+        with running_prometheus(
+            folder, history=before, exporter=exporter.address, sentio=sentio.address, interval=SCRAPE_S
+        ) as prometheus:
+            sentio.configure(configuration(prometheus.url))
+            with sentio, Watch(sentio.page) as watch:
+                fitted = until(lambda: watch.first(all_fitted), 40, "the first fit of all series")
+                until(lambda: watch.first(has("sentio_yhat", HOSTS[-1])), 2 * EVERY_S, "the bands are published")
+                yield Stage(live, prometheus, sentio, watch, fitted)
+
+
+def configuration(prometheus: str) -> dict[str, object]:
+    every = f"{EVERY_S}s"
+    return {
+        "sources": {"prometheus": {"type": "prometheus", "url": prometheus, "timeout": "5s"}},
+        "pipelines": {
+            "load": {
+                "source": "prometheus",
+                "query": METRIC,
+                "step": every,
+                "ttl": f"{TTL_S}s",
+                "train": {"window": f"{DAYS}d", "max_points": 1000},
+                "score": {"every": every},
+            }
+        },
+    }
+
+
+def all_fitted(page: Page) -> bool:
+    return page.get("sentio_fits_total", state="ready") == len(HOSTS)
+
+
+def flagged(page: Page) -> set[str]:
+    return {dict(labels)["host"] for labels, v in page.all("sentio_anomaly").items() if v == 1}
+
+
+def has(name: str, host: str) -> Callable[[Page], bool]:
+    return lambda page: page.get(name, host=host) is not None
+
+
+def test_bands_join_the_metric_on_its_own_labels(stage: Stage) -> None:
+    """Within two score ticks of the first fit, and the scrape that brings it home."""
+    query = f"{METRIC} - {JOIN} sentio_yhat"
+    until(lambda: len(stage.prometheus.instant(query)) == len(HOSTS), 5, query)
+    for host in HOSTS:
+        first, _ = stage.prometheus.samples(f'sentio_yhat{{host="{host}"}}', "10m")[0]
+        assert first - stage.fitted < 2 * EVERY_S + SCRAPE_S
+    off = {labels["host"]: value for labels, value in stage.prometheus.instant(query)}
+    assert set(off) == set(HOSTS)
+    assert max(map(abs, off.values())) < 4 * SIGMA
+    for condition in (
+        f"sentio_yhat_lower < {JOIN} {METRIC}",
+        f"sentio_yhat_upper > {JOIN} {METRIC}",
+        f"{METRIC} * {JOIN} group_left(query, metric) (sentio_anomaly == 0)",
+        'sentio_forecast{horizon="5m"}',
+        'sentio_forecast_upper{horizon="1h"} > ' + "sentio_forecast_lower",
+    ):
+        assert len(stage.prometheus.instant(condition)) == len(HOSTS), condition
+    (labels, _), *_ = stage.prometheus.instant("sentio_yhat")
+    assert labels == {
+        "__name__": "sentio_yhat",
+        "job": "demo",
+        "instance": stage.live.exporter.address,
+        "host": labels["host"],
+        "metric": METRIC,
+        "query": "load",
+    }
+
+
+def test_the_flag_agrees_with_the_band_at_the_samples_own_time(stage: Stage) -> None:
+    check_page(stage, *stage.watch.seen[-1], faulty=set())
+
+
+def check_page(stage: Stage, seen: float, page: Page, faulty: set[str]) -> None:
+    """What is published, against the band worked out anew from the saved model at the very time of the samples."""
+    values = {dict(labels)["host"]: v for labels, v in page.all("sentio_value").items()}
+    assert set(values) == set(HOSTS)
+    at = time_of(stage.prometheus, values, seen - page.get("sentio_data_age_seconds"))
+    pipeline = load([stage.sentio.config], {}).pipelines["load"]
+    store = Store(stage.sentio.config.with_name("sentio.db"))
+    state = store.load("load", build.fingerprint(pipeline))
+    store.close()
+    assert state is not None
+    detector = catalog.resolve("detectors", "prophet")(pipeline.detector.options, None)
+    hosts = [dict(key.labels)["host"] for key in state.keys]
+    samples = np.array([[values[host]] for host in hosts])
+    _, scores = detector.score(state, Panel(state.keys, np.array([at], np.int64), samples))
+    for i, host in enumerate(hosts):
+        shown = {name: page.get(f"sentio_{name}", host=host) for name in (YHAT, LOWER, UPPER, SCORE, ANOMALY)}
+        assert shown == pytest.approx({name: scores.outputs[name][i, 0] for name in shown}, rel=1e-9), host
+        assert shown[LOWER] < shown[YHAT] < shown[UPPER]
+        assert shown[ANOMALY] == (not shown[LOWER] <= values[host] <= shown[UPPER]) == (host in faulty)
+        edge = shown[UPPER] if values[host] > shown[YHAT] else shown[LOWER]
+        assert shown[SCORE] == pytest.approx((values[host] - shown[YHAT]) / (edge - shown[YHAT]))
+
+
+def time_of(prometheus: Prometheus, values: dict[str, float], said: float) -> int:
+    """When the samples were those, on the grid of the score ticks, in nanoseconds. Where a scrape was missed they
+    were so twice: ``said`` is about when, by Sentio's own account."""
+    end = int(time.time()) // EVERY_S * EVERY_S
+    rows = prometheus.range(METRIC, end - 60, end, EVERY_S)
+    times = [{t for t, v in row.items() if v == values[labels["host"]]} for labels, row in rows]
+    return max(int(t) for t in set.intersection(*times) if t < said + EVERY_S / 2) * SECOND
+
+
+def test_a_step_of_eight_sigma_is_flagged_in_the_next_tick_and_cleared_after(stage: Stage) -> None:
+    host = "h03"
+    began = time.time()
+    stage.live.show(host, STEP_UP)
+    seen = until(lambda: stage.watch.first(lambda p: flagged(p) == {host}, began), 10, "the step is flagged")
+    page = next(p for at, p in stage.watch.seen if at == seen)
+    check_page(stage, seen, page, faulty={host})
+    assert page.get("sentio_anomaly_score", host=host) == pytest.approx(8 / 2.58, abs=0.8)
+    assert seen < tick_after(stage, host, began) + EVERY_S, "the tick after the next one is too late"
+    until(
+        lambda: {labels["host"] for labels, _ in stage.prometheus.instant("sentio_anomaly == 1")} == {host},
+        5,
+        "the flag is in Prometheus",
+    )
+    ended = time.time()
+    stage.live.show(host)
+    cleared = until(lambda: stage.watch.first(lambda p: not flagged(p), ended), 10, "the flag is cleared")
+    assert cleared < tick_after(stage, host, ended) + EVERY_S
+    for at, page in list(stage.watch.seen):
+        assert flagged(page) <= ({host} if began <= at <= cleared else set()), f"flagged at {at}"
+    assert stage.prometheus.instant(f'max_over_time(sentio_anomaly{{host!="{host}"}}[10m]) > 0') == []
+
+
+def tick_after(stage: Stage, host: str, change: float) -> float:
+    """The first tick that could know of a change: its time, from when the changed value was scraped."""
+    selector = f'{METRIC}{{host="{host}"}}'
+    scraped = until(lambda: [t for t, _ in stage.prometheus.samples(selector, "2m") if t > change], 5, "a scrape")
+    return -(-scraped[0] // EVERY_S) * EVERY_S
+
+
+def test_a_series_that_disappears_and_returns(stage: Stage) -> None:
+    host, vanished = "h07", stage.sentio.page().get("sentio_series_vanished_total") or 0
+    left = time.time()
+    stage.live.hide(host)
+    no_value = until(
+        lambda: stage.watch.first(lambda p: not has("sentio_value", host)(p), left), 10, "its value is not shown"
+    )
+    no_band = until(
+        lambda: stage.watch.first(lambda p: not has("sentio_yhat", host)(p), left), 20, "its band is not shown"
+    )
+    assert TTL_S - 2 * EVERY_S <= no_band - no_value <= TTL_S + 2 * EVERY_S
+    assert no_band - left >= TTL_S - SCRAPE_S
+    page = stage.sentio.page()
+    assert not [name for name, labels in page.samples if ("host", host) in labels]
+    assert page.get("sentio_series_vanished_total") == vanished + 1
+    assert len(page.all("sentio_yhat")) == len(HOSTS) - 1
+    until(lambda: not stage.prometheus.instant(f'sentio_yhat{{host="{host}"}}'), 5, "Prometheus has marked it stale")
+    fits = page.get("sentio_fits_total", state="ready")
+    back = time.time()
+    stage.live.show(host)
+    returned = until(lambda: stage.watch.first(has("sentio_value", host), back), 10, "its value is back")
+    page = next(p for at, p in stage.watch.seen if at == returned)
+    assert page.get("sentio_anomaly", host=host) == 0
+    assert page.get("sentio_fits_total", state="ready") == fits, "nothing was fitted anew"
+
+
+def test_prometheus_has_nothing_to_complain_about(stage: Stage) -> None:
+    assert stage.prometheus.instant('up{job="sentio"}')[0][1] == 1
+    complaints = [line for line in stage.prometheus.log.splitlines() if re.search("level=(warn|error)", line)]
+    assert complaints == []
+    own = stage.prometheus.own_metrics()
+    for what in ("duplicate_timestamp", "out_of_order", "out_of_bounds"):
+        assert own.get(f"prometheus_target_scrapes_sample_{what}_total") == 0
+    taken = 'scrape_samples_scraped{job="sentio"} == scrape_samples_post_metric_relabeling{job="sentio"}'
+    until(
+        lambda: [v for _, v in stage.prometheus.instant(taken)] == [len(stage.sentio.page().samples)],
+        5,
+        "every sample of the page is taken",
+    )
+
+
+def test_promtool_has_nothing_to_say_about_the_page(stage: Stage, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.write_text(stage.sentio.page().text)
+    with page.open() as file:
+        said = subprocess.run(["promtool", "check", "metrics"], stdin=file, capture_output=True, text=True)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+def test_sentio_has_nothing_to_complain_about(stage: Stage) -> None:
+    assert not re.search("level=(warning|error)|Traceback", stage.sentio.log), stage.sentio.log
+    outcomes = {dict(labels)["outcome"] for labels in stage.sentio.page().all("sentio_ticks_total")}
+    assert "ok" in outcomes
+    assert not outcomes & {"failed", "abandoned"}
