@@ -1,0 +1,214 @@
+"""What does a score tick cost for each series, at 2,000 and 10,000 of them?
+
+No network: the source decodes an answer that is at hand, one new sample a series. The whole tick is
+`sentio.runner.Runner.score`; its steps are timed beside it. Peers, on fewer series: prometheus-api-client's
+`MetricsList` for the decoding, Prophet's own `predict` of one row for the band, prometheus_client for the page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.datasource import key
+from benchmarks.figures import Reach, number, parser, table, verdict
+from sentio import build
+from sentio.config.model import Pipeline
+from sentio.detectors.prophet import Prophet
+from sentio.detectors.prophet.options import ProphetOptions
+from sentio.detectors.prophet.stan import fit_rows
+from sentio.executor import WorkerPool
+from sentio.pipeline import Line, score
+from sentio.runner import Runner, Tick, Timing
+from sentio.sinks.exposition import Exposition
+from sentio.sources.prometheus.decode import Interning, decode
+from sentio.telemetry import Telemetry
+from sentio.types import SECOND, YHAT, Floats, Ints, Panel, State, Window
+
+SIZES, QUICK_SIZES = (2_000, 10_000), (200,)
+REACH_US = 150
+"""A tick over 10,000 series in a tenth of the default 15 s."""
+
+_ROUNDS, _QUICK_ROUNDS = 15, 3
+_FITTED = 8
+"""Series that are fitted; the state of all the others is one of theirs."""
+_HISTORY_S, _HISTORY_STEP_S = 2 * 86_400, 120
+_PEER_DECODED, _PEER_PREDICTED, _PEER_RENDERED = 500, 10, 2_000
+"""`MetricsList` and `generate_latest` get so many series; `predict` is of one, so often."""
+_QUERY = "bench_cpu_usage_percent"
+_STEPS = ("decode", "judge and forecast", "render")
+
+Seconds = dict[str, float]
+
+
+def main() -> int:
+    """The tables, and whether the reach is kept."""
+    quick = parser(__doc__).parse_args().quick
+    for name in ("prophet", "prophet.plot", "cmdstanpy"):
+        logging.getLogger(name).disabled = True
+    learned = _learn()
+    rounds = _QUICK_ROUNDS if quick else _ROUNDS
+    sizes = QUICK_SIZES if quick else SIZES
+    found = {size: measure(learned, size, rounds) for size in sizes}
+    head = ["µs a series, median", *_STEPS, "whole tick", "whole tick, ms"]
+    rows = [
+        [f"{size:,} series", *(number(1e6 * s[name] / size) for name in (*_STEPS, "tick")), number(1e3 * s["tick"])]
+        for size, s in found.items()
+    ]
+    table("Sentio's score tick, one new sample a series", head, rows)
+    largest = sizes[-1]
+    _beside({name: found[largest][name] / largest for name in _STEPS}, peers(learned))
+    reach = Reach("score tick at 10,000 series", 1e6 * found[largest]["tick"] / largest, REACH_US, "µs a series")
+    return verdict([] if quick else [reach])
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A few fitted series, and the history they were fitted to."""
+
+    options: ProphetOptions
+    times: Ints
+    values: Floats
+    arrays: dict[str, Any]
+
+    def state(self, series: int) -> State:
+        """Of ``series`` series, each like one of the fitted."""
+        row = np.arange(series) % len(self.values)
+        return State(tuple(key(i) for i in range(series)), {name: a[row] for name, a in self.arrays.items()})
+
+
+def _learn() -> Learned:
+    end = time.time_ns() - 3600 * SECOND
+    times = Window.ending(end, _HISTORY_S * SECOND, _HISTORY_STEP_S * SECOND).times()
+    daily = np.sin(2 * np.pi * (times / SECOND / 86_400))
+    values = 50 + 10 * daily + np.random.default_rng(3).normal(0, 2, (_FITTED, len(times)))
+    options = ProphetOptions()
+    return Learned(options, times, values, fit_rows(options, times, values))
+
+
+class Canned:
+    """A `sentio.contracts.Source` that decodes an answer made beforehand for each time."""
+
+    def __init__(self, series: int, times: list[int]) -> None:
+        self.series = series
+        self._interning = Interning()
+        self._bodies = {at: answer(series, at) for at in times}
+
+    def read(self, query: str, window: Window) -> Panel:
+        return decode(self._bodies[window.end], window, query=query, max_series=self.series, interning=self._interning)
+
+
+def answer(series: int, at: int) -> bytes:
+    """What Prometheus answers to a range of the one time ``at`` (ns)."""
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": _result(series, at)}}).encode()
+
+
+def _result(series: int, at: int) -> list[dict[str, Any]]:
+    values = np.random.default_rng(at % 2**32).normal(50, 10, series).tolist()
+    return [
+        {"metric": {"__name__": one.name, **dict(one.labels)}, "values": [[at / SECOND, str(value)]]}
+        for one, value in zip(map(key, range(series)), values, strict=True)
+    ]
+
+
+def measure(learned: Learned, series: int, rounds: int) -> Seconds:
+    """Medians over ``rounds`` ticks, of the whole and of its steps; one tick before them is not counted."""
+    pipeline = Pipeline(source="bench", query=_QUERY)
+    timing = build.timing(pipeline)
+    first = int(learned.times[-1]) // timing.step * timing.step
+    times = first + timing.step * np.arange(1, rounds + 2)
+    source = Canned(series, times.tolist())
+    line = Line("bench", source, Prophet(learned.options, WorkerPool(1)), _QUERY, pipeline.forecast.horizons)
+    state = learned.state(series)
+    ticks = _ticks(line, timing, state, times.tolist())
+    steps = _steps(line, state, [Window(at, at, timing.step) for at in times.tolist()])
+    return {"tick": statistics.median(ticks[1:])} | {n: statistics.median(s[n] for s in steps[1:]) for n in _STEPS}
+
+
+def _ticks(line: Line, timing: Timing, state: State, times: list[int]) -> list[float]:
+    """Seconds of each whole tick."""
+    runner = Runner(line, timing, (_exposition(),), Telemetry(), lambda _: None)
+    runner.restore(state, times[0])
+    found = [_time(lambda at=at: runner.score(at, Tick())) for at in times]
+    assert runner.report is not None
+    assert np.isfinite(runner.report.scores.outputs[YHAT]).all(), "some series have no band"
+    return found
+
+
+def _steps(line: Line, state: State, windows: list[Window]) -> list[Seconds]:
+    """Seconds of each step, for each window; the steps are those of a tick, one after the other."""
+    exposition, found = _exposition(), []
+    for window in windows:
+        started = time.perf_counter()
+        fresh = line.source.read(line.query, window)
+        decoded = time.perf_counter()
+        _, report = score(line, state, fresh, fresh.keys, window.end)
+        judged = time.perf_counter()
+        exposition.emit(report)
+        rendered = time.perf_counter()
+        found.append(dict(zip(_STEPS, (decoded - started, judged - decoded, rendered - judged), strict=True)))
+    return found
+
+
+def _exposition() -> Exposition:
+    return Exposition(ttl=lambda _: 3600 * SECOND, legacy=lambda _: None)
+
+
+def peers(learned: Learned) -> Seconds:
+    """Seconds a series of each step, as other packages do it."""
+    return dict(zip(_STEPS, (_metrics_list(), _predict(learned), _generate_latest()), strict=True))
+
+
+def _metrics_list() -> float:
+    from prometheus_api_client import MetricsList
+
+    body = answer(_PEER_DECODED, time.time_ns())
+    return _time(lambda: MetricsList(json.loads(body)["data"]["result"])) / _PEER_DECODED
+
+
+def _predict(learned: Learned) -> float:
+    import pandas as pd
+    from prophet import Prophet as Original
+
+    frame = pd.DataFrame({"ds": pd.DatetimeIndex(learned.times), "y": learned.values[0]})
+    model = Original(interval_width=learned.options.interval_width).fit(frame)
+    # The sample's own time, and the two horizons.
+    ahead = learned.times[-1] + np.array([15, 300, 3600]) * SECOND
+    row = pd.DataFrame({"ds": pd.DatetimeIndex(ahead)})
+    return statistics.median(_time(lambda: model.predict(row)) for _ in range(_PEER_PREDICTED))
+
+
+def _generate_latest() -> float:
+    from prometheus_client import generate_latest
+
+    from benchmarks.gauges import registry
+
+    made = registry(_PEER_RENDERED)
+    return statistics.median(_time(lambda: generate_latest(made)) for _ in range(3)) / _PEER_RENDERED
+
+
+def _beside(ours: Seconds, theirs: Seconds) -> None:
+    names = ("MetricsList", "Prophet.predict", "generate_latest")
+    rows = [
+        [step, number(1e6 * ours[step]), name, number(1e6 * theirs[step]), number(theirs[step] / ours[step])]
+        for step, name in zip(_STEPS, names, strict=True)
+    ]
+    table("Each step beside a peer", ["µs a series", "Sentio", "peer", "peer's", "ratio"], rows)
+
+
+def _time(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())
