@@ -70,6 +70,7 @@ class GuardedSource:
         self._pause = pause
         self._news = _News(f"pipeline {alias}, source {name}")
         self._partial = _News(f"pipeline {alias}, source {name}, whole answers")
+        self._single = _News(f"pipeline {alias}, source {name}, single series")
 
     def read(self, query: str, window: Window) -> Panel:
         t = self._telemetry
@@ -117,6 +118,12 @@ class GuardedSource:
             self._partial.good()
         for failure in notes.failures:
             t.series_failures.labels(self._alias, failure.reason).inc()
+        if notes.failures:
+            first, reasons = notes.failures[0], sorted({f.reason for f in notes.failures})
+            text = f"{len(notes.failures)} could not be read; the first, {first.where}: {first.text}"
+            self._single.bad(" ".join(reasons), self._redact(text))
+        elif panel.keys:
+            self._single.good()
 
 
 class GuardedSink:

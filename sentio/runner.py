@@ -129,7 +129,7 @@ class Runner:
         """Read, judge and publish what is new since the last time."""
         t = self.timing
         end = (now - t.delay) // t.step * t.step
-        start = end if self._cursor is None else max(self._cursor + t.step, end - _CATCH_UP * t.step)
+        start = end if self._cursor is None else max(self._cursor + t.step, end - (_CATCH_UP - 1) * t.step)
         window = Window(start, end, t.step)
         if not len(window):
             return

@@ -29,9 +29,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_the_programs_it_says_what_to_install(on_path: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        PrometheusError, match=r"^prometheus: no such program on PATH; install it, on Debian: "
-    ):
+    with pytest.raises(PrometheusError, match=r"^prometheus: no such program on PATH; install it, on Debian: "):
         PrometheusProcess(tmp_path, "127.0.0.1:1", None, 5.0)
     program(on_path, "prometheus", "exit 1")
     with pytest.raises(PrometheusError) as refused:
@@ -45,9 +43,7 @@ def test_what_the_programs_say_is_handed_on(on_path: Path, tmp_path: Path) -> No
     program(on_path, "promtool", "echo 'disk is full' >&2; exit 3")
     program(on_path, "prometheus", "echo one; echo 'bad flag' >&2; exit 2")
     process = PrometheusProcess(tmp_path, "127.0.0.1:1", None, 5.0)
-    with pytest.raises(
-        PrometheusError, match=r"^promtool: exit code 3: disk is full; blocks made of the history"
-    ):
+    with pytest.raises(PrometheusError, match=r"^promtool: exit code 3: disk is full; blocks made of the history"):
         process.load([])
     with pytest.raises(PrometheusError, match=r"^prometheus: ended at once with exit code 2: one / bad flag"):
         process.start()

@@ -75,9 +75,7 @@ def test_a_fault_and_its_truth_reach_the_store_together() -> None:
         (name,) = (r["metric"]["container_name"] for r in ask(demo, FAULT) if r["value"][1] == "1")
         (row,) = ask(demo, f'{CPU}{{container_name="{name}"}}')
         now = row["value"][0]
-        (calm,) = Api(demo.url).data("query", query=f'{CPU}{{container_name="{name}"}}', time=now - 3600)[
-            "result"
-        ]
+        (calm,) = Api(demo.url).data("query", query=f'{CPU}{{container_name="{name}"}}', time=now - 3600)["result"]
         assert abs(float(row["value"][1]) / float(calm["value"][1]) - 1) > 0.5
 
 
@@ -86,11 +84,7 @@ def test_a_real_prometheus() -> None:
     begun = time.time()
     with Demo(scrape_every=0.2, prometheus=True, sentio="127.0.0.1:1") as demo:
         history_then_live(demo, begun)
-        until(
-            lambda: (
-                {r["metric"]["job"]: r["value"][1] for r in ask(demo, "up")} == {"demo": "1", "sentio": "0"}
-            )
-        )
+        until(lambda: {r["metric"]["job"]: r["value"][1] for r in ask(demo, "up")} == {"demo": "1", "sentio": "0"})
     with pytest.raises(requests.ConnectionError):
         requests.get(demo.url, timeout=5)
 

@@ -5,9 +5,7 @@ import pytest
 from sentio.demo.selector import SelectorError, parse
 from sentio.types import SeriesKey
 
-ADVICE = (
-    'the embedded store answers only plain selectors such as up{job="demo"}, a real Prometheus all of PromQL'
-)
+ADVICE = 'the embedded store answers only plain selectors such as up{job="demo"}, a real Prometheus all of PromQL'
 
 ACCEPTED = [
     ("foo", [("__name__", "=", "foo")]),

@@ -22,9 +22,7 @@ def simulator() -> Simulator:
 
 def test_the_series_are_those_of_telegraf(simulator: Simulator) -> None:
     assert len(simulator.keys) == 12
-    assert simulator.keys[0] == SeriesKey.of(
-        {"__name__": CPU, "container_name": "workload", "engine_host": "demo"}
-    )
+    assert simulator.keys[0] == SeriesKey.of({"__name__": CPU, "container_name": "workload", "engine_host": "demo"})
     assert {key.name for key in simulator.keys} == {CPU, MEMORY}
     assert (CPU, MEMORY) == ("docker_container_cpu_usage_percent", "docker_container_mem_usage")
 
@@ -90,9 +88,7 @@ def test_every_container_sees_every_kind(simulator: Simulator) -> None:
     values = simulator.values(begins)
     up = values > simulator.expected(begins)
     truth = simulator.truth(begins)
-    seen = {
-        (c, bool(up[c, i]), bool(up[c + 6, i])) for c in range(6) for i in np.flatnonzero(truth[c]).tolist()
-    }
+    seen = {(c, bool(up[c, i]), bool(up[c + 6, i])) for c in range(6) for i in np.flatnonzero(truth[c]).tolist()}
     assert seen == {(c, *kind) for c in range(6) for kind in ((True, True), (False, False), (False, True))}
 
 
@@ -117,9 +113,7 @@ def test_the_schedule(simulator: Simulator) -> None:
 
 
 def test_faults_without_a_calm_between_them_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match="faults: one every 45 s; a fault lasts 45 s, so they must be further"
-    ):
+    with pytest.raises(ValueError, match="faults: one every 45 s; a fault lasts 45 s, so they must be further"):
         Faults(START, LASTS, 0, 6)
 
 

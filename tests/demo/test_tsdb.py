@@ -47,9 +47,7 @@ def test_a_stale_mark_ends_a_series_and_a_sample_begins_it_anew() -> None:
 def test_samples_out_of_order_are_refused_and_nothing_is_kept_of_them() -> None:
     store = Tsdb()
     store.append(A, T, 1.0)
-    with pytest.raises(
-        StoreError, match=r'^tsdb: a\{x="1"\}: the sample at 1700000000.000 is not newer than'
-    ):
+    with pytest.raises(StoreError, match=r'^tsdb: a\{x="1"\}: the sample at 1700000000.000 is not newer than'):
         store.append(A, T, 2.0)
     with pytest.raises(StoreError, match="the times are not strictly increasing; sort them first"):
         store.extend(Series(B, np.array([T, T]), np.zeros(2)))

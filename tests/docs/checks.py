@@ -23,7 +23,6 @@ from sentio.config.adapter import Adapter
 from sentio.config.model import Config, Executor, Pipeline, Server, Store
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
-from sentio.types import Window
 from tests.docs.pages import ROOT, Pages, anchors, blocks, code, documents, links, named, section
 
 CONFIGURATION = "docs/configuration.md"

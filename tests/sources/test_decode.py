@@ -151,7 +151,7 @@ NOT_JSON = {
 BAD = {
     "a list": ([], "answered '[]'; an answer with status success is expected"),
     "an error": ({"status": "error"}, 'answered \'{"status": "error"}\'; an answer with status success is expected'),
-    "no data": ({"status": "success"}, "answered a nothing; a matrix is expected"),
+    "no data": ({"status": "success"}, "answered no data; a matrix is expected"),
     "a vector": (data("vector", result=[]), "answered a vector; a matrix is expected"),
     "a scalar": (data("scalar", result=[1, "1"]), "answered a scalar; a matrix is expected"),
     "no result": (data("matrix"), "answered a matrix without its result; a list of series is expected"),

@@ -71,7 +71,7 @@ def test_an_answer_that_is_too_large_is_asked_for_in_pieces(server: MakeServer) 
     np.testing.assert_array_equal(np.isfinite(panel.values).sum(axis=1), 300)
     sizes = [len(request.grid) for request in there.ranges]
     assert sum(sizes) > 1200, "some answer was too large, and asked for again"
-    assert min(sizes) >= 5
+    assert min(sizes[:-1]) >= 5
 
 
 def test_one_time_that_is_too_large_is_an_error(server: MakeServer) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import requests
+import urllib3
 from pydantic import Field, SecretStr, model_validator
 
 from sentio.config.durations import ByteSize, Duration
@@ -114,7 +115,8 @@ class Prometheus:
         """Consecutive answers. How many series there are is known only from the first: it asks for few points, and
         the next ones for what that count allows; an answer that is too large all the same is asked for in pieces."""
         o = self._options
-        done, points = 0, max(1, min(o.max_points, _SAMPLES_AT_ONCE // o.max_series))
+        done, most = 0, o.max_points
+        points = max(1, min(most, _SAMPLES_AT_ONCE // o.max_series))
         while done < len(window):
             part = next(iter(_from(window, done).split(points)))
             try:
@@ -122,12 +124,12 @@ class Prometheus:
             except SourceError as error:
                 if error.reason != "max_bytes" or len(part) == 1:
                     raise
-                points = max(1, len(part) // 4)
+                points = most = max(1, len(part) // 4)
                 continue
             yield panel
             done += len(part)
             allowed = _SAMPLES_AT_ONCE // max(1, len(panel.keys))
-            points = max(1, min(o.max_points, allowed, _GROWTH * points))
+            points = max(1, min(most, allowed, _GROWTH * points))
 
     def _metric_names(self) -> list[str]:
         """What the server has; nothing where it does not say: the reading itself has succeeded."""
@@ -219,6 +221,9 @@ class Prometheus:
         o = self._options
         session = StraightSession()
         session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
+        if o.tls.insecure_skip_verify:
+            log.warning("%s: its certificate is not verified, as insecure_skip_verify asks for", o.url)
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if o.tls.cert_file:
             session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
         headers = {name: value.get_secret_value() for name, value in o.headers.items()}

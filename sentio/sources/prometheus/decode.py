@@ -73,7 +73,7 @@ def _series(
     data = answer.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind != "matrix":
-        raise SourceError(f"answered a {kind or 'nothing'}; a matrix is expected", reason="bad_answer")
+        raise SourceError(f"answered {f'a {kind}' if kind else 'no data'}; a matrix is expected", reason="bad_answer")
     if not isinstance(result, list):
         text = "answered a matrix without its result; a list of series is expected"
         raise SourceError(text, reason="bad_answer")
@@ -83,6 +83,8 @@ def _series(
         try:
             key = interning.key(series["metric"])
             row = series.get("values")
+            if row is None and "histograms" not in series:
+                raise KeyError("values")
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             text = f"series {i} of the answer is {str(series)[:80]!r}; metric and values are expected"
             raise SourceError(text, reason="bad_answer") from error
