@@ -17,8 +17,8 @@ from sentio.demo.api import api
 from sentio.demo.prometheus_process import PrometheusProcess
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.types import SECOND, SeriesKey, Window
-from sentio.web.server import Server
 
 METRIC = "bench_cpu_usage_percent"
 LABEL = "container_name"

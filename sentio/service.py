@@ -17,11 +17,11 @@ from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
+from sentio.server import Server
 from sentio.sinks.exposition import Exposition
 from sentio.store import Store
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, State
-from sentio.web.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Service:
         return redact(text, self._config.secrets) if self._config else text
 
     def start(self, web: Callable[[Service], Server]) -> Server:
-        """Raises `ConfigError`, `StoreError`, and `sentio.web.server.ServerError` for an address that is taken."""
+        """Raises `ConfigError`, `StoreError`, and `sentio.server.ServerError` for an address that is taken."""
         self._tried = self._digest()
         config = self._config = self._load()
         self._accepted()

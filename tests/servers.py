@@ -25,8 +25,8 @@ from starlette.routing import Route
 
 from sentio.demo.prometheus_process import PrometheusProcess
 from sentio.demo.series import Series
+from sentio.server import Server
 from sentio.types import SeriesKey
-from sentio.web.server import Server
 
 LOOPBACK = "127.0.0.1"
 _READY_S = 30.0

@@ -17,8 +17,8 @@ from sentio.demo.scraper import Scraper
 from sentio.demo.series import Series
 from sentio.demo.simulator import Simulator
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.types import SECOND
-from sentio.web.server import Server
 
 FAULT_EVERY_S = 180.0
 SCRAPE_EVERY_S = 5.0

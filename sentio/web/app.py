@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sentio.scheduler import clock
+from sentio.server import Server
 from sentio.service import Service
 from sentio.web.page import Filter, render
-from sentio.web.server import Server
 
 # A counter's creation time is a sample of its own in OpenMetrics; nobody here asks for it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the package leaves it open

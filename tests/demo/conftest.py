@@ -16,8 +16,8 @@ from sentio.demo.api import api
 from sentio.demo.prometheus_process import PrometheusProcess
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
-from sentio.web.server import Server
 
 T0 = 1_700_000_000
 """Seconds; the samples lie in the two hours from here on."""

@@ -18,8 +18,8 @@ from sentio.demo.exporter import exporter
 from sentio.demo.scraper import Scraper
 from sentio.demo.simulator import CPU, FAULT, Simulator
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
-from sentio.web.server import Server
 
 START = 1_700_000_000.0
 

@@ -18,10 +18,10 @@ from sentio.config.load import load
 from sentio.demo.api import api
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.service import Service
 from sentio.types import SECOND, SeriesKey
 from sentio.web.app import make_server
-from sentio.web.server import Server
 
 
 def free_port() -> int:

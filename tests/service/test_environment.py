@@ -13,8 +13,8 @@ import numpy as np
 from sentio.demo.api import api
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
-from sentio.web.server import Server
 from tests.service.support import eventually, free_port, get
 
 

@@ -8,10 +8,10 @@ import pytest
 from sentio.demo.api import api
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.server import Server
 from sentio.sources.prometheus import Prometheus
 from sentio.sources.prometheus.discovery import Discovery
 from sentio.types import SECOND, Failure, SeriesKey, Window
-from sentio.web.server import Server
 
 NOW = 1_700_000_000 * SECOND
 WINDOW = Window(NOW, NOW + 60 * SECOND, 15 * SECOND)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from sentio.web.server import Server, ServerError
+from sentio.server import Server, ServerError
 
 
 async def hello(_: Request) -> PlainTextResponse:
