@@ -127,7 +127,7 @@ def measure_sentio(url: str, series: int) -> Figures:
         save=lambda _: None,
     )
     line, timing = runner.line, runner.timing
-    history = History(step=timing.step, length=timing.window, max_points=timing.max_points)
+    history = History(step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl)
     now = time.time_ns() - _LATER_S * SECOND
     with _timed(seconds, "start"):
         pool.submit(os.getpid).result()

@@ -8,6 +8,7 @@ weeks from some thousand; when the span outgrows the grid, every other column is
 from __future__ import annotations
 
 import threading
+from itertools import compress
 
 import numpy as np
 
@@ -18,10 +19,14 @@ _ROOM = 8
 
 
 class History:
-    """Values ``[S, n]`` of the last ``length`` nanoseconds; safe for use by several threads."""
+    """Values ``[S, n]`` of the last ``length`` nanoseconds; safe for use by several threads.
 
-    def __init__(self, *, step: int, length: int, max_points: int) -> None:
-        self._fine, self._length, self._max_points = step, length, max_points
+    A series without a sample for ``keep`` ns is let go: where labels change with every deployment, two weeks of what
+    is gone would soon outweigh what is there.
+    """
+
+    def __init__(self, *, step: int, length: int, max_points: int, keep: int) -> None:
+        self._fine, self._length, self._max_points, self._keep = step, length, max_points, keep
         self._lock = threading.Lock()
         self._keys: Keys = ()
         self._step = step
@@ -84,8 +89,13 @@ class History:
                 return self._refine(now, span)
             while span // self._step > self._max_points:
                 self._coarsen()
-            self._drop_empty()
+            self._drop_before(now - self._keep)
             return False
+
+    def alive(self, since: int) -> Keys:
+        """The series that have a sample at ``since`` or later."""
+        with self._lock:
+            return self._keys_with(self._samples_since(since))
 
     def panel(self, keys: Keys, now: int) -> Panel:
         """The window that ends at ``now``, for ``keys``: a copy."""
@@ -123,11 +133,18 @@ class History:
         self._step *= 2
         self._used = self._values.shape[1]
 
-    def _drop_empty(self) -> None:
-        alive = np.asarray(np.isfinite(self._values[:, : self._used]).any(axis=1))
+    def _drop_before(self, since: int) -> None:
+        alive = self._samples_since(since)
         if not alive.all():
-            self._keys = tuple(k for k, a in zip(self._keys, alive.tolist(), strict=True) if a)
+            self._keys = self._keys_with(alive)
             self._values = self._values[alive]
+
+    def _samples_since(self, since: int) -> Bools:
+        first = max(0, -(-(since - self._first) // self._step))
+        return np.asarray(np.isfinite(self._values[:, first : self._used]).any(axis=1))
+
+    def _keys_with(self, some: Bools) -> Keys:
+        return self._keys if some.all() else tuple(compress(self._keys, some.tolist()))
 
     def _make_room(self, first: int, last: int, keys: Keys) -> None:
         """Have columns for ``first … last`` and rows for ``keys``; what is older than the window goes."""

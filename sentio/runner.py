@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -77,7 +78,9 @@ class Runner:
         self.line, self.timing = line, timing
         self._sinks, self._telemetry, self._save = sinks, telemetry, save
         self._lock = threading.Lock()
-        self._history = History(step=timing.step, length=timing.window, max_points=timing.max_points)
+        self._history = History(
+            step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl
+        )
         self._state = State((), {})
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
@@ -85,9 +88,8 @@ class Runner:
         self._cursor: int | None = None
         self.report: Report | None = None
         self.recent = Recent()
-        self.error = ""
-        """Why the last tick of either kind failed; empty when it did not."""
-
+        self.errors = {"score": "", "train": ""}
+        """Why the last tick of each kind failed; empty where it did not."""
         self._stopped = False
 
     def stop(self) -> None:
@@ -169,7 +171,7 @@ class Runner:
             self._telemetry.vanished.labels(self.line.alias).inc(gone)
             log.info("pipeline %s: %d series stopped arriving", self.line.alias, gone)
         if not alive.all():
-            keys = tuple(k for k, a in zip(keys, alive.tolist(), strict=True) if a)
+            keys = tuple(compress(keys, alive.tolist()))
         self._live, self._seen = keys, seen[alive]
         return keys
 
@@ -184,7 +186,7 @@ class Runner:
         self.report = report
         self.recent.add(report.scores, again=again)
         if not again:
-            self.error = failure.text if failure else ""
+            self.errors["score"] = failure.text if failure else ""
         counts = np.bincount(report.status, minlength=len(SeriesStatus))
         for status in SeriesStatus:
             self._telemetry.series.labels(alias, status.word).set(int(counts[status]))
@@ -200,8 +202,9 @@ class Runner:
         try:
             learn(self.line, self._history, now)
         except SourceError as error:
-            self.error = str(error)
+            self.errors["train"] = str(error)
             raise
+        self.errors["train"] = ""
         due = self._due(now)
         progress = self._telemetry.fit_progress.labels(self.line.alias)
         done = 0
@@ -227,8 +230,10 @@ class Runner:
             self._save(self._state)
 
     def _due(self, now: int) -> Keys:
-        """The series to fit now: those unknown, and those whose fit is old, or young and outgrown."""
-        keys = union(self._history.keys, self._live)
+        """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and
+        outgrown."""
+        timing = self.timing
+        keys = union(self._history.alive(now - timing.ttl - timing.delay - self._history.step), self._live)
         with self._lock:
             state = self._state
         at = positions(keys, state.keys)
@@ -245,7 +250,7 @@ class Runner:
             fitted = np.maximum(fitted, tried)
         # Half a tick of grace: they are never on the dot.
         due = now - fitted >= wait - self.timing.train_cadence // 2
-        return tuple(k for k, d in zip(keys, due.tolist(), strict=True) if d)
+        return tuple(compress(keys, due.tolist()))
 
     def _announce(self) -> None:
         """Publish the last report again, now that there are models for series that had none: nobody should wait

@@ -141,7 +141,7 @@ def _card(runner: Runner, wanted: Filter, now: int) -> str:
         for s in SeriesStatus
         if counts[s]
     )
-    error = f"<p class=bad>{escape(runner.error)}</p>" if runner.error else ""
+    error = "".join(f"<p class=bad>{tick}: {escape(text)}</p>" for tick, text in runner.errors.items() if text)
     failures = "".join(
         f"<p class=bad>{escape(f.where)}: {escape(f.text)}</p>" for f in (report.failures[:5] if report else ())
     )

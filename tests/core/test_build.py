@@ -31,7 +31,7 @@ def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
     config = load([LEAST], os.environ)
     (one,) = config.pipelines.values()
     timing = build.timing(one)
-    history = History(step=timing.step, length=timing.window, max_points=timing.max_points)
+    history = History(step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl)
     now = 20_000 * DAY + 12_345 * SECOND
     for window in history.missing(now):
         values = np.ones((1, len(window)))

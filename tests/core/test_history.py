@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sentio.history import History
 from sentio.types import SECOND, Panel, SeriesKey, Window
 
+DAY = 86_400 * SECOND
 A, B = SeriesKey("a"), SeriesKey("b")
 
 
@@ -36,7 +37,7 @@ def learn(history: History, now: int, keys=(A,), since: int = 0) -> list[Window]
 
 
 def test_only_what_is_new_is_asked_for():
-    history = History(step=SECOND, length=100 * SECOND, max_points=1000)
+    history = History(step=SECOND, length=100 * SECOND, max_points=1000, keep=DAY)
     learn(history, 1000 * SECOND)
     assert history.missing(1000 * SECOND) == []
     assert history.missing(1003 * SECOND) == [Window(1001 * SECOND, 1003 * SECOND, SECOND)]
@@ -49,7 +50,7 @@ def test_only_what_is_new_is_asked_for():
 
 def test_two_weeks_are_read_on_a_coarse_grid():
     day = 86_400 * SECOND
-    history = History(step=15 * SECOND, length=14 * day, max_points=6000)
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000, keep=DAY)
     read = learn(history, 100 * day)
     assert [len(w) for w in read] == [5041]
     assert history.step == 16 * 15 * SECOND
@@ -57,7 +58,7 @@ def test_two_weeks_are_read_on_a_coarse_grid():
 
 def test_a_young_server_is_read_at_every_step():
     day = 86_400 * SECOND
-    history = History(step=15 * SECOND, length=14 * day, max_points=6000)
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000, keep=DAY)
     now, since = 100 * day, 100 * day - 600 * SECOND
     survey, fine = learn(history, now, since=since)
     assert survey.step == 16 * 15 * SECOND
@@ -70,7 +71,7 @@ def test_a_young_server_is_read_at_every_step():
 
 
 def test_the_grid_widens_as_the_span_grows():
-    history = History(step=SECOND, length=1000 * SECOND, max_points=100)
+    history = History(step=SECOND, length=1000 * SECOND, max_points=100, keep=DAY)
     start = 10_000 * SECOND
     learn(history, start + 50 * SECOND, since=start)
     assert history.step == SECOND
@@ -86,7 +87,7 @@ def test_the_grid_widens_as_the_span_grows():
 
 
 def test_an_empty_server_is_read_at_every_step_from_now_on():
-    history = History(step=SECOND, length=10_000 * SECOND, max_points=100)
+    history = History(step=SECOND, length=10_000 * SECOND, max_points=100, keep=DAY)
     assert learn(history, 50_000 * SECOND, keys=())
     assert history.step == SECOND
     assert history.keys == ()
@@ -94,7 +95,7 @@ def test_an_empty_server_is_read_at_every_step_from_now_on():
 
 
 def test_a_series_that_is_gone_from_the_window_is_forgotten():
-    history = History(step=SECOND, length=50 * SECOND, max_points=1000)
+    history = History(step=SECOND, length=50 * SECOND, max_points=1000, keep=DAY)
     learn(history, 1000 * SECOND, keys=(A, B))
     for now in range(1001, 1100):
         history.add(reading(Window(now * SECOND, now * SECOND, SECOND), (A,)))
@@ -109,7 +110,7 @@ def test_a_series_that_is_gone_from_the_window_is_forgotten():
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 30), st.booleans()), min_size=1, max_size=25), st.data())
 def test_whatever_the_order_of_readings_every_sample_is_where_it_belongs(readings, data):
     """Ticks that are late, repeated, out of order or after a gap never put a sample in a wrong place."""
-    history = History(step=SECOND, length=60 * SECOND, max_points=1000)
+    history = History(step=SECOND, length=60 * SECOND, max_points=1000, keep=DAY)
     now = 1000
     for length, wait, both in readings:
         now += wait

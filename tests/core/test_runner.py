@@ -124,12 +124,12 @@ def test_after_an_outage_the_gap_is_read_again():
     for _ in range(5):
         with pytest.raises(SourceError, match="down"):
             house.score()
-    assert house.runner.error == "down"
+    assert house.runner.errors["score"] == "down"
     house.source.error = None
     report = house.score()
     assert len(report.scores.times) == 6
     assert np.isfinite(report.scores.outputs[SCORE]).all()
-    assert house.runner.error == ""
+    assert house.runner.errors["score"] == ""
     house.now += HOUR
     reads = len(house.source.windows)
     house.train()
@@ -203,6 +203,33 @@ def test_a_young_series_is_refitted_as_it_grows_and_a_grown_one_rests():
     assert (np.diff(waits) >= 0).all(), waits
     assert waits[-1] >= 20
     assert len(fitted) < 25
+
+
+def test_what_is_gone_is_not_fitted_again_and_in_the_end_forgotten():
+    house = ready(A, B, window=100 * HOUR, model_ttl=5 * HOUR, max_points=1_000)
+    house.source.gone[B] = (house.now, 2**62)
+    fits = house.value("sentio_fits_total", state="ready")
+    for hours in range(1, 8):
+        house.now += HOUR
+        house.score(0)
+        house.train()
+        assert house.value("sentio_fits_total", state="ready") == fits + hours
+        known = B in house.runner.state.keys
+        assert known == (hours <= 5)
+    assert house.runner._history.keys == (A,)
+
+
+def test_a_failed_training_is_told_until_one_succeeds():
+    house = ready(A)
+    house.now += 2 * HOUR
+    house.source.error = SourceError("too slow", reason="timeout")
+    with pytest.raises(SourceError):
+        house.train()
+    house.source.error = None
+    house.score()
+    assert house.runner.errors == {"score": "", "train": "too slow"}
+    house.train()
+    assert house.runner.errors == {"score": "", "train": ""}
 
 
 def test_a_partial_answer_is_scored_and_never_learned_from():

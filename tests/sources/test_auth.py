@@ -145,7 +145,7 @@ def test_no_secret_is_shown_even_where_the_server_repeats_it(
     assert "refuses the query (401: who is " in error
     assert "authorization" in there.requests[0].headers
     encoded = base64.b64encode(f"me:{SECRET}".encode()).decode()
-    for shown in (error, caplog.text, made.page().text, made.runner.error):
+    for shown in (error, caplog.text, made.page().text, *made.runner.errors.values()):
         assert SECRET not in shown
         assert encoded not in shown
 

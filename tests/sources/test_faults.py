@@ -133,7 +133,7 @@ def check(bench: Bench, server: FaultyServer, fault: Fault, log: pytest.LogCaptu
     assert page.get("sentio_datasource_up", query="q", source="prom") == 0
     assert (page.get("sentio_read_retries_total") or 0) == fault.attempts - 1
     assert page.bands() == pytest.approx(before.bands())
-    assert bench.runner.error == error
+    assert bench.runner.errors["score"] == error
     assert news(log) == [("WARNING", f"pipeline q, source prom: {error}")]
     assert bench.score(2) == error
     assert len(news(log)) == 1, "what goes on is said once"
@@ -143,7 +143,7 @@ def check(bench: Bench, server: FaultyServer, fault: Fault, log: pytest.LogCaptu
     page = bench.page()
     assert page.get("sentio_datasource_up") == 1
     assert page.bands() == pytest.approx(before.bands())
-    assert bench.runner.error == ""
+    assert bench.runner.errors["score"] == ""
 
 
 def news(log: pytest.LogCaptureFixture) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ def test_what_came_from_outside_is_escaped():
     house = ready(EVIL)
     house.source.notes = Notes(failures=(Failure("<b>x", "histogram", "<i>why"),))
     house.score()
-    house.runner.error = "<script>boom</script>"
+    house.runner.errors["train"] = "<script>boom</script>"
     page = show(house, text="<script>", query='"><script>', state="</select><script>")
     assert "script" not in page.tags
     page = show(house)
