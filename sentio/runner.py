@@ -222,12 +222,12 @@ class Runner:
                     current = set(self._history.keys)
                     self._attempted = {k: v for k, v in self._attempted.items() if k in current}
             self._count(fitted)
+            # Each time: a training may take an hour, and a kill must not cost it.
+            self._save(self._state)
             done += len(fitted.keys)
             progress.set(done / len(due))
             if done < len(due):
                 log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
-        if due:
-            self._save(self._state)
 
     def _due(self, now: int) -> Keys:
         """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and
