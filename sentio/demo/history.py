@@ -6,7 +6,8 @@ from sentio.demo.series import Series, under_target
 from sentio.demo.simulator import Simulator
 from sentio.types import SECOND, Window
 
-LENGTH = 14 * 86_400 * SECOND
+LENGTH = (14 * 24 + 6) * 3600 * SECOND
+"""Two weeks and some hours: Prophet asks for two weeks, between samples of its own grid, to learn a weekly season."""
 STEP = 15 * SECOND
 
 
