@@ -134,7 +134,7 @@ def measure_sentio(url: str, series: int) -> Figures:
         band_table(0.99)
     used = cpu_seconds()
     with _timed(seconds, "read"):
-        learn(line, history, now)
+        learn(line, history, now, lambda: True)
         assert len(history.keys) == series, f"{len(history.keys)} series were read; {series} are expected"
     with _timed(seconds, "fit"):
         state = State((), {})

@@ -25,6 +25,8 @@ _DAY = 86_400 * SECOND
 _MINUTE = 60 * SECOND
 _TIMEOUT, _RETRIES = 30 * SECOND, 3
 _SLACK = 10 * SECOND
+_LAYOUT = 1
+"""Of a saved state; another number where the arrays of a detector change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,17 @@ def deadlines(config: Config, alias: str) -> Deadlines:
 
 
 def fingerprint(pipeline: Pipeline) -> str:
-    """Equal where a saved state can be used: the same query, grid and detector, of the same version."""
+    """Equal where a saved state can be used: the same source, query, grid and detector, of the same version."""
     return hashlib.sha256(
         json.dumps(
-            [pipeline.query, pipeline.step, pipeline.train.window, _identity(pipeline.detector)],
+            [
+                _LAYOUT,
+                pipeline.source,
+                pipeline.query,
+                pipeline.step,
+                pipeline.train.window,
+                _identity(pipeline.detector),
+            ],
             sort_keys=True,
         ).encode()
     ).hexdigest()

@@ -12,7 +12,7 @@ from itertools import compress
 
 import numpy as np
 
-from sentio.types import Bools, Floats, Keys, Panel, Window, positions, union
+from sentio.types import Bools, Floats, Ints, Keys, Panel, Window, positions, union
 
 _ROOM = 8
 """Spare columns are one part in so many of those in use."""
@@ -32,6 +32,7 @@ class History:
         self._step = step
         while length // self._step > max_points:
             self._step *= 2
+        self._begins = 0  # before that nothing is to be had
         self._first = 0  # time of column 0
         self._used = 0
         self._values: Floats = np.empty((0, 0))
@@ -50,8 +51,8 @@ class History:
     def missing(self, now: int) -> list[Window]:
         """The spans up to ``now`` that were not read yet."""
         with self._lock:
-            wanted = Window.ending(now, self._length, self._step)
-            times = wanted.times()
+            times = Window.ending(now, self._length, self._step).times()
+            times = times[times >= self._begins]
             column = (times - self._first) // self._step
             known = (column >= 0) & (column < self._used)
             have = np.zeros(len(times), bool)
@@ -92,6 +93,18 @@ class History:
             self._drop_before(now - self._keep)
             return False
 
+    def began(self, keys: Keys) -> Ints:
+        """``[S]``: when the first sample of each of ``keys`` was; the end of time where it has none."""
+        with self._lock:
+            some = np.isfinite(self._values[:, : self._used])
+            first = self._first + self._step * np.argmax(some, axis=1) if self._used else np.empty(0, np.int64)
+            rows = positions(keys, self._keys)
+            began = np.full(len(keys), np.iinfo(np.int64).max)
+            known = np.flatnonzero(rows >= 0)
+            known = known[some[rows[known]].any(axis=1)]
+            began[known] = first[rows[known]]
+            return began
+
     def alive(self, since: int) -> Keys:
         """The series that have a sample at ``since`` or later."""
         with self._lock:
@@ -115,14 +128,10 @@ class History:
             step *= 2
         if step == self._step:
             return False
-        # Nothing lies before the span, less what the coarse look may have missed.
-        start = max(now - self._length, now - span - self._step)
-        whole = Window.ending(now, self._length, step)
-        empty = int((start - whole.start) // step)
-        self._keys, self._step, self._first = (), step, whole.start
-        self._values, self._used = np.empty((0, len(whole))), max(0, empty)
-        self._covered = np.zeros(len(whole), bool)
-        self._covered[: self._used] = True
+        # Nothing lies before the span, less what the coarse look may have missed; so no room is taken for it.
+        self._begins = now - span - self._step
+        self._keys, self._step, self._first, self._used = (), step, 0, 0
+        self._values, self._covered = np.empty((0, 0)), np.empty(0, bool)
         return True
 
     def _coarsen(self) -> None:

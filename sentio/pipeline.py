@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,21 +39,19 @@ class Line:
     horizons: tuple[int, ...]
 
 
-def learn(line: Line, history: History, now: int) -> bool:
-    """Read what ``history`` lacks up to ``now``. Partial answers are left out, and read again at the next tick:
-    False then. Raises `SourceError`."""
-    complete = True
+def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> None:
+    """Read what ``history`` lacks up to ``now``, while ``going``. A partial answer is left out, and so read again at the
+    next tick. Raises `SourceError`."""
     for again in (True, False):
         # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
-        for part in (p for window in history.missing(now) for p in window.split(_POINTS_AT_ONCE)):
+        for part in [p for window in history.missing(now) for p in window.split(_POINTS_AT_ONCE)]:
+            if not going():
+                return
             panel = line.source.read(line.query, part)
-            if panel.notes.partial:
-                complete = False
-            else:
+            if not panel.notes.partial:
                 history.add(panel)
         if not (history.settle(now) and again):
             break
-    return complete
 
 
 def train(line: Line, history: History, due: Keys, now: int) -> Iterator[State]:

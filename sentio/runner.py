@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import compress
 
@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 
 _CATCH_UP = 1000
 """After an outage at most so many steps are scored late; older ones are only learned from."""
+_SAMPLES_AT_ONCE = 1_000_000
+"""And no more samples than this in one tick."""
+_YOUNG = 1000
+"""Steps of which every one is kept."""
 _GROWTH = 0.25
 """A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
 
@@ -55,6 +59,9 @@ class Timing:
     ttl: int
     model_ttl: int
     max_points: int
+
+
+_SEEN = "@seen"
 
 
 class Tick:
@@ -81,11 +88,17 @@ class Runner:
         self._history = History(
             step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl
         )
+        # For the series that are younger than a coarse grid can tell of: the last steps, each of them.
+        self._young = History(
+            step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=timing.model_ttl
+        )
         self._state = State((), {})
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
         self._seen: Ints = np.empty(0, np.int64)
         self._cursor: int | None = None
+        self._hurry = False
+        self._ages: tuple[int | None, int | None] = (None, None)
         self.report: Report | None = None
         self.recent = Recent()
         self.errors = {"score": "", "train": ""}
@@ -105,20 +118,34 @@ class Runner:
 
     def ages(self, now: int) -> tuple[float | None, float | None]:
         """Seconds: of the newest sample, and of the oldest model of a series that arrives."""
-        state, live, seen = self._state, self._live, self._seen
-        data = (now - int(seen.max())) / SECOND if len(seen) and self._cursor else None
-        at = positions(live, state.keys)
-        at = at[at >= 0]
-        usable = _usable(state)[at] if len(at) else np.empty(0, bool)
-        model = (now - int(state["fitted_at"][at][usable].min())) / SECOND if usable.any() else None
-        return data, model
+        data, model = self._ages
+        return (
+            None if data is None else (now - data) / SECOND,
+            None if model is None else (now - model) / SECOND,
+        )
 
-    def restore(self, state: State, now: int) -> None:
-        """Start from a saved state: its series count as seen now, so that their bands stand until their time to
-        live is over or they arrive."""
-        state = self._within_ttl(state, now)
-        usable = state.select(np.flatnonzero(_usable(state))) if state.keys else state
-        self._state = state
+    def snapshot(self) -> State:
+        """What is to be saved: the state, and when each series was seen last (``@seen``)."""
+        with self._lock:
+            state, live, seen = self._state, self._live, self._seen
+        if not state.keys:
+            return state
+        at = positions(state.keys, live)
+        last = state["fitted_at"].copy()
+        last[at >= 0] = seen[at[at >= 0]]
+        return State(state.keys, {**state.arrays, _SEEN: last})
+
+    def restore(self, saved: State, now: int) -> None:
+        """Start from a snapshot. The series that arrived when it was taken count as seen now, so that their bands
+        stand until their time to live is over or they arrive."""
+        if not saved.keys:
+            return
+        state = State(saved.keys, {name: a for name, a in saved.arrays.items() if name != _SEEN})
+        seen = saved.arrays.get(_SEEN, saved["fitted_at"])
+        arriving = seen >= seen.max() - self.timing.ttl
+        usable = state.select(np.flatnonzero(_usable(state) & arriving))
+        usable = self._within_ttl(usable, now)
+        self._state = state = self._within_ttl(state, now)
         self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
         if usable.keys:
             at = np.array([now // self.timing.step * self.timing.step])
@@ -129,20 +156,20 @@ class Runner:
 
     def score(self, now: int, tick: Tick) -> None:
         """Read, judge and publish what is new since the last time."""
-        t = self.timing
-        end = (now - t.delay) // t.step * t.step
-        start = end if self._cursor is None else max(self._cursor + t.step, end - (_CATCH_UP - 1) * t.step)
-        window = Window(start, end, t.step)
+        window, before = self._unread(now), self._cursor
         if not len(window):
             return
         fresh, failure = read_fresh(self.line, window)
         with self._lock:
-            if self._stopped or not tick.alive:
+            if self._stopped or not tick.alive or self._cursor != before:
                 return
+            # What is too much at once is not asked for again: training reads it, a part at a time.
+            self._hurry = failure is not None and failure.reason in ("timeout", "max_bytes")
             if failure is None:
-                self._cursor = end
+                self._cursor = window.end
                 if not fresh.notes.partial:
                     self._history.add(fresh)
+                    self._young.add(fresh)
             live = self._awaited(fresh, now)
             self._state = self._within_ttl(self._state, now)
             if self._state.keys == live:
@@ -152,6 +179,19 @@ class Runner:
             self._publish(report, failure)
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
+
+    def _unread(self, now: int) -> Window:
+        """From the last sample that was scored to the newest that there can be; the newest alone where more would be
+        too much."""
+        t = self.timing
+        end = (now - t.delay) // t.step * t.step
+        if self._cursor is not None and self._cursor > end:
+            log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
+            self._cursor = None
+        if self._cursor is None or self._hurry:
+            return Window(end, end, t.step)
+        steps = min(_CATCH_UP, max(1, _SAMPLES_AT_ONCE // max(1, len(self._live))))
+        return Window(max(self._cursor + t.step, end - (steps - 1) * t.step), end, t.step)
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
@@ -185,6 +225,7 @@ class Runner:
         alias = self.line.alias
         self.report = report
         self.recent.add(report.scores, again=again)
+        self._note_ages()
         if not again:
             self.errors["score"] = failure.text if failure else ""
         counts = np.bincount(report.status, minlength=len(SeriesStatus))
@@ -193,6 +234,17 @@ class Runner:
         for sink in self._sinks:
             sink.emit(report)
 
+    def _note_ages(self) -> None:
+        """Worked out here, so that a scrape has nothing to look up."""
+        state, live, seen = self._state, self._live, self._seen
+        at = positions(live, state.keys)
+        at = at[at >= 0]
+        usable = _usable(state)[at] if len(at) else np.empty(0, bool)
+        self._ages = (
+            int(seen.max()) if len(seen) and self._cursor else None,
+            int(state["fitted_at"][at][usable].min()) if usable.any() else None,
+        )
+
     # The train tick.
 
     def train(self, now: int, tick: Tick) -> None:
@@ -200,15 +252,16 @@ class Runner:
         if self._history.keys and not self._due(now):
             return
         try:
-            learn(self.line, self._history, now)
+            learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
         except SourceError as error:
             self.errors["train"] = str(error)
             raise
         self.errors["train"] = ""
+        self._young.settle(now)
         due = self._due(now)
         progress = self._telemetry.fit_progress.labels(self.line.alias)
         done = 0
-        for fitted in train(self.line, self._history, due, now):
+        for fitted in self._fits(due, now):
             with self._lock:
                 if self._stopped or not tick.alive:
                     return
@@ -223,11 +276,17 @@ class Runner:
                     self._attempted = {k: v for k, v in self._attempted.items() if k in current}
             self._count(fitted)
             # Each time: a training may take an hour, and a kill must not cost it.
-            self._save(self._state)
+            self._save(self.snapshot())
             done += len(fitted.keys)
             progress.set(done / len(due))
             if done < len(due):
                 log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
+
+    def _fits(self, due: Keys, now: int) -> Iterator[State]:
+        """A series whose whole life is kept in every step is learned from those, the others from the grid."""
+        young = self._young.began(due) <= self._history.began(due)
+        for history, some in ((self._history, ~young), (self._young, young)):
+            yield from train(self.line, history, tuple(compress(due, some.tolist())), now)
 
     def _due(self, now: int) -> Keys:
         """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and

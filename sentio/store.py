@@ -57,7 +57,7 @@ class Store:
         try:
             with self._lock, self._database as transaction:
                 transaction.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError, MemoryError) as error:  # the last two: more than a row can hold
             text = (
                 f"store {self.path}: the state of {pipeline} is not saved ({error}); room and permission are expected"
             )

@@ -112,6 +112,8 @@ class Failure:
     where: str
     reason: str
     text: str
+    count: int = 1
+    """How many series it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,20 +254,45 @@ class State:
     def to_arrays(self) -> dict[str, Array]:
         """Plain arrays, names of the series among them; `from_arrays` reads them back."""
         return {
-            **self.arrays,
-            "@name": np.array([k.name for k in self.keys], dtype=np.str_),
+            **{name: a for name, a in self.arrays.items() if a.dtype.kind != "U"},
+            **{f"@text {name}": _packed(a.tolist()) for name, a in self.arrays.items() if a.dtype.kind == "U"},
+            "@name": _packed([k.name for k in self.keys]),
             "@count": np.array([len(k.labels) for k in self.keys], dtype=np.int64),
-            "@labels": np.array([x for k in self.keys for pair in k.labels for x in pair], dtype=np.str_),
+            "@labels": _packed([x for k in self.keys for pair in k.labels for x in pair]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> State:
-        texts = iter(arrays["@labels"].tolist())
+        texts = iter(_unpacked(arrays["@labels"]))
         keys = tuple(
             SeriesKey(name, tuple((next(texts), next(texts)) for _ in range(count)))
-            for name, count in zip(arrays["@name"].tolist(), arrays["@count"].tolist(), strict=True)
+            for name, count in zip(_unpacked(arrays["@name"]), arrays["@count"].tolist(), strict=True)
         )
-        return cls(keys, {name: a for name, a in arrays.items() if not name.startswith("@")})
+        plain = {name: a for name, a in arrays.items() if not name.startswith(("@text ", "@name", "@count", "@labels"))}
+        text = {
+            name.removeprefix("@text "): np.array(_unpacked(a), dtype=np.str_)
+            for name, a in arrays.items()
+            if name.startswith("@text ")
+        }
+        return cls(keys, plain | text)
+
+
+def _packed(texts: list[str]) -> npt.NDArray[np.uint8]:
+    """Texts as bytes, each after its length: in an array of NumPy's own texts the longest decides the room of all,
+    and trailing NULs are lost."""
+    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    lengths = np.array([len(texts), *map(len, parts)], dtype="<i8").tobytes()
+    return np.frombuffer(lengths + b"".join(parts), dtype=np.uint8)
+
+
+def _unpacked(packed: Array) -> list[str]:
+    data = packed.tobytes()
+    count = int(np.frombuffer(data, "<i8", 1)[0])
+    lengths = np.frombuffer(data, "<i8", count, 8)
+    ends = 8 + 8 * count + np.cumsum(lengths)
+    return [
+        data[e - n : e].decode("utf-8", "surrogatepass") for e, n in zip(ends.tolist(), lengths.tolist(), strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

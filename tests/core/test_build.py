@@ -20,7 +20,7 @@ LEAST = Path("tests/configs/good/least.yaml")
 def pipeline(tmp_path: Path, more: str):
     path = tmp_path / "sentio.yml"
     path.write_text(
-        f"sources: {{p: {{type: prometheus, url: 'http://x'}}}}\npipelines: {{cpu: {{source: p, {more}}}}}\n"
+        f"sources: {{p: &p {{type: prometheus, url: 'http://x'}}, q: *p}}\npipelines: {{cpu: {{{more}}}}}\ndefaults: {{source: p}}\n"
     )
     return load([path], os.environ).pipelines["cpu"]
 
@@ -50,6 +50,7 @@ def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
         ("query: m, ttl: 9m, score: {every: 30s}", True),
         ("query: m, train: {every: 2h}", True),
         ("query: n", False),
+        ("query: m, source: q", False),
         ("query: m, step: 30s", False),
         ("query: m, train: {window: 7d}", False),
         ("query: m, detector: {type: prophet, interval_width: 0.9}", False),

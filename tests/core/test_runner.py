@@ -187,6 +187,61 @@ def test_a_new_series_is_learned_when_it_has_enough_and_seen_at_once():
     assert np.isfinite(report.scores.outputs[YHAT][row]).all()
 
 
+def test_a_new_series_among_old_ones_does_not_wait_for_their_coarse_grid():
+    house = ready(A, window=20 * HOUR, max_points=200)
+    assert house.runner._history.step == 64 * STEP
+    house.source.keys = (A, C)
+    house.source.gone[C] = (0, house.now)
+    for _ in range(40):
+        house.score()
+        house.train()
+    known = house.runner.state
+    row = known.keys.index(C)
+    assert known["status"][row] == SeriesStatus.READY
+    assert known["samples"][row] >= 30
+    # Grown up, it is learned from the grid as all are.
+    for _ in range(1100):
+        house.score()
+    house.now += HOUR
+    house.score(0)
+    house.train()
+    known = house.runner.state
+    assert known["samples"][known.keys.index(C)] < 200
+    assert known["status"][known.keys.index(C)] == SeriesStatus.READY
+
+
+def test_what_had_gone_before_a_restart_does_not_come_back_with_it():
+    house = ready(A, B)
+    house.source.gone[B] = (house.now, 2**62)
+    for _ in range(20):
+        house.score()
+    house.runner._save(house.runner.snapshot())
+    later = house.another()
+    later.restore(State.from_arrays(house.saved[-1].to_arrays()), house.now + SECOND)
+    assert later.report.scores.keys == (A,)
+    assert set(later.state.keys) == {A, B}
+
+
+def test_a_clock_that_goes_back_does_not_stop_the_ticks(caplog):
+    house = ready(A)
+    house.score(HOUR)
+    house.now -= HOUR
+    report = house.score()
+    assert report.scores.times[-1] == house.now
+    assert "pipeline q: the clock has gone back; it starts anew from now" in caplog.messages
+
+
+def test_after_an_answer_that_came_too_late_only_the_newest_is_asked_for():
+    house = ready(A)
+    house.source.error = SourceError("late", reason="timeout")
+    for _ in range(5):
+        with pytest.raises(SourceError):
+            house.score()
+    house.source.error = None
+    assert len(house.score().scores.times) == 1
+    assert len(house.score().scores.times) == 1
+
+
 def test_a_young_series_is_refitted_as_it_grows_and_a_grown_one_rests():
     house = House(A)
     house.source.since = NOW - 400 * SECOND
@@ -290,6 +345,20 @@ def test_a_tick_that_was_abandoned_changes_nothing():
     house.runner.train(house.now, late)
     assert house.runner.state is state
     assert len(house.saved) == 1
+
+
+def test_a_tick_that_was_abandoned_reads_no_further():
+    house, tick = House(A), Tick()
+    real = house.source.read
+
+    def late(query: str, window: Window) -> Panel:
+        tick.alive = False
+        return real(query, window)
+
+    house.source.read = late
+    house.train(tick)
+    assert len(house.source.windows) == 1
+    assert not house.runner.state.keys
 
 
 def test_a_stopped_runner_publishes_nothing():

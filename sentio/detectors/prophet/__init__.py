@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import blank, expected
 from sentio.detectors.prophet.options import ProphetOptions
-from sentio.errors import WorkerDiedError
 from sentio.types import (
     ANOMALY,
     LOWER,
@@ -69,7 +68,9 @@ class Prophet:
     def _collect(self, history: Panel, task: Future[dict[str, Array]]) -> State:
         try:
             return State(history.keys, task.result())
-        except WorkerDiedError as error:
+        except (CancelledError, RuntimeError):
+            raise  # the pool is being closed
+        except Exception as error:  # noqa: BLE001 # what it is, is these series' alone
             arrays = blank(len(history.keys), self._design)
             arrays["status"][:] = SeriesStatus.FAILED
             arrays["fitted_at"][:] = history.times[-1]

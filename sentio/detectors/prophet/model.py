@@ -75,6 +75,9 @@ def expected(state: State, design: Design, times: Ints) -> Expected:
     with np.errstate(over="ignore", invalid="ignore"):
         yhat = (trend * scale + a["floor"][:, None]) * factor + additive * scale
         half = np.maximum(_half(a, design, t, slope * factor) * scale, a["least"][:, None])
+        # Whatever the growth: a logistic one has no slope at which it stands still at a value.
+        constant = a["status"] == SeriesStatus.CONSTANT
+        yhat[constant] = (a["m"] * a["scale"])[constant, None]
         finite = np.isfinite(yhat - half) & np.isfinite(yhat + half)
     known = (a["status"] == SeriesStatus.READY) | (a["status"] == SeriesStatus.CONSTANT)
     usable = known[:, None] & finite

@@ -31,8 +31,7 @@ def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, 
     for i, y in enumerate(values):
         have = np.flatnonzero(np.isfinite(y))
         arrays["samples"][i] = len(have)
-        if len(have):
-            arrays["first_at"][i] = times[have[0]]
+        arrays["first_at"][i] = times[have[0]] if len(have) else times[-1]
         if len(have) < options.min_samples:
             continue
         row = {name: a[i] for name, a in arrays.items() if a.ndim > 1}
@@ -41,6 +40,10 @@ def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, 
         except SeriesError as error:
             one, status = {}, SeriesStatus.FAILED
             details[i] = str(error)
+        except Exception as error:  # noqa: BLE001 # prophet raises bare Exceptions; whatever it is, it is this series' alone
+            one, status = {}, SeriesStatus.FAILED
+            text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            details[i] = f"prophet cannot fit it ({text}); other options or data are expected"
         arrays["status"][i] = status
         for name, value in one.items():
             arrays[name][i] = value
@@ -61,11 +64,7 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
     if design.options.growth == "logistic":
         frame["cap"], frame["floor"] = design.options.cap, design.options.floor
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            model.fit(frame, seed=design.options.seed, output_dir=folder)
-        except Exception as error:  # prophet raises bare Exceptions; any of them is this series' alone
-            text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise SeriesError(f"prophet cannot fit it ({text}); other options or data are expected") from error
+        model.fit(frame, seed=design.options.seed, output_dir=folder)
     p = model.params
     points = np.sort(np.asarray(model.changepoints_t, float)) if len(model.changepoints) else np.empty(0)
     row["points"][: len(points)] = points
