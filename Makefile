@@ -24,7 +24,7 @@ lint: .venv/dev
 bench: .venv/dev servers
 	@$(BIN)/python -m benchmarks.run
 
-# The Prometheus that tests talk to, and the browser that looks at pages, from Debian's packages; where that
+# The Prometheus that tests talk to, and the openssl that makes their certificates, from Debian's packages; where that
 # cannot be, the tests say what they lack.
 servers:
 	@tests/install-servers
