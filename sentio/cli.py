@@ -179,12 +179,19 @@ def digest(paths: Sequence[Path]) -> str:
     """Changes when the text of the files does, or there are others."""
     found = hashlib.sha256()
     for path in paths:
-        for file in sorted(path.iterdir()) if os.access(path, os.R_OK) and path.is_dir() else [path]:
+        for file in _inside(path):
             if file.suffix in (".yaml", ".yml") or file == path:
                 found.update(str(file).encode())
                 with contextlib.suppress(OSError):  # `load` says what is wrong with it
                     found.update(file.read_bytes())
     return found.hexdigest()
+
+
+def _inside(path: Path) -> list[Path]:
+    try:
+        return sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError:  # `load` says what is wrong with it; its own name in place of its files' is a change
+        return [path]
 
 
 def _check(arguments: argparse.Namespace) -> int:

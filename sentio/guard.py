@@ -7,6 +7,7 @@ and logged when it is news: a failure that goes on for an hour is one line, and 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ Pause = Callable[[float], object]
 """Waits for so many seconds, or less when Sentio is to stop."""
 
 _BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+_LONGEST_PAUSE_S = 900.0
 
 
 class _News:
@@ -61,6 +63,7 @@ class GuardedSource:
         telemetry: Telemetry,
         redact: Redact,
         pause: Pause = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._alias, self._name = alias, name
@@ -68,6 +71,8 @@ class GuardedSource:
         self._telemetry = telemetry
         self._redact = redact
         self._pause = pause
+        self._clock = clock
+        self._not_before, self._asked = 0.0, ""
         self._news = _News(f"pipeline {alias}, source {name}")
         self._partial = _News(f"pipeline {alias}, source {name}, whole answers")
         self._single = _News(f"pipeline {alias}, source {name}, single series")
@@ -77,6 +82,7 @@ class GuardedSource:
         up = t.datasource_up.labels(self._alias, self._name)
         started = time.perf_counter()
         try:
+            self._keep_off()
             with within(self._timeout):
                 panel = self._attempts(query, window)
         except SourceError as error:
@@ -95,6 +101,19 @@ class GuardedSource:
         self._count(panel)
         return panel
 
+    def _keep_off(self) -> None:
+        """Raises `SourceError` as long as the server wants to be left alone."""
+        left = self._not_before - self._clock()
+        if left > 0:
+            text = f"{self._asked}; for another {math.ceil(left)} s it is not asked"
+            raise SourceError(text, reason="throttled", retry_after=left)
+
+    def _gone_off(self, error: SourceError) -> None:
+        """Keep a pause that outlasts the read. Bounded: a server must not end the pipeline with one header."""
+        if error.retry_after:
+            self._asked = str(error)
+            self._not_before = self._clock() + min(error.retry_after, _LONGEST_PAUSE_S)
+
     def _attempts(self, query: str, window: Window) -> Panel:
         for attempt in range(self._retries + 1):
             try:
@@ -102,6 +121,7 @@ class GuardedSource:
             except SourceError as error:
                 wait = max(error.retry_after or 0, _BACKOFF[min(attempt, len(_BACKOFF) - 1)])
                 if error.permanent or attempt == self._retries or wait >= remaining(self._timeout):
+                    self._gone_off(error)
                     raise
             self._telemetry.read_retries.labels(self._alias).inc()
             self._pause(wait)
@@ -117,10 +137,10 @@ class GuardedSource:
         else:
             self._partial.good()
         for failure in notes.failures:
-            t.series_failures.labels(self._alias, failure.reason).inc()
+            t.series_failures.labels(self._alias, failure.reason).inc(failure.count)
         if notes.failures:
             first, reasons = notes.failures[0], sorted({f.reason for f in notes.failures})
-            text = f"{len(notes.failures)} could not be read; the first, {first.where}: {first.text}"
+            text = f"{sum(f.count for f in notes.failures)} could not be read; the first, {first.where}: {first.text}"
             self._single.bad(" ".join(reasons), self._redact(text))
         elif panel.keys:
             self._single.good()

@@ -9,6 +9,7 @@ a host nobody configured, and a POST would become a GET.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from sentio.deadline import remaining
 from sentio.errors import DeadlineExceededError
@@ -105,6 +106,10 @@ class _Watched:
         sock: socket.socket = super()._new_conn()  # type: ignore[misc] # HTTPConnection's, by the mix
         if _call.watch:
             _call.watch.hold(sock)
+            # Resolving a name and connecting to one address after another cannot be shut down while they last.
+            if _call.watch.fired:
+                sock.close()
+                raise ConnectTimeoutError(self, "the time for the call was up before it was connected")
         return sock
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -113,31 +118,35 @@ class _Watched:
         super().request(*args, **kwargs)  # type: ignore[misc] # HTTPConnection's, by the mix
 
 
-class _Http(_Watched, HTTPConnection):
-    pass
-
-
-class _Https(_Watched, HTTPSConnection):
-    pass
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Https
+@functools.cache
+def _watching(pool: Any) -> Any:
+    """That kind of pool, with connections that the watch sees."""
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    connection = type(f"Watched{pool.ConnectionCls.__name__}", (_Watched, pool.ConnectionCls), {})
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": connection})
 
 
 class WatchedAdapter(HTTPAdapter):
-    """The transport of a session that `fetch` is used with; it never retries by itself."""
+    """The transport of a session that `fetch` is used with, straight or through a proxy; it never retries by itself."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        _watch_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        _watch_pools(manager)
+        return manager
+
+
+def _watch_pools(manager: Any) -> None:
+    # From the manager's own kinds: those of a SOCKS proxy are not the plain ones.
+    kinds = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watching(kind) for scheme, kind in kinds.items()}
 
 
 class StraightSession(requests.Session):

@@ -12,22 +12,24 @@ LENGTH = 60
 
 
 class Recent:
-    """``values [4, S, LENGTH]``: sample, yhat, lower, upper; NaN where there was none. Newest last."""
+    """``kept``: the series, and ``[4, S, LENGTH]`` of them: sample, yhat, lower, upper; NaN where there was none.
+    Newest last."""
 
     def __init__(self) -> None:
-        self.keys: Keys = ()
-        self.values: npt.NDArray[np.float32] = np.empty((4, 0, LENGTH), np.float32)
+        # One attribute, put in place at once: the page reads it while a tick writes.
+        self.kept: tuple[Keys, npt.NDArray[np.float32]] = ((), np.empty((4, 0, LENGTH), np.float32))
 
     def add(self, scores: Scores, *, again: bool = False) -> None:
         """Take the columns of ``scores``, ``again`` in place of the last ones; the series it does not have are
         forgotten."""
-        if scores.keys != self.keys:
-            at = positions(scores.keys, self.keys)
+        keys, values = self.kept
+        if scores.keys != keys:
+            at = positions(scores.keys, keys)
+            known = values
             values = np.full((4, len(scores.keys), LENGTH), np.nan, np.float32)
-            values[:, at >= 0] = self.values[:, at[at >= 0]]
-            self.keys, self.values = scores.keys, values
+            values[:, at >= 0] = known[:, at[at >= 0]]
         outputs = (scores.values, scores.outputs[YHAT], scores.outputs[LOWER], scores.outputs[UPPER])
         with np.errstate(over="ignore"):  # beyond single precision there is nothing to draw
             fresh = np.stack(outputs).astype(np.float32)[:, :, -LENGTH:]
-        kept = self.values[:, :, : -fresh.shape[2]] if again else self.values[:, :, fresh.shape[2] :]
-        self.values = np.concatenate([kept, fresh], axis=2)
+        kept = values[:, :, : -fresh.shape[2]] if again else values[:, :, fresh.shape[2] :]
+        self.kept = (scores.keys, np.concatenate([kept, fresh], axis=2))

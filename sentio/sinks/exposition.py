@@ -12,7 +12,9 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,10 +30,12 @@ from sentio.types import (
     YHAT,
     Bools,
     Floats,
+    Ints,
     Keys,
     Report,
     SeriesKey,
     escape,
+    positions,
 )
 
 RESERVED = ("metric", "query", "horizon", "output", "detector")
@@ -44,6 +48,7 @@ FAMILIES = {
     "sentio_yhat_upper": "Upper edge of the expected band.",
     "sentio_anomaly_score": "Distance from the expected value; 1 is the band's edge, above it is anomalous.",
     "sentio_anomaly": "1 when the newest sample lies outside the band, else 0.",
+    "sentio_output": "A further output of the detector for the newest sample.",
     "sentio_forecast": "What is expected the horizon from now.",
     "sentio_forecast_lower": "Lower edge of the band the horizon from now.",
     "sentio_forecast_upper": "Upper edge of the band the horizon from now.",
@@ -59,6 +64,7 @@ _OUTPUTS = {
 }
 _LEGACY = {"": "yhat", "_lower": "lower", "_upper": "upper"}
 _NAME = re.compile(r"[^a-zA-Z0-9_]")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,17 @@ class Page:
     until: float
 
 
+_Old = dict[str, dict[str, float]]
+"""By metric, then by label text in its braces: what is published under the names of the first Sentio."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One pipeline's lines by metric, good until ``until`` ns."""
+    """One pipeline's lines by metric, good until ``until`` ns; ``old`` are those under the first Sentio's names."""
 
     lines: Mapping[str, bytes]
     until: int
+    old: _Old
 
 
 class Exposition:
@@ -95,23 +106,36 @@ class Exposition:
         self._page = Page(b"", gzip.compress(b""), math.inf)
 
     def emit(self, report: Report) -> None:
-        """Render ``report``. Raises `SinkError` for series that cannot be told apart; the others are there."""
+        """Render ``report``. Raises `SinkError` for what cannot be told apart; all else is there."""
         alias = report.pipeline
         labels = self._labels.get(alias)
         if labels is None or labels.keys != report.scores.keys:
-            labels = self._labels[alias] = _Labels(alias, report.scores.keys)
+            labels = self._labels[alias] = _Labels(alias, report.scores.keys, labels)
         lines = _lines(report, labels)
-        if legacy := self._legacy(alias):
-            lines |= _legacy_lines(report, legacy)
+        legacy = self._legacy(alias)
+        old = _old(report, legacy) if legacy else {}
+        clash = _clear_ours(old)
         with self._lock:
-            self._blocks[alias] = _Block(lines, report.at + self._ttl(alias))
+            twice = self._clear_others(old, alias, report.at)
+            lines |= {name: _text(name, values) for name, values in old.items()}
+            self._blocks[alias] = _Block(lines, report.at + self._ttl(alias), old)
             self._page = self._join(report.at)
-        if labels.twins:
-            text = (
-                f"{len(labels.twins)} series have the labels of another and are not published, "
-                f"the first is {labels.twins[0]}; label sets that differ are expected"
-            )
-            raise SinkError(text, reason="duplicate_labels", permanent=True)
+        _complain(labels.twins, clash + twice)
+
+    def _clear_others(self, old: _Old, alias: str, now: int) -> list[str]:
+        """Take out of ``old`` what another pipeline publishes; says so."""
+        left_out: dict[str, None] = {}
+        for other, block in self._blocks.items():
+            if other == alias or block.until <= now:
+                continue
+            for name, values in old.items():
+                for labels in [labels for labels in values if labels in block.old.get(name, {})]:
+                    del values[labels]
+                    left_out[labels] = None
+        if not left_out:
+            return []
+        said = f"{len(left_out)} series are published by another pipeline under the same legacy_names, and not again"
+        return [f"{said}, the first is {next(iter(left_out))}; a prefix of its own is expected"]
 
     def drop(self, alias: str) -> None:
         """Forget a pipeline that is gone."""
@@ -145,27 +169,40 @@ class Exposition:
 
 
 class _Labels:
-    """The label text of each series of a pipeline: everything between the braces, without the closing one."""
+    """The label text of each series of a pipeline: everything between the braces, without the closing one.
 
-    def __init__(self, alias: str, keys: Keys) -> None:
+    What ``last`` has already made is taken over: where series come and go, few of many are new at a time.
+    """
+
+    def __init__(self, alias: str, keys: Keys, last: _Labels | None = None) -> None:
         self.keys = keys
-        texts = [label_text(key, alias) for key in keys]
-        first: dict[str, int] = {}
-        for i, text in enumerate(texts):
-            first.setdefault(text, i)
+        at = positions(keys, last.keys) if last else np.full(len(keys), -1)
+        self.texts: list[str] = _taken_over(last.texts if last else [], at, keys, partial(label_text, alias=alias))
+        first = dict(zip(reversed(self.texts), range(len(keys) - 1, -1, -1), strict=True))
         self.unique: Bools = np.zeros(len(keys), bool)
         self.unique[list(first.values())] = True
         self.twins: list[SeriesKey] = [k for k, u in zip(keys, self.unique.tolist(), strict=True) if not u]
-        self.texts = texts
-        self._prefixes: dict[str, list[str]] = {}
+        self._prefixes: dict[tuple[str, str], list[str]] = {}
+        for (name, more), made in list(last._prefixes.items()) if last else ():
+            self._prefixes[name, more] = _taken_over(made, at, self.texts, partial(_prefix, name, more))
 
     def prefixes(self, name: str, more: str = "") -> list[str]:
         """``name{labels,more} `` for each series."""
-        key = name + more
-        if key not in self._prefixes:
-            tail = ("," + more if more else "") + "} "
-            self._prefixes[key] = [f"{name}{{{text}{tail}" for text in self.texts]
-        return self._prefixes[key]
+        if (name, more) not in self._prefixes:
+            self._prefixes[name, more] = [_prefix(name, more, text) for text in self.texts]
+        return self._prefixes[name, more]
+
+
+def _taken_over(old: list[str], at: Ints, those: Sequence[_T], make: Callable[[_T], str]) -> list[str]:
+    """``old[i]`` for each ``i`` of ``at``; for a -1 what ``make`` gives for its own of ``those``."""
+    texts = list(map(old.__getitem__, at.tolist())) if old else [""] * len(at)
+    for new in np.flatnonzero(at < 0).tolist():
+        texts[new] = make(those[new])
+    return texts
+
+
+def _prefix(name: str, more: str, text: str) -> str:
+    return f"{name}{{{text},{more}}} " if more else f"{name}{{{text}}} "
 
 
 def label_text(key: SeriesKey, alias: str) -> str:
@@ -187,6 +224,15 @@ def _lines(report: Report, labels: _Labels) -> dict[str, bytes]:
     lines = {"sentio_value": _family(labels.prefixes("sentio_value"), scores.values[rows, columns], labels.unique)}
     for name, output in _OUTPUTS.items():
         lines[name] = _family(labels.prefixes(name), scores.outputs[output][rows, columns], labels.unique)
+    further = sorted(scores.outputs.keys() - set(_OUTPUTS.values()))
+    lines["sentio_output"] = b"".join(
+        _family(
+            labels.prefixes("sentio_output", f'output="{escape(output)}"'),
+            scores.outputs[output][rows, columns],
+            labels.unique,
+        )
+        for output in further
+    )
     for edge, values in (("", ahead.yhat), ("_lower", ahead.lower), ("_upper", ahead.upper)):
         name = f"sentio_forecast{edge}"
         parts = [
@@ -206,22 +252,47 @@ def _family(prefixes: Sequence[str], values: Floats, unique: Bools) -> bytes:
     return "\n".join([p + repr(v) for p, v in zip(picked, values[shown].tolist(), strict=True)] + [""]).encode()
 
 
-def _legacy_lines(report: Report, legacy: LegacyNames) -> dict[str, bytes]:
+def _old(report: Report, legacy: LegacyNames) -> _Old:
     """Of several series with one label value the first is published: the old names know no other label."""
     ahead = report.forecast
     wanted = np.flatnonzero(ahead.times == report.at + legacy.horizon)
-    texts = [dict(key.labels).get(legacy.label, "") for key in ahead.keys]
-    first = {text: i for i, text in reversed(list(enumerate(texts))) if text}
-    unique = np.zeros(len(texts), bool)
-    unique[list(first.values())] = True
-    lines = {}
+    rows: dict[str, int] = {}
+    for i, key in enumerate(ahead.keys):
+        if text := dict(key.labels).get(legacy.label):
+            rows.setdefault(f'{{{legacy.label}="{escape(text)}"}}', i)
+    found: _Old = {}
     for edge, field in _LEGACY.items():
-        name = f"{legacy.prefix}_yhat{edge}"
         values = getattr(ahead, field)[:, wanted[0]]
         if legacy.clamp_min is not None:
             values = np.maximum(values, legacy.clamp_min)
-        lines[name] = _family([f'{name}{{{legacy.label}="{escape(t)}"}} ' for t in texts], values, unique)
-    return lines
+        numbers = values.tolist()
+        found[f"{legacy.prefix}_yhat{edge}"] = {k: numbers[i] for k, i in rows.items() if math.isfinite(numbers[i])}
+    return found
+
+
+def _clear_ours(old: _Old) -> list[str]:
+    """Nothing is left of ``old`` where it has one of Sentio's own names; says so."""
+    clash = [name for name in old if name in FAMILIES]
+    if not clash:
+        return []
+    old.clear()
+    return [f"legacy_names.prefix gives {clash[0]}, which is a metric of Sentio's own; another prefix is expected"]
+
+
+def _complain(twins: Sequence[SeriesKey], old: Sequence[str]) -> None:
+    """Raises `SinkError` where there is something to say."""
+    if twins:
+        text = (
+            f"{len(twins)} series have the labels of another and are not published, "
+            f"the first is {twins[0]}; label sets that differ are expected"
+        )
+        raise SinkError("; ".join([text, *old]), reason="duplicate_labels", permanent=True)
+    if old:
+        raise SinkError("; ".join(old), reason="legacy_names", permanent=True)
+
+
+def _text(name: str, values: Mapping[str, float]) -> bytes:
+    return "".join([f"{name}{labels} {value!r}\n" for labels, value in values.items()]).encode()
 
 
 def _span(nanoseconds: int) -> str:

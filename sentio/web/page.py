@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from urllib.parse import urlencode
@@ -11,11 +11,13 @@ import numpy as np
 
 from sentio import __version__
 from sentio.runner import Runner
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Report, SeriesStatus
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Ints, Report, SeriesStatus, positions
 from sentio.web.picture import picture
 from sentio.web.style import STYLE
 
 _ROWS = 100
+_STATES = {status.word: status for status in SeriesStatus}
+_WITH_DETAIL = (SeriesStatus.FAILED, SeriesStatus.LEARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _Row:
     report: Report
     index: int
     column: int
-    rank: float
+    detail: str
 
     def output(self, name: str) -> float:
         return float(self.report.scores.outputs[name][self.index, self.column])
@@ -58,11 +60,11 @@ class _Row:
 
 def render(runners: Sequence[Runner], wanted: Filter, now: int) -> str:
     """The page as HTML; whatever came from outside is escaped."""
-    rows = sorted((r for runner in runners for r in _rows(runner, wanted)), key=lambda r: -r.rank)
-    pages = max(1, -(-len(rows) // _ROWS))
+    found = [f for runner in runners if (f := _find(runner, wanted))]
+    count = sum(len(f.index) for f in found)
+    pages = max(1, -(-count // _ROWS))
     page = min(wanted.page, pages)
-    shown = rows[(page - 1) * _ROWS : page * _ROWS]
-    body = "".join(_series(row, now) for row in shown) or _nothing(runners)
+    body = "".join(_series(row, now) for row in _shown(found, page)) or _nothing(runners)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sentio</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -74,25 +76,64 @@ def render(runners: Sequence[Runner], wanted: Filter, now: int) -> str:
         f"{_form(wanted, runners)}"
         "<table><thead><tr><th>series<th>state<th>recently<th class=n>value<th class=n>expected"
         "<th class=n>band<th class=n>score<th>flag<th class=n>age</tr></thead>"
-        f"<tbody>{body}</tbody></table>{_pager(wanted, page, pages, len(rows))}</main></html>"
+        f"<tbody>{body}</tbody></table>{_pager(wanted, page, pages, count)}</main></html>"
     )
 
 
-def _rows(runner: Runner, wanted: Filter) -> list[_Row]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """The series of one pipeline that are wanted, as numbers: rows are made only of those that are shown."""
+
+    runner: Runner
+    report: Report
+    index: Ints
+    columns: Ints
+    """Of all series; ``rank`` is of those at ``index``."""
+    rank: Floats
+
+    def rows(self, shown: Sequence[int]) -> Iterator[_Row]:
+        """Those at these places of ``index``."""
+        at = [int(self.index[i]) for i in shown]
+        details = self._details([i for i in at if self.report.status[i] in _WITH_DETAIL])
+        return (_Row(self.runner, self.report, i, int(self.columns[i]), details.get(i, "")) for i in at)
+
+    def _details(self, at: Sequence[int]) -> dict[int, str]:
+        """Why they are not ready."""
+        known = self.runner.state  # read once: a training puts another in its place
+        if not at or not known.keys:
+            return {}
+        rows = positions(self.report.scores.keys, known.keys).tolist()
+        return {
+            i: str(known["detail"][rows[i]]) or f"{int(known['samples'][rows[i]])} samples" for i in at if rows[i] >= 0
+        }
+
+
+def _find(runner: Runner, wanted: Filter) -> _Found | None:
     report = runner.report
     if report is None or (wanted.query and wanted.query != report.pipeline):
-        return []
+        return None
     columns = report.scores.newest()
     rank = np.nan_to_num(report.scores.outputs[SCORE][np.arange(len(columns)), columns], nan=-1.0)
     found = np.ones(len(columns), bool)
     if wanted.state:
-        found &= np.array([SeriesStatus(s).word == wanted.state for s in report.status.tolist()], bool)
-    text = wanted.text.lower()
-    return [
-        _Row(runner, report, i, int(columns[i]), float(rank[i]))
-        for i in np.flatnonzero(found).tolist()
-        if text in str(report.scores.keys[i]).lower()
-    ]
+        found = report.status == _STATES.get(wanted.state, -1)
+    index = np.flatnonzero(found)
+    if text := wanted.text.lower():
+        keys = report.scores.keys
+        index = np.array([i for i in index.tolist() if text in str(keys[i]).lower()], np.int64)
+    return _Found(runner, report, index, columns, rank[index])
+
+
+def _shown(found: Sequence[_Found], page: int) -> list[_Row]:
+    """The rows of one page, the worst of all pipelines first."""
+    if not found:
+        return []
+    whose = np.repeat(np.arange(len(found)), [len(f.index) for f in found])
+    place = np.concatenate([np.arange(len(f.index)) for f in found])
+    order = np.argsort(-np.concatenate([f.rank for f in found]), kind="stable")
+    order = order[(page - 1) * _ROWS : page * _ROWS]
+    rows = [f.rows(place[order[whose[order] == i]].tolist()) for i, f in enumerate(found)]
+    return [next(rows[i]) for i in whose[order].tolist()]
 
 
 def _series(row: _Row, now: int) -> str:
@@ -102,7 +143,7 @@ def _series(row: _Row, now: int) -> str:
     labels = " ".join(f"<b>{escape(k)}</b>={escape(v)}" for k, v in key.labels)
     mark = {1.0: "<td class=bad>anomaly", 0.0: "<td class=good>as expected"}.get(flag, "<td>")
     age = f"{max(0, now - int(row.report.scores.times[row.column])) // SECOND} s" if np.isfinite(value) else "none"
-    detail = _detail(row) if state in (SeriesStatus.FAILED, SeriesStatus.LEARNING) else ""
+    detail = f" <small>{escape(row.detail)}</small>" if row.detail else ""
     return (
         f"<tr><td><div>{escape(key.name or row.report.pipeline)}</div><small>{labels}</small>"
         f"<td><i class={state.word}>{state.word}</i>{detail}"
@@ -112,19 +153,8 @@ def _series(row: _Row, now: int) -> str:
     )
 
 
-def _detail(row: _Row) -> str:
-    known = row.runner.state
-    key = row.report.scores.keys[row.index]
-    if key not in known.keys:
-        return ""
-    at = known.keys.index(key)
-    text = str(known["detail"][at]) or f"{int(known['samples'][at])} samples"
-    return f" <small>{escape(text)}</small>"
-
-
 def _picture(row: _Row) -> str:
-    recent = row.runner.recent
-    keys, values = recent.keys, recent.values
+    keys, values = row.runner.recent.kept
     key = row.report.scores.keys[row.index]
     if row.index >= len(keys) or keys[row.index] != key:
         return ""

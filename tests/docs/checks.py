@@ -221,7 +221,7 @@ def metrics(pages: Pages) -> list[str]:
     wrong += [f"{name} is not documented" for name in FAMILIES.keys() - published.keys()]
     wrong += [f"{name} is not published" for name in published.keys() - FAMILIES.keys()]
     for name, (kind, labels, _) in published.items():
-        further = "`horizon`" if name.startswith("sentio_forecast") else ""
+        further = {"sentio_output": "`output`"}.get(name, "`horizon`" if name.startswith("sentio_forecast") else "")
         if (kind, labels) != ("gauge", further):
             wrong.append(f"{name}: {kind} with {labels!r}; gauge with {further!r} is expected")
     own = own_metrics()

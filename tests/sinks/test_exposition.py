@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 
@@ -14,31 +15,35 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
+from sentio.sinks import exposition as exposition_module
 from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
 
 NOW = 1_700_000_000 * SECOND
 TTL = 300 * SECOND
-NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,6}", fullmatch=True)
+NAMES = st.from_regex(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,6}", fullmatch=True)  # the client refuses a leading __
 LABELS = st.dictionaries(
     NAMES | st.sampled_from(RESERVED), st.text(st.characters(codec="utf-8"), max_size=9), max_size=4
 )
 NUMBERS = st.floats(width=64) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -0.0, 5e-324, 1.0, 0.0])
 
 
-def report(keys, value, alias: str = "q", horizons=(300, 3600), columns: int = 1, at: int = NOW) -> Report:
+STANDARD = (YHAT, LOWER, UPPER, SCORE, ANOMALY)
+
+
+def report(keys, value, alias: str = "q", horizons=(300, 3600), columns: int = 1, at: int = NOW, further=()) -> Report:
     """Every output of every series has ``value``, or the row of it that is the series'."""
     keys = tuple(keys)
     values = np.broadcast_to(np.asarray(value, float).reshape(-1, 1), (len(keys), columns)).copy()
-    outputs = {name: values.copy() for name in (YHAT, LOWER, UPPER, SCORE, ANOMALY)}
+    outputs = {name: values.copy() for name in (*STANDARD, *further)}
     times = at - SECOND * np.arange(columns)[::-1]
     ahead = np.repeat(values[:, :1], len(horizons), axis=1)
     forecast = Forecast(keys, at + SECOND * np.array(horizons), ahead, ahead, ahead, at)
     return Report(alias, at, Scores(keys, times, values, outputs), forecast, np.ones(len(keys), np.int8))
 
 
-def exposition(legacy: LegacyNames | None = None) -> Exposition:
-    return Exposition(ttl=lambda _: TTL, legacy=lambda _: legacy)
+def exposition(legacy: LegacyNames | None = None, **by_alias: LegacyNames) -> Exposition:
+    return Exposition(ttl=lambda _: TTL, legacy=lambda alias: by_alias.get(alias, legacy))
 
 
 def samples(page: str, parse=parse_text) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -80,7 +85,7 @@ def test_whatever_the_labels_and_values_the_same_series_come_back(rows, data):
     expected = {}
     for key, value in zip(keys, values, strict=True):
         if math.isfinite(value):
-            for name in FAMILIES:
+            for name in FAMILIES.keys() - {"sentio_output"}:
                 for horizon in ("5m", "1h") if "forecast" in name else (None,):
                     more = {"horizon": horizon} if horizon else {}
                     expected[name, published(key, "q", **more)] = value
@@ -150,6 +155,93 @@ def test_a_pipeline_that_is_dropped_is_gone():
     sink.emit(report([SeriesKey("b")], 2.0, "second"))
     sink.drop("first")
     assert set(samples(text_of(sink)).values()) == {2.0}
+
+
+def test_outputs_of_a_detector_beyond_the_standard_ones_are_published():
+    keys = [SeriesKey("m", (("output", "theirs"),)), SeriesKey("m")]
+    r = report(keys, [1, 2], columns=2, further=("trend", 'day"s'))
+    r.scores.outputs["trend"][:] = [[3, 4], [5, np.nan]]
+    r.scores.outputs['day"s'][:] = [[np.nan, np.inf], [7, 8]]
+    sink = exposition()
+    sink.emit(r)
+    page = text_of(sink)
+    expected = {
+        ("sentio_output", published(keys[0], "q", output="trend")): 4,
+        ("sentio_output", published(keys[1], "q", output='day"s')): 8,
+    }
+    assert {k: v for k, v in samples(page).items() if k[0] == "sentio_output"} == expected
+    assert samples(page + "# EOF\n", parse_openmetrics) == samples(page)
+    assert f"# HELP sentio_output {FAMILIES['sentio_output']}\n# TYPE sentio_output gauge\n" in page
+
+
+def test_series_that_come_and_go_keep_their_text():
+    """However the keys change, the page is that of a sink that has never seen others."""
+    keys = [SeriesKey("m", (("i", str(i)),)) for i in range(6)]
+    twin = [SeriesKey("m", (("a-b", "x"),)), SeriesKey("m", (("a.b", "x"),))]
+    sink = exposition()
+    for these in (keys[:3], keys[:4], keys[::-1], [*keys[2:], twin[1]], keys[:1], [*twin, *keys]):
+        fresh = exposition()
+        r = report(these, range(len(these)), further=("trend",))
+        for each in (sink, fresh):
+            with contextlib.suppress(SinkError):
+                each.emit(r)
+        assert text_of(sink) == text_of(fresh)
+
+
+def test_only_the_text_of_new_series_is_made(monkeypatch):
+    made = []
+    plain = exposition_module.label_text
+    monkeypatch.setattr(exposition_module, "label_text", lambda key, alias: made.append(key) or plain(key, alias))
+    sink, keys = exposition(), [SeriesKey("m", (("i", str(i)),)) for i in range(5)]
+    sink.emit(report(keys[:4], 1.0))
+    sink.emit(report(keys[1:], 1.0))
+    assert made == keys
+
+
+def test_the_first_sentios_names_do_not_replace_our_own():
+    legacy = LegacyNames(prefix="sentio", label="i", horizon="5m")
+    sink, plain = exposition(legacy), exposition()
+    r = report([SeriesKey("m", (("i", "a"),))], 1.0)
+    plain.emit(r)
+    with pytest.raises(SinkError) as caught:
+        sink.emit(r)
+    assert caught.value.reason == "legacy_names"
+    assert str(caught.value) == (
+        "legacy_names.prefix gives sentio_yhat, which is a metric of Sentio's own; another prefix is expected"
+    )
+    assert text_of(sink) == text_of(plain)
+
+
+def test_the_first_sentios_names_are_given_once():
+    legacy = LegacyNames(prefix="cpu", label="i", horizon="5m")
+    sink = exposition(legacy, other=LegacyNames(prefix="cpu", label="k", horizon="5m"))
+    a, b, c = (SeriesKey("m", (("i", name), ("k", name))) for name in "abc")
+
+    def old(page: str) -> dict[str, float]:
+        return {dict(labels).get("i", "k"): v for (name, labels), v in samples(page).items() if name == "cpu_yhat"}
+
+    sink.emit(report([a, b], [1, 2], "first"))
+    with pytest.raises(SinkError) as caught:
+        sink.emit(report([b, c], [3, 4], "second"))
+    assert caught.value.reason == "legacy_names"
+    assert str(caught.value) == (
+        "1 series are published by another pipeline under the same legacy_names, and not again, "
+        'the first is {i="b"}; a prefix of its own is expected'
+    )
+    assert old(text_of(sink)) == {"a": 1, "b": 2, "c": 4}
+    sink.emit(report([a, b], [5, 6], "first"))
+    assert old(text_of(sink)) == {"a": 5, "b": 6, "c": 4}
+    sink.emit(report([b], [7], "other"))  # another label is another series
+    assert old(text_of(sink)) == {"a": 5, "b": 6, "c": 4, "k": 7}
+    sink.emit(report([b, c], [3, 4], "second", at=NOW + TTL))
+    assert old(text_of(sink, NOW + TTL)) == {"b": 3, "c": 4}, "what has expired is free"
+
+
+def test_both_kinds_of_twins_are_said():
+    legacy = LegacyNames(prefix="sentio", label="i", horizon="5m")
+    twins = [SeriesKey("m", (("a-b", "x"),)), SeriesKey("m", (("a.b", "x"),))]
+    with pytest.raises(SinkError, match=r"have the labels of another.*; legacy_names\.prefix gives"):
+        exposition(legacy).emit(report(twins, 1.0))
 
 
 def test_the_first_sentios_names():

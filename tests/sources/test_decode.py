@@ -220,6 +220,8 @@ def test_what_is_beyond_max_series_is_a_failure() -> None:
     assert [key.labels[0][1] for key in panel.keys] == ["0", "1", "2", "3"]
     (failure,) = panel.notes.failures
     assert str(failure.text).startswith("gives 5 series, and max_series is 4: the last 1 are left out;")
+    assert failure.count == 1
+    assert [f.count for f in read(matrix(*rows), max_series=2).notes.failures] == [3]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, SeriesKey
+from sentio.recent import Recent
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, Scores, SeriesKey, SeriesStatus
+from sentio.web import page as page_module
 from sentio.web.page import Filter, render
 from sentio.web.picture import picture
 from tests.core.test_runner import A, B, House, ready
 
 EVIL = SeriesKey("m", (("i", "<script>alert(1)</script>"), ("j", "\"'&\n😀")))
+page_row = page_module._Row
 VOID = {"meta", "input", "link", "br"}
 
 
@@ -91,6 +95,67 @@ def test_a_series_that_is_learned_still_says_how_far_it_is():
     house.score(0)
     assert "11 samples" in show(house).shown
     assert "nothing has been read yet" in show(House(A)).shown
+
+
+def test_the_worst_of_all_pipelines_come_first():
+    houses = [House(*(SeriesKey("m", (("i", f"{name}{i:03d}"),)) for i in range(80))) for name in "ab"]
+    scores = np.random.default_rng(0).permutation(160).astype(float)
+    expected = {}
+    for house, ranks in zip(houses, (scores[:80], scores[80:]), strict=True):
+        house.score(0)
+        report = house.runner.report
+        report.scores.outputs[SCORE][:] = ranks[:, None]
+        expected |= {rank: dict(k.labels)["i"] for rank, k in zip(ranks.tolist(), report.scores.keys, strict=True)}
+    runners = [h.runner for h in houses]
+    shown = [
+        re.findall(r"</b>=(\w\d{3})", render(runners, Filter(text=text, page=page), houses[0].now))
+        for text, page in (("", 1), ("", 2), ('i="b0', 1))
+    ]
+    order = [expected[rank] for rank in sorted(expected, reverse=True)]
+    assert shown == [order[:100], order[100:], [name for name in order if name[0] == "b"]]
+
+
+def test_rows_are_made_only_of_what_is_shown(monkeypatch):
+    house = House(*(SeriesKey("m", (("i", f"{i:03d}"),)) for i in range(250)))
+    house.score(0)
+    made, asked = [], []
+    monkeypatch.setattr(page_module, "_Row", lambda *args: made.append(args) or page_row(*args))
+    monkeypatch.setattr(SeriesKey, "__str__", lambda key: asked.append(key) or "")
+    show(house)
+    assert (len(made), asked) == (100, [])
+
+
+def test_how_far_each_series_is_stands_with_it():
+    house = House(A, B)
+    house.source.since = house.now - 100 * SECOND
+    house.train()
+    house.score(0)
+    state = house.runner.state
+    state.arrays["samples"][:] = [{A: 7, B: 9}[key] for key in state.keys]
+    state.arrays["status"][:] = SeriesStatus.LEARNING
+    shown = show(house).shown
+    for name, samples in (("i=a", "7 samples"), ("i=b", "9 samples")):
+        assert shown[shown.index(name) :].split("samples")[0].split()[-1] + " samples" == samples
+
+
+def test_a_page_made_while_a_tick_writes_is_whole():
+    """A reader may come between any two steps of `Recent.add`."""
+    seen = []
+
+    class Watched(Recent):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if hasattr(self, "kept"):
+                keys, values = self.kept
+                seen.append(values.shape == (4, len(keys), 60))
+
+    recent = Watched()
+    for count in (3, 9, 1):
+        keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(count))
+        some = np.ones((count, 2))
+        recent.add(Scores(keys, np.arange(2), some, {YHAT: some, LOWER: some, UPPER: some}))
+    assert seen == [True] * 4
+    assert set(vars(recent)) == {"kept"}
 
 
 @pytest.mark.parametrize("page", ["x", "-1", "0", "9" * 30, "², "])

@@ -95,12 +95,12 @@ def _series(
             failures.append(Failure(str(key), "duplicate", text))
         else:
             rows[key] = row
-    if len(result) > max_series:
+    if (beyond := len(result) - max_series) > 0:
         text = (
             f"gives {len(result)} series, and max_series is {max_series}: "
-            f"the last {len(result) - max_series} are left out; narrow the query or raise max_series"
+            f"the last {beyond} are left out; narrow the query or raise max_series"
         )
-        failures.append(Failure(query, "max_series", text))
+        failures.append(Failure(query, "max_series", text, beyond))
     return tuple(rows), list(rows.values()), tuple(failures)
 
 
