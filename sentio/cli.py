@@ -164,7 +164,8 @@ def run_service(
         web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))
         started(web.url)
         while not ended.is_set():
-            wake.wait()
+            # Not for ever: a signal that comes just as the wait begins is handled only when something ends it.
+            wake.wait(0.5)
             wake.clear()
             if again.is_set():
                 again.clear()

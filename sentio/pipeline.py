@@ -40,8 +40,8 @@ class Line:
 
 
 def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> None:
-    """Read what ``history`` lacks up to ``now``, while ``going``. A partial answer is left out, and so read again at the
-    next tick. Raises `SourceError`."""
+    """Read what ``history`` lacks up to ``now``, while ``going``. A partial answer is left out, and so is read again
+    at the next tick. Raises `SourceError`."""
     for again in (True, False):
         # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
         for part in [p for window in history.missing(now) for p in window.split(_POINTS_AT_ONCE)]:

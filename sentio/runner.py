@@ -62,6 +62,8 @@ class Timing:
 
 
 _SEEN = "@seen"
+_ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
+"""The arrays of every state."""
 
 
 class Tick:
@@ -137,9 +139,11 @@ class Runner:
 
     def restore(self, saved: State, now: int) -> None:
         """Start from a snapshot. The series that arrived when it was taken count as seen now, so that their bands
-        stand until their time to live is over or they arrive."""
+        stand until their time to live is over or they arrive. Raises `ValueError` where it lacks an array."""
         if not saved.keys:
             return
+        if lacking := _ALWAYS - saved.arrays.keys():
+            raise ValueError(f"it has no {', '.join(sorted(lacking))}")
         state = State(saved.keys, {name: a for name, a in saved.arrays.items() if name != _SEEN})
         seen = saved.arrays.get(_SEEN, saved["fitted_at"])
         arriving = seen >= seen.max() - self.timing.ttl

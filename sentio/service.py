@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -33,6 +34,56 @@ Load = Callable[[], Config]
 Digest = Callable[[], str]
 
 
+class Keeper:
+    """What the store keeps of one runner, under the fingerprint of what that was made from, until it is closed."""
+
+    def __init__(self, alias: str, fingerprint: str, store: Store, telemetry: Telemetry) -> None:
+        self._alias, self._fingerprint, self._store, self._telemetry = alias, fingerprint, store, telemetry
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def load(self) -> State | None:
+        try:
+            return self._store.load(self._alias, self._fingerprint)
+        except StoreError as error:
+            self._telemetry.set_aside.inc()
+            log.warning("%s", error)
+            return None
+
+    def misfit(self, error: Exception) -> None:
+        """Count and tell that the state that was loaded is of no use."""
+        self._telemetry.set_aside.inc()
+        log.warning(
+            "store %s: the state of %s does not fit (%s: %s); it will be learned anew",
+            self._store.path, self._alias, type(error).__name__, error,
+        )  # fmt: skip
+
+    def save(self, state: State) -> None:
+        with self._lock:
+            self._save(state)
+
+    def close(self, state: State) -> None:
+        """Save for the last time: a training of a runner that was dropped may end after its successor has saved."""
+        with self._lock:
+            try:
+                self._save(state)
+            finally:
+                self._closed = True
+
+    def _save(self, state: State) -> None:
+        if self._closed or not state.keys:
+            return
+        started = time.perf_counter()
+        try:
+            self._store.save(self._alias, self._fingerprint, state, clock())
+        except StoreError as error:
+            self._telemetry.saves.labels("failed").inc()
+            log.error("%s", error)
+            return
+        self._telemetry.saves.labels("ok").inc()
+        self._telemetry.save_seconds.observe(time.perf_counter() - started)
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A pipeline at work, with what it was made from."""
@@ -40,6 +91,7 @@ class Running:
     pipeline: Pipeline
     source: Adapter
     runner: Runner
+    keeper: Keeper
 
 
 class Service:
@@ -77,7 +129,7 @@ class Service:
 
     def start(self, web: Callable[[Service], Server]) -> Server:
         """Raises `ConfigError`, `StoreError`, and `sentio.server.ServerError` for an address that is taken."""
-        self._tried = self._digest()
+        self._tried = self._text()
         config = self._config = self._load()
         self._accepted()
         self._store = Store(config.store.path)
@@ -85,7 +137,8 @@ class Service:
             self.telemetry.set_aside.inc()
         self._pool = build.executor(config)
         for alias in config.pipelines:
-            self._make(alias)
+            self._running[alias] = self._make(config, alias)
+            self._restore(alias)
         self.telemetry.watch_ages(self._ages)
         self._web = web(self)
         self._web.start()
@@ -102,71 +155,96 @@ class Service:
         """Take no more ticks, save what is known, close everything; a few seconds at most."""
         self.ready = False
         self._stopping.set()
-        self._scheduler.stop()
-        if self._pool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-        for alias, running in self._running.items():
-            self._save(alias, running.runner.state)
-        if self._web:
-            self._web.stop()
-        if self._store:
-            self._store.close()
+        with contextlib.ExitStack() as closing:  # each of them, whatever becomes of the others
+            if self._store:
+                closing.callback(self._store.close)
+            if self._web:
+                closing.callback(self._web.stop)
+            for alias, running in list(self._running.items()):
+                closing.callback(self._close, alias, running)
+            if self._pool:
+                closing.callback(self._pool.shutdown, wait=False, cancel_futures=True)
+            self._scheduler.stop()
 
     def reload(self) -> ConfigError | None:
         """Take the configuration anew. What is refused changes nothing, and is returned."""
         with self._reloading:
-            self._tried = self._digest()
+            self._tried = self._text()
             try:
-                config = self._load()
+                self._change_to(self._load())
             except ConfigError as error:
-                self.telemetry.reload_ok.set(0)
-                for problem in error.problems:
-                    log.error("configuration refused: %s", problem)
-                return error
-            self._change_to(config)
+                return self._refused(error)
+            except Exception as error:
+                # A defect of ours, or of an adapter: the pipelines at work must not pay for it.
+                log.exception("configuration: it could not be taken")
+                why = f"configuration: it could not be taken ({type(error).__name__}); the log says where"
+                return self._refused(ConfigError(why))
             self._accepted()
             return None
+
+    def _text(self) -> str:
+        """The digest; empty where the text cannot be read, for `load` says what is wrong with it."""
+        try:
+            return self._digest()
+        except OSError:
+            return ""
+
+    def _refused(self, error: ConfigError) -> ConfigError:
+        self.telemetry.reload_ok.set(0)
+        for problem in error.problems:
+            log.error("configuration refused: %s", problem)
+        return error
 
     def _accepted(self) -> None:
         self.telemetry.reload_ok.set(1)
         self.telemetry.reload_at.set(time.time())
 
     def _change_to(self, config: Config) -> None:
-        before, self._config = self._config, config
-        if before and (before.server, before.store, before.executor) != (
-            config.server,
-            config.store,
-            config.executor,
-        ):
-            log.warning("configuration: server, store and executor take effect at the next start")
+        before = self.config
         kept = {a for a, r in self._running.items() if a in config.pipelines and _same(r, config, a)}
+        # First what may fail, while all is as it was.
+        made = {alias: self._make(config, alias) for alias in config.pipelines if alias not in kept}
+        if (before.server, before.store, before.executor) != (config.server, config.store, config.executor):
+            log.warning("configuration: server, store and executor take effect at the next start")
+        self._config = config
         for alias in [a for a in self._running if a not in kept]:
-            self._drop(alias, gone=alias not in config.pipelines)
-        for alias in config.pipelines:
-            if alias not in kept:
-                self._make(alias)
-                self._schedule(alias)
+            self._drop(alias)
+        for alias, running in made.items():
+            self._running[alias] = running
+            self._restore(alias)
+            self._schedule(alias)
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
 
-    def _make(self, alias: str) -> None:
-        config, pool = self.config, self._pool
-        if pool is None:
+    def _make(self, config: Config, alias: str) -> Running:
+        """The pipeline ``alias`` of ``config``, which need not be in force yet; changes nothing."""
+        if self._pool is None or self._store is None:
             raise RuntimeError("the service has not been started")
+        pipeline = config.pipelines[alias]
+        keeper = Keeper(alias, build.fingerprint(pipeline), self._store, self.telemetry)
         runner = build.runner(
             config,
             alias,
-            executor=pool,
+            executor=self._pool,
             sinks=self._sinks,
             telemetry=self.telemetry,
             pause=self._stopping.wait,
-            save=lambda state: self._save(alias, state),
+            save=keeper.save,
         )
-        pipeline = config.pipelines[alias]
-        self._running[alias] = Running(pipeline, config.sources[pipeline.source], runner)
-        saved = self._saved(alias, pipeline)
-        if saved is not None:
-            runner.restore(saved, clock())
+        return Running(pipeline, config.sources[pipeline.source], runner, keeper)
+
+    def _restore(self, alias: str) -> None:
+        running = self._running[alias]
+        saved = running.keeper.load()
+        if saved is None:
+            return
+        try:
+            running.runner.restore(saved, clock())
+        except (LookupError, ValueError, TypeError) as error:  # what NumPy says of arrays of another layout
+            running.keeper.misfit(error)
+            # Another runner: this one may hold the state already.
+            self._running[alias] = self._make(self.config, alias)
+        else:
             log.info("pipeline %s: %d series taken from the store", alias, len(saved.keys))
 
     def _schedule(self, alias: str) -> None:
@@ -176,44 +254,34 @@ class Service:
         every = running.pipeline.score_every
         self._scheduler.add_tick(alias, "score", runner.score, every=every, deadline=limits.score)
         cadence = runner.timing.train_cadence
-        self._scheduler.add_tick(alias, "train", runner.train, every=cadence, deadline=limits.train)
+        self._scheduler.add_tick(
+            alias,
+            "train",
+            runner.train,
+            every=cadence,
+            deadline=limits.train,
+            late_after=runner.timing.train_every,
+        )
 
-    def _drop(self, alias: str, *, gone: bool) -> None:
+    def _drop(self, alias: str) -> None:
         self._scheduler.remove_ticks(alias)
         running = self._running[alias]
         running.runner.stop()
-        self._save(alias, running.runner.state)
+        self._close(alias, running)
         del self._running[alias]
         self.exposition.drop(alias)
-        if gone:
-            self.telemetry.forget(alias)
+        # Of a pipeline that comes back changed, too: its source may have another name.
+        self.telemetry.forget(alias)
 
-    def _saved(self, alias: str, pipeline: Pipeline) -> State | None:
-        if self._store is None:
-            return None
+    def _close(self, alias: str, running: Running) -> None:
         try:
-            return self._store.load(alias, build.fingerprint(pipeline))
-        except StoreError as error:
-            self.telemetry.set_aside.inc()
-            log.warning("%s", error)
-            return None
-
-    def _save(self, alias: str, state: State) -> None:
-        running = self._running.get(alias)
-        if self._store is None or running is None or not state.keys:
-            return
-        started = time.perf_counter()
-        try:
-            self._store.save(alias, build.fingerprint(running.pipeline), state, clock())
-        except StoreError as error:
-            self.telemetry.saves.labels("failed").inc()
-            log.error("%s", error)
-            return
-        self.telemetry.saves.labels("ok").inc()
-        self.telemetry.save_seconds.observe(time.perf_counter() - started)
+            running.keeper.close(running.runner.snapshot())
+        except Exception:
+            # Whatever it is: the others are to be saved, and all is to be closed.
+            log.exception("pipeline %s: its state could not be saved", alias)
 
     def _check(self) -> None:
-        if self._digest() != self._tried:
+        if self._text() != self._tried:
             log.info("configuration: its text has changed")
             self.reload()
 

@@ -19,9 +19,8 @@ LEAST = Path("tests/configs/good/least.yaml")
 
 def pipeline(tmp_path: Path, more: str):
     path = tmp_path / "sentio.yml"
-    path.write_text(
-        f"sources: {{p: &p {{type: prometheus, url: 'http://x'}}, q: *p}}\npipelines: {{cpu: {{{more}}}}}\ndefaults: {{source: p}}\n"
-    )
+    sources = "sources: {p: &p {type: prometheus, url: 'http://x'}, q: *p}"
+    path.write_text(f"{sources}\ndefaults: {{source: p}}\npipelines: {{cpu: {{{more}}}}}\n")
     return load([path], os.environ).pipelines["cpu"]
 
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import wait
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +73,63 @@ def test_a_shutdown_is_quick_and_leaves_nothing(pool, tmp_path, monkeypatch):
     started = time.monotonic()
     pool.shutdown(wait=False, cancel_futures=True)
     assert time.monotonic() - started < 5
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("sentio-work-*")) == []
     for child in children:
-        assert not _runs(child)
+        _wait_for_end(child)  # what is killed is gone a moment later
+
+
+def test_a_shutdown_ends_second_chances_too(pool, tmp_path):
+    told = tmp_path / "told"
+    future = pool.submit(work.die_then_sleep, str(told))
+    while not told.exists() or not told.read_text():
+        time.sleep(0.01)
+    pool.shutdown(wait=False, cancel_futures=True)
+    _wait_for_end(int(told.read_text()))
+    with pytest.raises(BrokenProcessPool):
+        future.result(10)
+
+
+def test_a_refused_task_is_not_pending():
+    pool = WorkerPool(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="the worker pool is shut down"):
+        pool.submit(work.double, 1)
+    assert pool.pending == 0
+
+
+@pytest.mark.parametrize("breaks", [2, 1000])
+def test_a_pool_that_breaks_at_the_call_is_tried_again_a_few_times(pool, monkeypatch, breaks):
+    submit, left = ProcessPoolExecutor.submit, [breaks]
+
+    def broken_at_first(self, *args):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise BrokenProcessPool("gone")
+        return submit(self, *args)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", broken_at_first)
+    if breaks == 2:
+        assert pool.submit(work.double, 1).result(10) == 2
+    else:
+        with pytest.raises(BrokenProcessPool, match="gone"):
+            pool.submit(work.double, 1)
+        assert breaks - left[0] < 10
+    assert pool.pending == 0
+
+
+def test_a_task_that_hangs_is_ended_with_what_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with WorkerPool(2, limit_s=1) as pool:
+        hung = pool.submit(work.sleep_with_a_child, 60)
+        others = [pool.submit(work.slow_double, i) for i in range(12)]
+        text = r"^sleep_with_a_child: it took longer than 1 s, twice; a smaller train\.max_points is expected$"
+        with pytest.raises(WorkerDiedError, match=text):
+            hung.result(30)
+        assert [f.result(30) for f in others] == [2 * i for i in range(12)]
+        children = [int(p.name) for p in tmp_path.glob("sentio-work-*/*") if p.name.isdigit()]
+        assert len(children) == 2
+        for child in children:
+            _wait_for_end(child)
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
@@ -86,11 +141,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     assert _runs(worker)
     program.kill()
     program.wait()
-    for _ in range(200):
-        if not _runs(worker):
-            break
-        time.sleep(0.02)
-    assert not _runs(worker)
+    _wait_for_end(worker)
 
 
 def test_what_a_killed_parent_left_is_swept(tmp_path, monkeypatch):
@@ -106,6 +157,17 @@ def test_what_a_killed_parent_left_is_swept(tmp_path, monkeypatch):
     assert own.exists()  # process 1 runs
 
 
+def test_what_an_earlier_life_with_the_same_process_id_left_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"sentio-work-{os.getpid()}-x"
+    left.mkdir()
+    with WorkerPool(1) as first, WorkerPool(1) as second:
+        first.submit(work.double, 1).result()
+        assert not left.exists()
+        second.submit(work.double, 1).result()
+        assert len(list(tmp_path.glob("sentio-work-*"))) == 2  # the other pool's is no leftover
+
+
 def test_a_series_whose_fit_kills_its_worker_harms_no_other(pool, monkeypatch):
     """The whole of a fit, with a worker that dies for good in the middle of it."""
     monkeypatch.setattr("sentio.detectors.prophet.stan.fit_rows", work.fit_or_die)
@@ -118,6 +180,14 @@ def test_a_series_whose_fit_kills_its_worker_harms_no_other(pool, monkeypatch):
     assert status[:4] == status[8:] == [SeriesStatus.READY] * 4
     assert status[4:8] == [SeriesStatus.FAILED] * 4  # they shared a task
     assert state["detail"][5] == "fit_or_die: its worker process was killed twice; see the memory limit"
+
+
+def _wait_for_end(process: int) -> None:
+    for _ in range(200):
+        if not _runs(process):
+            break
+        time.sleep(0.02)
+    assert not _runs(process)
 
 
 def _runs(process: int) -> bool:

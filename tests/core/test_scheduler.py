@@ -25,9 +25,9 @@ def scheduler():
     scheduler.stop()
 
 
-def count(scheduler, outcome: str) -> float:
+def count(scheduler, outcome: str, tick: str = "score") -> float:
     value = scheduler.telemetry.registry.get_sample_value(
-        "sentio_ticks_total", {"query": "cpu", "tick": "score", "outcome": outcome}
+        "sentio_ticks_total", {"query": "cpu", "tick": tick, "outcome": outcome}
     )
     return value or 0.0
 
@@ -115,6 +115,67 @@ def test_a_pipeline_that_is_removed_ticks_no_more(scheduler):
     calls.clear()
     until(lambda: calls.count("other") >= 3)
     assert "cpu" not in calls
+
+
+@pytest.mark.parametrize("name", ["queue", "reload"])
+def test_a_pipeline_with_the_name_of_a_chore_does_not_take_it_along(scheduler, name):
+    calls = []
+    scheduler.add_chore(name, lambda: calls.append(1), 0.1)
+    scheduler.add_tick(name, "score", lambda *_: None, every=FAST, deadline=SECOND)
+    scheduler.start()
+    scheduler.remove_ticks(name)
+    calls.clear()
+    until(lambda: len(calls) >= 2)
+
+
+def test_the_tick_of_a_removed_pipeline_does_not_hold_up_its_successor(scheduler):
+    release, old, new = threading.Event(), [], []
+
+    def hang(_now, tick):
+        old.append(tick)
+        release.wait(30)
+
+    scheduler.add_tick("cpu", "score", hang, every=FAST, deadline=60 * SECOND)
+    scheduler.start()
+    until(lambda: old)
+    scheduler.remove_ticks("cpu")
+    scheduler.add_tick("cpu", "score", lambda *_: new.append(1), every=FAST, deadline=SECOND)
+    until(lambda: len(new) >= 3, within_s=3)
+    until(lambda: scheduler._runs.keys() <= scheduler._jobs.keys(), within_s=1)  # the old one's job has ended
+    release.set()
+    time.sleep(FAST / SECOND)
+    assert len(old) == 1
+    assert not old[0].alive
+    assert [count(scheduler, o) for o in ("failed", "abandoned", "skipped", "late")] == [0, 0, 0, 0]
+    assert count(scheduler, "ok") <= len(new)
+
+
+@pytest.mark.parametrize("late_after", [60 * SECOND, FAST])
+def test_a_long_run_is_late_only_by_its_own_measure(scheduler, late_after):
+    runs = []
+
+    def work(_now, _tick):
+        time.sleep(2.5 * FAST / SECOND)
+        runs.append(1)
+
+    scheduler.add_tick("cpu", "train", work, every=FAST, deadline=30 * SECOND, late_after=late_after)
+    scheduler.start()
+    until(lambda: len(runs) >= 3)
+    until(lambda: count(scheduler, "ok", "train") >= 3)
+    assert (count(scheduler, "late", "train") > 0) == (late_after == FAST)
+    assert (count(scheduler, "skipped", "train") > 0) == (late_after == FAST)
+
+
+def test_a_tick_that_comes_while_all_is_stopped_waits_for_nothing(scheduler):
+    calls = []
+    scheduler.add_tick("cpu", "score", lambda *_: calls.append(1), every=SECOND, deadline=60 * SECOND)
+    (job_id,) = scheduler._jobs
+    scheduler.stop()
+    began = time.monotonic()
+    scheduler._tick(job_id)
+    assert time.monotonic() - began < 1
+    assert calls == []
+    assert scheduler._runs == {}
 
 
 def test_a_stop_waits_for_nothing(scheduler):

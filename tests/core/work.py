@@ -49,6 +49,15 @@ def tell_and_sleep(path: str) -> None:
     time.sleep(600)
 
 
+def die_then_sleep(path: str) -> None:
+    """Kills its worker at first, and hangs the second time."""
+    first = Path(path)
+    if not first.exists():
+        first.write_text("")
+        os._exit(9)
+    tell_and_sleep(path)
+
+
 if __name__ == "__main__":
     from sentio.executor import WorkerPool
 

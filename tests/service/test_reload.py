@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
 from tests.config.bad_configs import BAD_CONFIGS
+from tests.service import saver
 from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
 
+NOWHERE = "http://127.0.0.1:1"
 IDS = [bad.path.stem for bad in BAD_CONFIGS]
 
 
@@ -102,6 +105,88 @@ def test_a_pipeline_whose_horizons_change_is_not_learned_anew(tmp_path):
             assert page.count('horizon="2h"') == 9
             assert 'horizon="5m"' not in page
             assert service.runners()[0].state["fitted_at"].tolist() == fitted
+
+
+def test_a_dropped_runner_saves_nothing_in_its_successors_name(tmp_path):
+    path = tmp_path / "sentio.yml"
+    path.write_text(config_text(NOWHERE, tmp_path / "db"))
+    with running([path]) as (service, _):
+        old, before = service.runners()[0], build.fingerprint(service.config.pipelines["load"])
+        old._state = saver.state(1.0)
+        path.write_text(config_text(NOWHERE, tmp_path / "db", load="query: load + 1"))
+        assert service.reload() is None
+        after = build.fingerprint(service.config.pipelines["load"])
+        assert service._store.load("load", before) is not None, "saved as it was dropped"
+        old._save(saver.state(2.0))
+        assert service._store.load("load", after) is None
+        assert service._store.load("load", before)["m"][0] == 1.0
+
+
+def test_a_source_of_another_name_leaves_no_gauge_of_the_old_one(tmp_path):
+    path = tmp_path / "sentio.yml"
+    text = config_text(NOWHERE, tmp_path / "db")
+    path.write_text(text)
+    with running([path]) as (service, web):
+        old = 'sentio_datasource_up{query="load",source="main"}'
+        eventually(lambda: old in get(f"{web.url}/metrics")[1])
+        eventually(lambda: not service._scheduler._runs)
+        path.write_text(text.replace("main", "other"))
+        assert service.reload() is None
+        assert old not in get(f"{web.url}/metrics")[1]
+
+
+def test_a_defect_while_it_is_taken_changes_nothing(tmp_path, monkeypatch, caplog):
+    path, real = tmp_path / "sentio.yml", build.runner
+    path.write_text(config_text(NOWHERE, tmp_path / "db", a="query: a", b="query: b"))
+
+    def runner(config, alias, **more):
+        if alias == "b":
+            raise RuntimeError("a defect")
+        return real(config, alias, **more)
+
+    with running([path], lifecycle=True) as (service, web):
+        before, runners, jobs = service.config, service.runners(), dict(service._scheduler._jobs)
+        monkeypatch.setattr(build, "runner", runner)
+        path.write_text(config_text(NOWHERE, tmp_path / "db", a="query: a2", b="query: b2"))
+        status, said = get(f"{web.url}/-/reload", "POST")
+        assert status == 400
+        assert "configuration: it could not be taken (RuntimeError); the log says where" in said
+        assert service.config is before
+        assert service.runners() == runners
+        assert service._scheduler._jobs == jobs
+        assert not any(r._stopped for r in runners)
+        assert metric(get(f"{web.url}/metrics")[1], "sentio_config_last_reload_successful") == 0
+        assert any(r.exc_info for r in caplog.records if r.levelname == "ERROR")
+        monkeypatch.undo()
+        assert service.reload() is None
+        assert [r.line.query for r in service.runners()] == ["a2", "b2"]
+        assert service.config.pipelines["a"].query == "a2"
+
+
+def test_a_text_that_cannot_be_read_ends_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "sentio.yml"
+    path.write_text(config_text(NOWHERE, tmp_path / "db"))
+    with running([path]) as (service, _):
+        runner = service.runners()[0]
+
+        def unreadable():
+            raise PermissionError(13, "no")
+
+        monkeypatch.setattr(service, "_digest", unreadable)
+        service._check()
+        assert service.reload() is None  # what was there could be read all the same
+        monkeypatch.setattr(service, "_load", unreadable)
+        assert "PermissionError" in str(service.reload())
+        assert service.runners() == [runner]
+
+
+def test_a_training_is_late_when_the_next_is_due_and_measured_by_that(tmp_path):
+    path = tmp_path / "sentio.yml"
+    path.write_text(config_text(NOWHERE, tmp_path / "db", load="query: load, train: {every: 30m}"))
+    with running([path]) as (service, _):
+        late = {job.name: (job.every, job.late_after) for job in service._scheduler._jobs.values()}
+        assert late["train"] == (60 * 10**9, 1800 * 10**9)
+        assert late["score"][1] is None
 
 
 def test_a_changed_text_is_noticed(tmp_path):

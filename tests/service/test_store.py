@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import numpy as np
 import pytest
 
+from sentio import build
+from sentio.config.load import load
 from sentio.errors import StoreError
 from sentio.store import VERSION, Store
 from sentio.types import SeriesKey, State
+from tests.service import saver
+from tests.service.support import config_text, get, metric, running
 
 KEYS = (SeriesKey("m", (("a", 'x"\n\\é😀'),)), SeriesKey("", ()))
 BETA = np.array([[1.5, np.nan], [np.inf, -0.0]])
@@ -101,6 +106,60 @@ def test_a_damaged_row_is_told_and_the_others_are_read(tmp_path):
     with pytest.raises(StoreError, match=r"the state of cpu is damaged .*; it will be learned anew"):
         store.load("cpu", "f")
     assert_same(store.load("mem", "f"), STATE)
+
+
+def without_beta(arrays):
+    del arrays["beta"]
+
+
+def of_another_width(arrays):
+    arrays["beta"] = np.zeros((saver.SERIES, arrays["beta"].shape[1] + 3))
+
+
+def of_text(arrays):
+    arrays["scale"] = np.full(saver.SERIES, "one")
+
+
+@pytest.mark.parametrize("change", [without_beta, of_another_width, of_text], ids=lambda f: f.__name__)
+def test_a_state_of_another_layout_is_learned_anew(tmp_path, caplog, change):
+    path, database = tmp_path / "sentio.yml", tmp_path / "sentio.db"
+    path.write_text(config_text("http://127.0.0.1:1", database))
+    pipeline = load([path], os.environ).pipelines["load"]
+    state = saver.state(1.0)
+    arrays = dict(state.arrays)
+    change(arrays)
+    store = Store(database)
+    store.save("load", build.fingerprint(pipeline), State(state.keys, arrays), 1)
+    store.close()
+    with running([path]) as (service, web):
+        assert metric(get(f"{web.url}/metrics")[1], "sentio_store_set_aside_total") == 1
+        assert service.runners()[0].state.keys == ()
+    (said,) = [m for m in caplog.messages if m.startswith(f"store {database}: ")]
+    assert said.startswith(f"store {database}: the state of load does not fit (")
+    assert said.endswith("); it will be learned anew")
+
+
+def test_a_save_that_fails_at_the_end_keeps_nothing_else_from_its_end(tmp_path, monkeypatch, caplog):
+    path, real, tried = tmp_path / "sentio.yml", Store.save, []
+    path.write_text(config_text("http://127.0.0.1:1", tmp_path / "db", a="query: a", b="query: b", c="query: c"))
+
+    def save(self, alias, *more):
+        tried.append(alias)
+        if alias == "b":
+            raise RuntimeError("a defect")
+        real(self, alias, *more)
+
+    with running([path]) as (service, web):
+        for runner in service.runners():
+            runner._state = saver.state(1.0)
+        monkeypatch.setattr(Store, "save", save)
+        service.stop()
+        assert sorted(tried) == ["a", "b", "c"]
+        assert "pipeline b: its state could not be saved" in caplog.messages
+        with pytest.raises(OSError, match="refused"):
+            get(f"{web.url}/-/healthy")
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            service._store._database.execute("SELECT 1")
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
