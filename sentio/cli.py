@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentio import __version__, log
 from sentio.config.environment import from_environment
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 _DEFAULT_CONFIG = Path("sentio.yml")
 _ENVIRONMENT = ("PROMETHEUS", "METRIC_LABEL", "METRIC_NAME", "METRIC_TYPE")
 _REFUSED = 2
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # the only name that the library has for it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sentio {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_check(commands)
+    _add_demo(commands)
+    return parser
 
+
+def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser(
         "serve",
         help="run the service",
@@ -80,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     _log_options(serve)
     serve.set_defaults(run=_serve)
 
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser(
         "check",
         help="validate configuration files",
@@ -96,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=_check)
 
+
+def _add_demo(commands: Commands) -> None:
     demo = commands.add_parser(
         "demo",
         help="simulated containers with anomalies, and Sentio watching them",
@@ -113,7 +127,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     _log_options(demo, level="warning")
     demo.set_defaults(run=_demo)
-    return parser
 
 
 def _log_options(parser: argparse.ArgumentParser, level: str = "info") -> None:

@@ -26,88 +26,48 @@ class Telemetry:
         build = Gauge("sentio_build_info", "What runs here; always 1.", ("version", "python"), registry=r)
         build.labels(__version__, platform.python_version()).set(1)
 
-        self.datasource_up = Gauge(
-            "sentio_datasource_up", "Whether the last read succeeded.", ("query", "source"), registry=r
-        )
-        self.reads = Counter(
-            "sentio_reads_total",
-            "Reads by outcome: ok, or why they failed.",
-            ("query", "outcome"),
-            registry=r,
-        )
-        self.read_retries = Counter("sentio_read_retries_total", "Attempts after the first.", ("query",), registry=r)
-        self.read_bytes = Counter("sentio_read_bytes_total", "Bytes of answers decoded.", ("query",), registry=r)
-        self.read_seconds = Histogram(
-            "sentio_read_duration_seconds",
-            "Reads, retries included.",
-            ("query",),
-            buckets=_SECONDS,
-            registry=r,
-        )
-        self.samples = Counter("sentio_samples_total", "Samples scored.", ("query",), registry=r)
-        self.dropped = Counter(
-            "sentio_samples_dropped_total", "Samples that were NaN or infinite.", ("query",), registry=r
-        )
-        self.partial = Counter(
-            "sentio_partial_answers_total", "Answers with a warning; not trained on.", ("query",), registry=r
-        )
-        self.series = Gauge("sentio_series", "Series that arrive, by state.", ("query", "state"), registry=r)
-        self.vanished = Counter(
-            "sentio_series_vanished_total",
-            "Series that stopped arriving for longer than their time to live.",
-            ("query",),
-            registry=r,
-        )
-        self.series_failures = Counter(
-            "sentio_series_failures_total",
-            "Single series that could not be read, fitted or published.",
-            ("query", "reason"),
-            registry=r,
-        )
-        self.fits = Counter(
-            "sentio_fits_total", "Series fitted, by the state they got.", ("query", "state"), registry=r
-        )
-        self.fit_progress = Gauge(
-            "sentio_train_progress_ratio",
-            "Share of the due series that this train tick has fitted.",
-            ("query",),
-            registry=r,
-        )
-        self.ticks = Counter(
-            "sentio_ticks_total",
-            "Ticks by outcome: ok, failed, abandoned at the deadline, skipped while the last one still ran, late.",
-            ("query", "tick", "outcome"),
-            registry=r,
-        )
-        self.tick_seconds = Histogram(
-            "sentio_tick_duration_seconds", "Whole ticks.", ("query", "tick"), buckets=_SECONDS, registry=r
-        )
-        self.deliveries = Counter(
-            "sentio_sink_deliveries_total",
-            "Reports by outcome: ok, or why they were not delivered.",
-            ("query", "sink", "outcome"),
-            registry=r,
-        )
-        self.reload_ok = Gauge(
-            "sentio_config_last_reload_successful", "Whether the last configuration was accepted.", registry=r
-        )
-        self.reload_at = Gauge(
-            "sentio_config_last_reload_success_timestamp_seconds", "When one was accepted last.", registry=r
-        )
-        self.saves = Counter("sentio_store_saves_total", "Saves of states by outcome.", ("outcome",), registry=r)
-        self.save_seconds = Histogram(
-            "sentio_store_save_duration_seconds", "Saves of states.", buckets=_SECONDS, registry=r
-        )
-        self.set_aside = Counter(
-            "sentio_store_set_aside_total",
-            "Store files that could not be used and were set aside.",
-            registry=r,
-        )
-        self.queue = Gauge("sentio_executor_queue_size", "Fit tasks waiting or under way.", registry=r)
-        self.page_bytes = Gauge("sentio_page_size_bytes", "The series part of the metrics page.", registry=r)
-        self.scrape_seconds = Histogram(
-            "sentio_scrape_duration_seconds", "Rendering of the metrics page.", buckets=_SECONDS, registry=r
-        )
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=r)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=r)
+
+        def seconds(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=_SECONDS, registry=r)
+
+        q = "query"
+        self.datasource_up = gauge("sentio_datasource_up", "Whether the last read succeeded.", q, "source")
+        self.reads = counter("sentio_reads_total", "Reads by outcome: ok, or why they failed.", q, "outcome")
+        self.read_retries = counter("sentio_read_retries_total", "Attempts after the first.", q)
+        self.read_bytes = counter("sentio_read_bytes_total", "Bytes of answers decoded.", q)
+        self.read_seconds = seconds("sentio_read_duration_seconds", "Reads, retries included.", q)
+        self.samples = counter("sentio_samples_total", "Samples scored.", q)
+        self.dropped = counter("sentio_samples_dropped_total", "Samples that were NaN or infinite.", q)
+        self.partial = counter("sentio_partial_answers_total", "Answers with a warning; not trained on.", q)
+        self.series = gauge("sentio_series", "Series that arrive, by state.", q, "state")
+        text = "Series that stopped arriving for longer than their time to live."
+        self.vanished = counter("sentio_series_vanished_total", text, q)
+        text = "Single series that could not be read, fitted or published."
+        self.series_failures = counter("sentio_series_failures_total", text, q, "reason")
+        self.fits = counter("sentio_fits_total", "Series fitted, by the state they got.", q, "state")
+        text = "Share of the due series that this train tick has fitted."
+        self.fit_progress = gauge("sentio_train_progress_ratio", text, q)
+        text = "Ticks by outcome: ok, failed, abandoned at the deadline, skipped while the last one still ran, late."
+        self.ticks = counter("sentio_ticks_total", text, q, "tick", "outcome")
+        self.tick_seconds = seconds("sentio_tick_duration_seconds", "Whole ticks.", q, "tick")
+        text = "Reports by outcome: ok, or why they were not delivered."
+        self.deliveries = counter("sentio_sink_deliveries_total", text, q, "sink", "outcome")
+        text = "Whether the last configuration was accepted."
+        self.reload_ok = gauge("sentio_config_last_reload_successful", text)
+        text = "When one was accepted last."
+        self.reload_at = gauge("sentio_config_last_reload_success_timestamp_seconds", text)
+        self.saves = counter("sentio_store_saves_total", "Saves of states by outcome.", "outcome")
+        self.save_seconds = seconds("sentio_store_save_duration_seconds", "Saves of states.")
+        text = "Store files, and states in them, that could not be used."
+        self.set_aside = counter("sentio_store_set_aside_total", text)
+        self.queue = gauge("sentio_executor_queue_size", "Fit tasks waiting or under way.")
+        self.page_bytes = gauge("sentio_page_size_bytes", "The series part of the metrics page.")
+        self.scrape_seconds = seconds("sentio_scrape_duration_seconds", "Rendering of the metrics page.")
 
     def watch_ages(self, ages: Ages) -> None:
         """Have the ages of data and models worked out at each scrape."""
