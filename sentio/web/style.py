@@ -24,7 +24,7 @@ small b{font-weight:500}.n{text-align:right;font-variant-numeric:tabular-nums;wh
 .bad{color:var(--bad);font-weight:600}.good{color:var(--good)}i{font-style:normal;padding:1px 8px;border-radius:9px;
 border:1px solid var(--line);font-size:12px}i.ready{color:var(--good)}i.failed{color:var(--bad)}
 i.learning{color:var(--blue)}
-svg{display:block}polygon{fill:var(--band)}path{fill:none;stroke-width:1.3}
+td.bad,td.good{white-space:nowrap}svg{display:block}polygon{fill:var(--band)}path{fill:none;stroke-width:1.3}
 path.expected{stroke:var(--blue);opacity:.7;
 stroke-dasharray:3 2}path.came{stroke:var(--ink)}circle{fill:var(--bad)}
 """
