@@ -188,6 +188,7 @@ class WorkerPool(Executor):
             self._alive.discard(pool)
             if self._pool is pool:
                 self._pool = None
+        _unblock(pool)
         pool.shutdown(wait=False)
 
 
@@ -239,6 +240,16 @@ def _kill(pool: ProcessPoolExecutor) -> None:
             if process.pid:  # the group 0 would be our own
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()  # it may be too young to have a group
+    _unblock(pool)
+
+
+def _unblock(pool: ProcessPoolExecutor) -> None:
+    """Before 3.11.5 the thread that feeds a pool whose workers are dead may wait for ever for somebody to read
+    (CPython gh-94777), and the interpreter's exit waits for it: with the last reader closed, it gets an error."""
+    queue = pool._call_queue  # type: ignore[attr-defined] # the stubs leave it out
+    if queue is not None:
+        with contextlib.suppress(OSError):
+            queue._reader.close()
 
 
 def _sweep() -> None:

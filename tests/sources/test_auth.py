@@ -309,5 +309,5 @@ def test_the_deadline_holds_over_tls(
 def test_https_to_a_server_that_speaks_http(bench: MakeBench, server: MakeServer) -> None:
     url = server(GOOD).url.replace("http:", "https:")
     error = bench(url).score(0)
-    assert error.startswith(f"{url}: no TLS connection comes about ([SSL: UNEXPECTED_EOF_WHILE_READING]")
+    assert error.startswith(f"{url}: no TLS connection comes about (")
     assert error.endswith("); https, and a client certificate if it wants one, is expected")
