@@ -14,6 +14,7 @@ import multiprocessing.connection
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import uuid
@@ -188,7 +189,6 @@ class WorkerPool(Executor):
             self._alive.discard(pool)
             if self._pool is pool:
                 self._pool = None
-        _unblock(pool)
         pool.shutdown(wait=False)
 
 
@@ -246,6 +246,8 @@ def _kill(pool: ProcessPoolExecutor) -> None:
 def _unblock(pool: ProcessPoolExecutor) -> None:
     """Before 3.11.5 the thread that feeds a pool whose workers are dead may wait for ever for somebody to read
     (CPython gh-94777), and the interpreter's exit waits for it: with the last reader closed, it gets an error."""
+    if sys.version_info >= (3, 11, 5):
+        return
     queue = pool._call_queue  # type: ignore[attr-defined] # the stubs leave it out
     if queue is not None:
         with contextlib.suppress(OSError):
