@@ -14,7 +14,6 @@ import multiprocessing.connection
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import uuid
@@ -159,12 +158,18 @@ class WorkerPool(Executor):
         for _ in range(_ATTEMPTS - 1):
             pool = self._current()
             try:
-                return pool, task.start(pool)
+                return pool, self._begin(pool, task)
             except RuntimeError:
                 # It broke, or was replaced, between our look and our call.
                 self._discard(pool)
         pool = self._current()
-        return pool, task.start(pool)
+        return pool, self._begin(pool, task)
+
+    def _begin(self, pool: ProcessPoolExecutor, task: _Task) -> Future[Any]:
+        future = task.start(pool)
+        if self._closed:  # a moment ago, when this worker could not be seen yet
+            _kill(pool)
+        return future
 
     def _alone(self, result: Future[T], task: _Task) -> None:
         with self._second_chances:
@@ -174,7 +179,7 @@ class WorkerPool(Executor):
             pool = None
             try:
                 pool = self._new(1)
-                _settle(result, value=task.start(pool).result())
+                _settle(result, value=self._begin(pool, task).result())
             except BrokenProcessPool as error:
                 scratch = self._scratch
                 _settle(result, error=task.failure(scratch) if scratch else error)
@@ -240,18 +245,6 @@ def _kill(pool: ProcessPoolExecutor) -> None:
             if process.pid:  # the group 0 would be our own
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()  # it may be too young to have a group
-    _unblock(pool)
-
-
-def _unblock(pool: ProcessPoolExecutor) -> None:
-    """Before 3.11.5 the thread that feeds a pool whose workers are dead may wait for ever for somebody to read
-    (CPython gh-94777), and the interpreter's exit waits for it: with the last reader closed, it gets an error."""
-    if sys.version_info >= (3, 11, 5):
-        return
-    queue = pool._call_queue  # type: ignore[attr-defined] # the stubs leave it out
-    if queue is not None:
-        with contextlib.suppress(OSError):
-            queue._reader.close()
 
 
 def _sweep() -> None:

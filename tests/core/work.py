@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from sentio.__main__ import end
 from sentio.detectors.prophet import stan
+from sentio.executor import WorkerPool
 
 DEADLY = -12345.0
 _real_fit = stan.fit_rows
@@ -58,7 +61,28 @@ def die_then_sleep(path: str) -> None:
     tell_and_sleep(path)
 
 
-if __name__ == "__main__":
-    from sentio.executor import WorkerPool
+def sleep_with(_load: bytes) -> None:
+    time.sleep(600)
 
-    WorkerPool(1).submit(tell_and_sleep, sys.argv[1] + "/worker").result()
+
+def break_a_full_pool() -> None:
+    """Kills the workers while more waits for them than a pipe holds, and ends as new ones begin."""
+    with WorkerPool(2) as pool:
+        for _ in range(8):
+            pool.submit(sleep_with, b"." * 2**20)
+        while len(pool.processes) < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)  # both are at work, and the queue is full
+        for worker in pool.processes:
+            os.kill(worker, signal.SIGKILL)
+        while pool.processes:
+            time.sleep(0.01)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "break-a-full-pool":
+        break_a_full_pool()
+        end(0)
+    else:
+        WorkerPool(1).submit(tell_and_sleep, sys.argv[1] + "/worker").result()
