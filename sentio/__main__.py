@@ -1,8 +1,10 @@
 """``sentio``, and ``python -m sentio``."""
 
 import os
+import shutil
 import sys
 import threading
+from multiprocessing.util import get_temp_dir
 from typing import NoReturn
 
 from sentio.cli import main
@@ -17,10 +19,16 @@ def run() -> NoReturn:
 def end(code: int) -> NoReturn:
     """Exit, in two seconds at most. What had to be saved or closed has been, yet a thread may hold the interpreter:
     before 3.11.5 that of a process pool whose workers were killed does so for ever (CPython gh-94777)."""
-    timer = threading.Timer(_GRACE_S, os._exit, (code,))
+    timer = threading.Timer(_GRACE_S, _leave, (code,))
     timer.daemon = True
     timer.start()
     sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    # The one thing that multiprocessing removes only at an orderly end.
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
+    os._exit(code)
 
 
 if __name__ == "__main__":

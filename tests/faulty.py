@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -22,6 +23,7 @@ import numpy as np
 
 _LOOPBACK = "127.0.0.1"
 DRIP_S = 0.05
+_TLS_HELLO = b"\x16"
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,9 @@ class FaultyServer:
                     self.behave(request, connection)
 
 
-def _receive(stream: object) -> Request | None:
+def _receive(stream: io.BufferedReader) -> Request | None:
+    if stream.peek(1)[:1] == _TLS_HELLO:  # whose random bytes may look like a line, or never end one
+        return None
     first = stream.readline().decode("latin-1").split()
     if len(first) != 3:
         return None
