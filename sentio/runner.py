@@ -244,8 +244,9 @@ class Runner:
         at = positions(live, state.keys)
         at = at[at >= 0]
         usable = _usable(state)[at] if len(at) else np.empty(0, bool)
+        # Where no series arrives any more, the age of the last sample that one had goes on.
         self._ages = (
-            int(seen.max()) if len(seen) and self._cursor else None,
+            int(seen.max()) if len(seen) and self._cursor else self._ages[0],
             int(state["fitted_at"][at][usable].min()) if usable.any() else None,
         )
 

@@ -206,7 +206,8 @@ def _prefix(name: str, more: str, text: str) -> str:
 
 
 def label_text(key: SeriesKey, alias: str) -> str:
-    """A series' labels as published, sorted by nothing but the source's own order: its own, then ours."""
+    """A series' labels as published: its own, sorted by the names that they have then, so that equal sets are equal
+    texts; and ours."""
     taken: dict[str, str] = {}
     for own, value in key.labels:
         name = _NAME.sub("_", own)
@@ -214,8 +215,8 @@ def label_text(key: SeriesKey, alias: str) -> str:
         while prefix + name in RESERVED or prefix + name in taken:
             prefix = "exported_" + prefix
         taken[prefix + name] = value
-    taken |= {"metric": key.name or alias, "query": alias}
-    return ",".join(f'{name}="{escape(value)}"' for name, value in taken.items())
+    published = [*sorted(taken.items()), ("metric", key.name or alias), ("query", alias)]
+    return ",".join(f'{name}="{escape(value)}"' for name, value in published)
 
 
 def _lines(report: Report, labels: _Labels) -> dict[str, bytes]:

@@ -424,3 +424,15 @@ def test_ages_are_those_of_the_newest_sample_and_the_oldest_model():
     assert data == pytest.approx(50)
     assert model == pytest.approx(50)
     assert House(A).runner.ages(NOW) == (None, None)
+
+
+def test_data_grow_old_even_where_no_series_is_left():
+    house = ready(A)
+    last = house.now
+    house.source.gone[A] = (last, last + 40 * STEP)
+    for _ in range(30):
+        report = house.score()
+    assert report.scores.keys == ()
+    data, model = house.runner.ages(house.now)
+    assert data == pytest.approx((house.now - last) / SECOND, abs=STEP / SECOND)
+    assert model is None

@@ -110,20 +110,23 @@ def test_the_newest_sample_of_each_series_is_published_and_the_forecast_of_one_t
     assert [by_metric.get(("sentio_yhat", m)) for m in "abc"] == [30, 50, 90]
 
 
-def test_series_that_cannot_be_told_apart_are_said_and_the_others_are_there():
-    twins = [
-        SeriesKey("m", (("query", "x"),)),
-        SeriesKey("m", (("exported_query", "x"),)),
-        SeriesKey("m", (("a", "1"),)),
-    ]
-    # In the first the label is renamed to what the second has anyhow.
-    twins = [SeriesKey("m", (("a-b", "x"),)), SeriesKey("m", (("a.b", "x"),)), twins[2]]
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # In the one the label is renamed to what the other has anyhow,
+        ((("a-b", "x"),), (("a.b", "x"),)),
+        # in these it then stands elsewhere among the labels.
+        ((("exported_query", "x"), ("instance", "i")), (("instance", "i"), ("query", "x"))),
+    ],
+)
+def test_series_that_cannot_be_told_apart_are_said_and_the_others_are_there(one, other):
+    twins = [SeriesKey("m", one), SeriesKey("m", other), SeriesKey("m", (("a", "1"),))]
     sink = exposition()
     with pytest.raises(SinkError) as caught:
         sink.emit(report(twins, [1, 2, 3]))
     assert str(caught.value) == (
         "1 series have the labels of another and are not published, "
-        'the first is m{a.b="x"}; label sets that differ are expected'
+        f"the first is {twins[1]}; label sets that differ are expected"
     )
     assert caught.value.reason == "duplicate_labels"
     values = {labels: v for (name, labels), v in samples(text_of(sink)).items() if name == "sentio_value"}
