@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -13,24 +12,14 @@ from typing import Self
 import requests
 import yaml
 
-from sentio.demo.openmetrics import write_openmetrics
+from sentio.demo.blocks import PrometheusError, create_blocks, program
 from sentio.demo.series import Series
-from sentio.errors import SentioError
 
 _LOOPBACK = "127.0.0.1"
 _READY_S = 30.0
 _END_S = 10.0
-_LOAD_S = 120.0
-_BLOCK = "486h"
-"""The first step of Prometheus's own ladder of block lengths that holds two weeks: promtool reads the whole
-file once a block, and its default of 2 h would make 168 of them."""
 _RETENTION = "30d"
 """Beyond the two weeks that are loaded, so that none of them is dropped while the demo runs."""
-_PACKAGE = "install it, on Debian: apt-get install prometheus"
-
-
-class PrometheusError(SentioError):
-    """Prometheus or promtool is not there, or did not do what it was asked."""
 
 
 class PrometheusProcess:
@@ -41,8 +30,8 @@ class PrometheusProcess:
     """
 
     def __init__(self, folder: Path, exporter: str, sentio: str | None, interval: float) -> None:
-        self._prometheus = _program("prometheus")
-        self._promtool = _program("promtool")
+        self._prometheus = program("prometheus")
+        program("promtool")
         self._folder = folder
         self._config = _config(exporter, sentio, interval)
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,20 +39,7 @@ class PrometheusProcess:
 
     def load(self, history: Iterable[Series]) -> None:
         """Before `start`: makes blocks of ``history``. Raises `PrometheusError`."""
-        page = self._folder / "history.om"
-        write_openmetrics(page, history)
-        command = [self._promtool, "tsdb", "create-blocks-from", f"--max-block-duration={_BLOCK}"]
-        command += ["openmetrics", str(page), str(self._data)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_LOAD_S, check=False)  # noqa: S603 -- no shell, our own arguments
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise PrometheusError(f"promtool: {error}; blocks made of the history are expected") from error
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()
-            raise PrometheusError(
-                f"promtool: exit code {done.returncode}: {said}; blocks made of the history are expected"
-            )
-        page.unlink()
+        create_blocks(history, self._data)
 
     def start(self) -> None:
         """Returns once Prometheus is ready; `url` is then where its API is. Raises `PrometheusError`."""
@@ -131,13 +107,6 @@ class PrometheusProcess:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         return " / ".join(lines[-3:]) or "it logged nothing"
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise PrometheusError(f"{name}: no such program on PATH; {_PACKAGE}")
-    return found
 
 
 def _free_port() -> int:

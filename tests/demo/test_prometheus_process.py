@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentio.demo.blocks import PrometheusError
 from sentio.demo.openmetrics import write_openmetrics
-from sentio.demo.prometheus_process import PrometheusError, PrometheusProcess
+from sentio.demo.prometheus_process import PrometheusProcess
 from sentio.demo.series import Series
 from sentio.types import SECOND, SeriesKey
 

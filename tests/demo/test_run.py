@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from sentio.demo.prometheus_process import PrometheusError
+from sentio.demo.blocks import PrometheusError
 from sentio.demo.run import Demo
 from sentio.demo.simulator import CPU, FAULT
 
