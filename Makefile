@@ -3,11 +3,12 @@
 # make lint   format, lint, types, import rules
 # make bench  benchmarks, beside their peers
 # make lock   pins the dependencies anew
+# make dashboards   writes Grafana's boards anew
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo test lint bench lock servers clean
+.PHONY: demo test lint bench lock dashboards servers clean
 
 demo: .venv/runtime
 	@exec $(BIN)/sentio demo
@@ -52,6 +53,9 @@ servers:
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+dashboards:
+	@$(PYTHON) -m grafana.generate
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
