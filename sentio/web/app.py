@@ -16,6 +16,7 @@ from sentio.scheduler import clock
 from sentio.server import Server
 from sentio.service import Service
 from sentio.web.page import Filter, render
+from sentio.web.runbook import PAGE as RUNBOOK
 
 # A counter's creation time is a sample of its own in OpenMetrics; nobody here asks for it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the package leaves it open
@@ -44,6 +45,9 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
         wanted = Filter.of(request.query_params)
         return HTMLResponse(render(service.runners(), wanted, clock()))
 
+    async def runbook(_: Request) -> Response:
+        return HTMLResponse(RUNBOOK)
+
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("Sentio is healthy.\n")
 
@@ -65,6 +69,7 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
     routes = [
         Route("/", index),
         Route("/metrics", metrics),
+        Route("/runbook", runbook),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload, methods=["POST", "PUT"]),

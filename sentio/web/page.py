@@ -70,7 +70,8 @@ def render(runners: Sequence[Runner], wanted: Filter, now: int) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="refresh" content="15"><style>{STYLE}</style>'
         f"<header><h1>Sentio</h1><span>{__version__}</span><nav>"
-        '<a href="metrics">metrics</a><a href="-/healthy">health</a><a href="-/ready">readiness</a>'
+        '<a href="runbook">runbook</a><a href="metrics">metrics</a>'
+        '<a href="-/healthy">health</a><a href="-/ready">readiness</a>'
         "</nav></header><main>"
         f"<section class=cards>{''.join(_card(r, wanted, now) for r in runners)}</section>"
         f"{_form(wanted, runners)}"

@@ -15,9 +15,15 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def all_pages() -> dict[str, str]:
-    """Every document and every example."""
-    files = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*")]
-    return {str(file.relative_to(ROOT)): file.read_text("utf-8") for file in sorted(files)}
+    """Every document, every example and every rule."""
+    files = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("examples/*"),
+        *ROOT.glob("prometheus/rules/*"),
+    ]
+    return {str(file.relative_to(ROOT)): file.read_text("utf-8") for file in sorted(files) if file.is_file()}
 
 
 def documents(pages: Pages) -> dict[str, str]:

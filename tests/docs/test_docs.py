@@ -18,14 +18,15 @@ import yaml
 from sentio.cli import main
 from sentio.config.load import load
 from sentio.errors import ConfigError
+from sentio.scenario.files import load_scenario
 from tests.docs import checks
 from tests.docs.pages import ROOT, Pages, all_pages, blocks, documents
 
 PAGES = all_pages()
 ENVIRON = {"SENTIO_TOKEN": "secret", "SENTIO_PASSWORD": "secret"}
-CONFIGURATIONS = ("sentio.yml", "full.yml")
+CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml")
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
-OPERATIONS, RULES = "docs/operations.md", "examples/rules.yml"
+OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
 Check = Callable[[Pages], list[str]]
 
@@ -77,6 +78,9 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (checks.command_line, CONFIGURATION, "| `--log.level` | `warning` |", "| `--log.level` | `info` |"),
     (checks.command_line, CONFIGURATION, "`logfmt` or `json`.", "`logfmt`."),
     (checks.command_line, CONFIGURATION, "### `sentio check`", "### `sentio verify`"),
+    (checks.command_line, CONFIGURATION, "### `sentio scenario run`", "### `sentio scenario start`"),
+    (checks.mentioned_commands, "docs/scenarios.md", "sentio scenario check", "sentio scenario verify"),
+    (checks.mentioned_commands, "docs/scenarios.md", "sentio scenario run burst --local", "sentio scenario run --here"),
     (checks.mentioned_commands, "docs/tutorial.md", "sentio check sentio.yml", "sentio verify sentio.yml"),
     (checks.mentioned_commands, "README.md", "serve --config.file=", "serve --config="),
     (checks.mentioned_commands, "examples/sentio.yml", "serve --config.file=", "serve --config="),
@@ -138,8 +142,8 @@ def test_example_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def test_every_example_is_checked() -> None:
-    names = {path.name for path in (ROOT / "examples").iterdir()}
-    assert names == {*CONFIGURATIONS, "prometheus.yml", "rules.yml"}
+    names = {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
+    assert names == {*CONFIGURATIONS, "prometheus.yml"}
 
 
 def test_full_example_has_every_option() -> None:
@@ -185,9 +189,16 @@ def test_configuration_in_a_document_is_valid(block: str, tmp_path: Path) -> Non
     load([file], ENVIRON)
 
 
+@pytest.mark.parametrize("block", snippets("yaml", "phases"))
+def test_scenario_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(block, "utf-8")
+    load_scenario(file, {})
+
+
 def test_every_yaml_block_is_checked() -> None:
     found = [block for text in documents(PAGES).values() for tag, block in blocks(text) if tag == "yaml"]
-    checked = [snippets("yaml", key) for key in ("sources", "scrape_configs", "groups")]
+    checked = [snippets("yaml", key) for key in ("sources", "scrape_configs", "groups", "phases")]
     assert len(found) == sum(map(len, checked))
 
 
@@ -204,9 +215,10 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("rules", "rules.yml"), ("config", "prometheus.yml")])
-def test_promtool_accepts_the_example(kind: str, name: str) -> None:
-    done = promtool("check", kind, str(ROOT / "examples" / name))
+def test_promtool_accepts_the_example(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/prometheus.yml", tmp_path)
+    shutil.copy(ROOT / "prometheus/rules/sentio.yml", tmp_path)
+    done = promtool("check", "config", str(tmp_path / "prometheus.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -225,42 +237,3 @@ def test_promtool_accepts_the_scrape_job_of_a_document(block: str, tmp_path: Pat
     done = promtool("check", "config", str(file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "honor_labels: true" in block
-
-
-def test_rules_fire_on_what_sentio_publishes(tmp_path: Path) -> None:
-    """The example's rules against samples: a series that stays outside its band, and one that leaves it once."""
-    labels = 'metric="m",query="cpu",instance='
-    test = {
-        "rule_files": [str(ROOT / "examples/rules.yml")],
-        "evaluation_interval": "15s",
-        "tests": [
-            {
-                "interval": "15s",
-                "input_series": [
-                    {"series": f'sentio_anomaly{{{labels}"steady"}}', "values": "0x10 1x30"},
-                    {"series": f'sentio_anomaly{{{labels}"once"}}', "values": "0x20 1 0x20"},
-                ],
-                "alert_rule_test": [
-                    {
-                        "eval_time": "10m",
-                        "alertname": "SeriesIsAnomalous",
-                        "exp_alerts": [
-                            {
-                                "exp_labels": {
-                                    "severity": "warning", "metric": "m", "query": "cpu", "instance": "steady",
-                                },
-                                "exp_annotations": {
-                                    "summary": "m (cpu) has left its band",
-                                    "description": "100% of its last samples lay outside what was expected.",
-                                },
-                            }
-                        ],
-                    }
-                ],
-            }
-        ],
-    }  # fmt: skip
-    file = tmp_path / "test.yml"
-    file.write_text(yaml.safe_dump(test), "utf-8")
-    done = promtool("test", "rules", str(file))
-    assert done.returncode == 0, done.stdout + done.stderr
