@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from sentio.config.misfit import MISFIT, Loc, closest, kind, one_of, show
 from sentio.config.model import Config
+from sentio.config.options import Options
 from sentio.config.redact import redact
 from sentio.config.secrets import texts_in_secret_fields
 from sentio.config.shape import Shape
@@ -88,9 +89,9 @@ class _Spot:
         return self.trail[-1].plain() if self.there else None
 
 
-def explain(error: ValidationError, root: Node) -> list[Problem]:
-    """A problem for each thing that ``error`` says of ``root``, the tree that was validated as a `Config`."""
-    shape = Shape.of(Config)
+def explain(error: ValidationError, root: Node, model: type[Options] = Config) -> list[Problem]:
+    """A problem for each thing that ``error`` says of ``root``, the tree that was validated as a ``model``."""
+    shape = Shape.of(model)
     spots: dict[tuple[Loc, bool], _Spot] = {}
     for one in error.errors(include_url=False):
         spot = _spot(root, shape, one)
@@ -173,7 +174,9 @@ def _problem(place: Place, path: str, wrong: str, right: str) -> Problem:
 
 def _unknown(spot: _Spot) -> tuple[str, str]:
     """The halves for a key that is not known."""
-    known = spot.known if len(spot.loc) > 1 else (*spot.known, "defaults")
+    # `defaults` is put under the pipelines before the rest is validated; the model does not know it.
+    at_top = len(spot.loc) == 1 and "pipelines" in spot.known
+    known = (*spot.known, "defaults") if at_top else spot.known
     near = closest(str(spot.loc[-1]), known)
     if near:
         return "unknown key", f"did you mean {near}?"

@@ -31,12 +31,8 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Config:
     problems: list[Problem] = []
     roots = []
     for path in _files(paths, problems):
-        data = _bytes(path, problems)
-        if data is not None:
-            file = YamlFile(str(path), environ)
-            root = file.read(data)
-            problems += file.problems
-            roots += [] if root is None else [root]
+        root = read_tree(path, environ, problems)
+        roots += [] if root is None else [root]
     if roots:
         whole = all(problem.path != DOCUMENT for problem in problems)
         root = _with_defaults(_together(roots, problems), problems)
@@ -44,7 +40,28 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Config:
         problems += refused
         if config is not None and not problems:
             return config
-    raise ConfigError(*(str(p) for p in sorted(problems, key=lambda p: (p.place.file, p.place.line))))
+    raise refusal(problems)
+
+
+def read_tree(
+    path: Path, environ: Mapping[str, str], problems: list[Problem], holds: str = "sources and pipelines"
+) -> Node | None:
+    """One file as it is written; None, with a problem, when nothing could be made of it.
+
+    ``holds``: what a file is expected to have.
+    """
+    data = _bytes(path, problems)
+    if data is None:
+        return None
+    file = YamlFile(str(path), environ, holds)
+    root = file.read(data)
+    problems += file.problems
+    return root
+
+
+def refusal(problems: Iterable[Problem]) -> ConfigError:
+    """All of them, in the order of their lines."""
+    return ConfigError(*(str(p) for p in sorted(problems, key=lambda p: (p.place.file, p.place.line))))
 
 
 def validate(root: Node, *, whole: bool = True) -> tuple[Config | None, list[Problem]]:

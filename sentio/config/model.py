@@ -14,7 +14,7 @@ from sentio.config.adapter import DetectorBlock, SourceBlock
 from sentio.config.durations import Delay, Duration, format_duration
 from sentio.config.listen import Listen, parse_listen
 from sentio.config.misfit import Loc, misfit, misfits, one_of, show
-from sentio.config.options import Options
+from sentio.config.options import Options, Url
 from sentio.config.redact import SHORTEST
 from sentio.config.secrets import secret_texts
 from sentio.types import SECOND
@@ -188,6 +188,9 @@ class Server(Options):
     """The web server."""
 
     listen: Listen = "0.0.0.0:8000"
+
+    grafana: Url | None = None
+    """Where a browser reaches the Grafana that has Sentio's dashboards."""
 
     @property
     def address(self) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from sentio.config.adapter import Adapter
 from sentio.config.options import Options
@@ -56,7 +57,7 @@ def _below(one: Any, part: str | int, node: Node | None) -> Iterator[Any]:
     model = _model(one, node)
     origin, args = get_origin(one), get_args(one)
     if model is not None:
-        field = model.model_fields.get(str(part))
+        field = _fields(model).get(str(part))
         if field is not None:
             yield from _arms(field.annotation)
     elif isinstance(origin, type) and issubclass(origin, dict) and isinstance(part, str):
@@ -72,7 +73,12 @@ def _keys(one: Any, node: Node | None) -> tuple[str, ...]:
     if model is None:
         return ()
     of_adapter = isinstance(one, type) and issubclass(one, Adapter)
-    return (*model.model_fields, "type") if of_adapter else tuple(model.model_fields)
+    return (*_fields(model), "type") if of_adapter else tuple(_fields(model))
+
+
+def _fields(model: type[Options]) -> dict[str, FieldInfo]:
+    """By the names that a file uses: a key that is a word of Python's has another name in the model."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model(one: Any, node: Node | None) -> type[Options] | None:

@@ -77,11 +77,13 @@ for _name, _pattern, _first in (
 class YamlFile:
     """Reads one file; ``problems`` grows as it goes.
 
-    ``name`` is the file as messages call it, ``environ`` where ``!env`` looks.
+    ``name`` is the file as messages call it, ``environ`` where ``!env`` looks, ``holds`` what a file is expected to
+    have.
     """
 
-    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environ: Mapping[str, str], holds: str = "sources and pipelines") -> None:
         self.name = name
+        self._wanted = f"a mapping with {holds} is expected"
         self.problems: list[Problem] = []
         self._environ = environ
         self._folder = Path(name).parent
@@ -99,8 +101,7 @@ class YamlFile:
             return None
         if not isinstance(node.value, dict):
             found = kind(node.value)
-            wanted = "a mapping with sources and pipelines is expected"
-            self._say(root.start_mark.line + 1 if root.value else 1, DOCUMENT, f"is {found}; {wanted}")
+            self._say(root.start_mark.line + 1 if root.value else 1, DOCUMENT, f"is {found}; {self._wanted}")
             return None
         return node
 
@@ -131,7 +132,7 @@ class YamlFile:
             self._say(mark.line + 1 if mark else 1, DOCUMENT, _syntax(error))
             return None
         if root is None:
-            self._say(1, DOCUMENT, "is empty; a mapping with sources and pipelines is expected")
+            self._say(1, DOCUMENT, f"is empty; {self._wanted}")
         elif second:
             line = composer.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]  # untyped stubs
             self._say(line, DOCUMENT, "starts a second document; one document a file is expected")

@@ -241,7 +241,7 @@ def metrics(pages: Pages) -> list[str]:
     return wrong + [f"states: {states ^ stated_states}" for _ in [0] if states != stated_states]
 
 
-_OF_THE_DEMO = {"sentio_demo_fault_active"}
+_OF_THE_DEMO = {"sentio_demo_fault_active", "sentio_scenario_active"}
 _NO_METRIC = {"sentio_token", "sentio_password"}
 
 
@@ -285,9 +285,16 @@ def reasons(pages: Pages) -> list[str]:
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    parser = cli._parser()
-    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(action.choices)
+    """By their names: one word, or two where a command has commands of its own."""
+    return dict(_commands(cli._parser()))
+
+
+def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                inner = dict(_commands(below, f"{before}{name} "))
+                yield from inner.items() if inner else [(before + name, below)]
 
 
 def flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
@@ -298,7 +305,7 @@ def command_line(pages: Pages) -> list[str]:
     """Every subcommand and flag with its default, and no other."""
     text = section(pages[CONFIGURATION], "## Command line")
     there, wrong = commands(), []
-    stated = set(re.findall(r"^### `sentio (\w+)`$", text, re.MULTILINE))
+    stated = set(re.findall(r"^### `sentio ([\w ]+)`$", text, re.MULTILINE))
     wrong += [f"command {name} is only in {'code' if name in there else 'docs'}" for name in stated ^ there.keys()]
     for name in stated & there.keys():
         written, having = named(section(text, f"### `sentio {name}`")), flags(there[name])
@@ -321,7 +328,10 @@ def mentioned_commands(pages: Pages) -> list[str]:
     for page, text in pages.items():
         lines = code(text) if page.endswith(".md") else re.findall(r"^\s*#(.*)$", text, re.MULTILINE)
         for line in lines:
-            for name, rest in re.findall(r"(?:^|[\s/])sentio ([a-z]+)\b([^#|;]*)", line):
+            for first, second, rest in re.findall(r"(?:^|[\s/])sentio ([a-z]+)\b( [a-z]+\b)?([^#|;]*)", line):
+                name = first if first in there else first + second
+                if name not in there and any(known.startswith(f"{name} ") for known in there):
+                    continue
                 if name not in there:
                     wrong.append(f"{page}: there is no command sentio {name}")
                     continue
