@@ -43,7 +43,7 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
 
     def index(request: Request) -> Response:
         wanted = Filter.of(request.query_params)
-        return HTMLResponse(render(service.runners(), wanted, clock()))
+        return HTMLResponse(render(service.runners(), wanted, clock(), service.config.server.grafana))
 
     async def runbook(_: Request) -> Response:
         return HTMLResponse(RUNBOOK)

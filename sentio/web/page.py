@@ -17,6 +17,7 @@ from sentio.web.style import STYLE
 
 _ROWS = 100
 _STATES = {status.word: status for status in SeriesStatus}
+_BOARD_LABELS = ("container_name", "instance", "job", "metric")
 _WITH_DETAIL = (SeriesStatus.FAILED, SeriesStatus.LEARNING)
 
 
@@ -58,19 +59,20 @@ class _Row:
         return SeriesStatus(int(self.report.status[self.index]))
 
 
-def render(runners: Sequence[Runner], wanted: Filter, now: int) -> str:
-    """The page as HTML; whatever came from outside is escaped."""
+def render(runners: Sequence[Runner], wanted: Filter, now: int, grafana: str | None = None) -> str:
+    """The page as HTML; whatever came from outside is escaped. ``grafana`` is the address that its boards have."""
     found = [f for runner in runners if (f := _find(runner, wanted))]
     count = sum(len(f.index) for f in found)
     pages = max(1, -(-count // _ROWS))
     page = min(wanted.page, pages)
-    body = "".join(_series(row, now) for row in _shown(found, page)) or _nothing(runners)
+    body = "".join(_series(row, now, grafana) for row in _shown(found, page)) or _nothing(runners)
+    boards = f'<a href="{escape(grafana)}/d/sentio-fleet">dashboards</a>' if grafana else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sentio</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="refresh" content="15"><style>{STYLE}</style>'
         f"<header><h1>Sentio</h1><span>{__version__}</span><nav>"
-        '<a href="runbook">runbook</a><a href="metrics">metrics</a>'
+        f'{boards}<a href="runbook">runbook</a><a href="metrics">metrics</a>'
         '<a href="-/healthy">health</a><a href="-/ready">readiness</a>'
         "</nav></header><main>"
         f"<section class=cards>{''.join(_card(r, wanted, now) for r in runners)}</section>"
@@ -137,7 +139,16 @@ def _shown(found: Sequence[_Found], page: int) -> list[_Row]:
     return [next(rows[i]) for i in whose[order].tolist()]
 
 
-def _series(row: _Row, now: int) -> str:
+def _board(row: _Row, grafana: str) -> str:
+    """Where the series' board is: it is chosen by one of these labels, the first that the series has."""
+    key, alias = row.report.scores.keys[row.index], row.report.pipeline
+    labels = {**dict(key.labels), "metric": key.name or alias}
+    label = next(name for name in _BOARD_LABELS if name in labels)
+    chosen = {"var-query": alias, "var-label": label, "var-series": labels[label]}
+    return f"{grafana}/d/sentio?{urlencode(chosen)}"
+
+
+def _series(row: _Row, now: int, grafana: str | None) -> str:
     key, state = row.report.scores.keys[row.index], row.state
     value = float(row.report.scores.values[row.index, row.column])
     flag = row.output(ANOMALY)
@@ -145,8 +156,11 @@ def _series(row: _Row, now: int) -> str:
     mark = {1.0: "<td class=bad>anomaly", 0.0: "<td class=good>as expected"}.get(flag, "<td>")
     age = f"{max(0, now - int(row.report.scores.times[row.column])) // SECOND} s" if np.isfinite(value) else "none"
     detail = f" <small>{escape(row.detail)}</small>" if row.detail else ""
+    name = escape(key.name or row.report.pipeline)
+    if grafana:
+        name = f'<a href="{escape(_board(row, grafana))}">{name}</a>'
     return (
-        f"<tr><td><div>{escape(key.name or row.report.pipeline)}</div><small>{labels}</small>"
+        f"<tr><td><div>{name}</div><small>{labels}</small>"
         f"<td><i class={state.word}>{state.word}</i>{detail}"
         f"<td>{_picture(row)}<td class=n>{_number(value)}<td class=n>{_number(row.output(YHAT))}"
         f"<td class=n>{_number(row.output(LOWER))} … {_number(row.output(UPPER))}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +70,21 @@ def test_every_series_is_there_with_what_is_known_of_it():
     assert "1 anomalous of 2 series: 2 ready" in page.shown
     assert page.shown.index("i=b") < page.shown.index("i=a")  # the worst first
     assert page.tags.count("svg") == 2
+
+
+def test_a_series_leads_to_its_board_where_there_is_a_grafana():
+    key = SeriesKey("m", (("container_name", "a&b c"), ("instance", "i")))
+    house = ready(key, SeriesKey("x"))
+    assert "/d/sentio" not in render([house.runner], Filter(), house.now)
+    page = render([house.runner], Filter(), house.now, "http://grafana:3000/sub")
+    leads = [unescape(href) for href in re.findall(r'<div><a href="([^"]*)"', page)]
+    assert sorted(leads) == [
+        "http://grafana:3000/sub/d/sentio?var-query=q&var-label=container_name&var-series=a%26b+c",
+        "http://grafana:3000/sub/d/sentio?var-query=q&var-label=metric&var-series=x",
+    ]
+    board = json.loads((Path(__file__).resolve().parents[2] / "grafana/dashboards/sentio.json").read_text())
+    assert board["uid"] == "sentio"
+    assert {"query", "label", "series"} <= {variable["name"] for variable in board["templating"]["list"]}
 
 
 def test_what_is_asked_for_is_shown():

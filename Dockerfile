@@ -1,0 +1,45 @@
+# Sentio, and the two one-shot helpers of the stack. Builds with BuildKit and without it.
+#   docker build -t sentio .                    the service
+#   docker build -t sentio-seed --target seed . the service, and promtool for `sentio seed`
+FROM python:3.11.14-slim-bookworm AS build
+RUN python -m venv /opt/sentio
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# First what seldom changes, so that a change of Sentio does not install all of it again.
+COPY requirements.lock /src/
+RUN /opt/sentio/bin/python -m pip install -q --require-hashes -r /src/requirements.lock
+COPY pyproject.toml README.md LICENSE /src/
+COPY sentio /src/sentio
+# Setuptools builds the package and is not needed after; nor is pip. Everything is compiled here, for the running
+# container cannot write it.
+RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
+ && /opt/sentio/bin/python -m pip uninstall -q -y setuptools pip \
+ && find /opt/sentio/lib -type d -name tests -prune -exec rm -rf {} + \
+ && /opt/sentio/bin/python -m compileall -q /opt/sentio/lib
+
+FROM python:3.11.14-slim-bookworm AS base
+COPY --from=build /opt/sentio /opt/sentio
+# Matplotlib, which Prophet imports, wants a folder that it can write to.
+ENV PATH=/opt/sentio/bin:$PATH MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+RUN mkdir -p /var/lib/sentio && chown 10001:10001 /var/lib/sentio
+WORKDIR /var/lib/sentio
+USER 10001:10001
+ENTRYPOINT ["sentio"]
+
+FROM prom/prometheus:v3.5.0 AS prometheus
+
+FROM base AS seed
+USER root
+COPY --from=prometheus /bin/promtool /usr/local/bin/promtool
+# A new volume takes its owner from the folder that it is mounted on; this is Prometheus's.
+RUN mkdir /prometheus && chown 65534:65534 /prometheus
+USER 65534:65534
+COPY scenarios/workload/*.env /usr/share/sentio/workload/
+CMD ["seed", "/prometheus", "--workload", "/usr/share/sentio/workload"]
+
+FROM base AS sentio
+COPY examples/stack.yml /etc/sentio/sentio.yml
+EXPOSE 8000
+VOLUME /var/lib/sentio
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/-/ready', timeout=2)"]
+CMD ["serve", "--config.file=/etc/sentio/sentio.yml"]
