@@ -31,9 +31,10 @@ _KIB = 1024.0
 _LINE = re.compile(r"([A-Z_]+)=(.*)")
 
 # How much it varies, from what was measured in idle containers. Docker counts a program's own files as memory with one
-# version of control groups and not with the other, which is some 7 MiB here: the history lies between, wide enough.
+# version of control groups and not with the other, which is some 7 MiB here: the history lies between, wide enough for
+# that, and for what load on the CPU or the disk takes beside.
 _CPU_SIGMA, _CPU_SIGMA_SHARE = 1.0, 0.06
-_MEMORY_FILES_MIB, _MEMORY_SIGMA_MIB, _MEMORY_SIGMA_SHARE = 3.5, 4.0, 0.01
+_MEMORY_FILES_MIB, _MEMORY_SIGMA_MIB, _MEMORY_SIGMA_SHARE = 3.5, 5.0, 0.02
 _DISK_SIGMA_SHARE = 0.08
 
 

@@ -38,7 +38,7 @@ class Section:
 SECTIONS = (
     Section(
         "SentioAnomaly",
-        "A series has left its band: at least seven of ten samples of the last two minutes, and the newest, lay "
+        "A series has left its band: at least three of four samples of the last 90 seconds, and the newest, lay "
         "outside what was expected. It recovers once the series has been back for a minute.",
         (
             Look("How far: 1 is the band's edge, above it is outside.", query="sentio_anomaly_score > 1"),
@@ -66,7 +66,7 @@ SECTIONS = (
             "Too many flags on all series of a pipeline: a wider band, `interval_width: 0.999`.",
             "Known days or periods: `holidays`, `timezone`, `seasonalities`.",
             "A trend that lags behind: a larger `changepoint_prior_scale`.",
-            "Only gross ones wanted: alert on `sentio_anomaly_score > 4`, or raise the 0.7 or the two minutes.",
+            "Only gross ones wanted: alert on `sentio_anomaly_score > 4`, or raise the 0.75 or the 90 seconds.",
         ),
     ),
     Section(
