@@ -33,7 +33,6 @@ COPY --from=prometheus /bin/promtool /usr/local/bin/promtool
 # A new volume takes its owner from the folder that it is mounted on; this is Prometheus's.
 RUN mkdir /prometheus && chown 65534:65534 /prometheus
 USER 65534:65534
-COPY scenarios/workload/*.env /usr/share/sentio/workload/
 CMD ["seed", "/prometheus", "--workload", "/usr/share/sentio/workload"]
 
 FROM base AS sentio

@@ -385,7 +385,7 @@ def _scenario_check(arguments: argparse.Namespace) -> int:
 def _scenario_run(arguments: argparse.Namespace) -> int:
     """Exit code 0 at the scenario's end, 128 and the signal's number where one ended it before."""
     ended: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: ended.append(number))
     from sentio.scenario.command import Order, carry_out
 

@@ -106,6 +106,7 @@ class Runner:
         self.errors = {"score": "", "train": ""}
         """Why the last tick of each kind failed; empty where it did not."""
         self._stopped = False
+        telemetry.begin(line.alias)
 
     def stop(self) -> None:
         """Publish and save nothing more: a tick under way belongs to a pipeline that is no more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -68,6 +69,15 @@ class Telemetry:
         self.queue = gauge("sentio_executor_queue_size", "Fit tasks waiting or under way.")
         self.page_bytes = gauge("sentio_page_size_bytes", "The series part of the metrics page.")
         self.scrape_seconds = seconds("sentio_scrape_duration_seconds", "Rendering of the metrics page.")
+
+    def begin(self, alias: str) -> None:
+        """Have the counters that alerts ask for at 0. One that appears at 1 has not increased, to Prometheus."""
+        for tick, outcome in product(("score", "train"), ("ok", "failed", "abandoned", "skipped", "late")):
+            self.ticks.labels(alias, tick, outcome)
+        for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit"):
+            self.series_failures.labels(alias, reason)
+        for outcome in ("ok", "duplicate_labels", "legacy_names"):
+            self.deliveries.labels(alias, "exposition", outcome)
 
     def watch_ages(self, ages: Ages) -> None:
         """Have the ages of data and models worked out at each scrape."""

@@ -23,7 +23,14 @@ check() {
     true | false) ;;
     *) fail "SMTP_REQUIRE_TLS: is $SMTP_REQUIRE_TLS; true or false is expected" ;;
   esac
-  [ -n "${SMTP_SMARTHOST:-}" ] || return 0
+  if [ -z "${SMTP_SMARTHOST:-}" ]; then
+    [ -z "${SMTP_TO:-}${SMTP_FROM:-}" ] || fail "SMTP_SMARTHOST: is not set, and SMTP_TO or SMTP_FROM is; host:port is expected"
+    return 0
+  fi
+  case $SMTP_SMARTHOST in
+    *?:[0-9]*) ;;
+    *) fail "SMTP_SMARTHOST: is $SMTP_SMARTHOST; host:port is expected" ;;
+  esac
   [ -n "${SMTP_FROM:-}" ] || fail "SMTP_FROM: is not set, and SMTP_SMARTHOST is; the sender's address is expected"
   [ -n "${SMTP_TO:-}" ] || fail "SMTP_TO: is not set, and SMTP_SMARTHOST is; an address, or several with commas, is expected"
 }

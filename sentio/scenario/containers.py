@@ -28,7 +28,7 @@ _DEFAULT = "unix:///var/run/docker.sock"
 _LOAD = ["sh", "-c", 'exec load "$@" 2>/proc/1/fd/2', "load"]
 _UNLOAD = ["sh", "-c", 'cd "$STATE_DIR" && rm -f "$@"', "unload"]
 # In the container's own time, which may not be that of this machine.
-_IDLE = ["sh", "-c", 'echo $(($(date +%s) + $1)) >"$STATE_DIR/idle"', "idle"]
+_IDLE = ["sh", "-c", 'echo $(($(date +%s) + $1)) >"${STATE_DIR:?}/idle"', "idle"]
 
 
 class Containers:
@@ -68,7 +68,7 @@ class Containers:
                         piece.container, [*_LOAD, *arguments(self._id(piece), piece, piece.what)]
                     )
                 case Idle():
-                    self._exec(piece.container, [*_IDLE, str(int(piece.seconds) + 1)])
+                    self._rest(piece)
                 case Stop():
                     self._api.stop(piece.container, timeout=_STOP_S)
 
@@ -83,6 +83,19 @@ class Containers:
                 failed.append(error)  # the others are ended all the same
         if failed:
             raise failed[0]
+
+    def _rest(self, piece: Piece) -> None:
+        """Have the base load of a container rest. Raises `LoadError` where it has none that could."""
+        container = piece.container
+        exec_id = self._exec(container, [*_IDLE, str(int(piece.seconds) + 1)])
+        deadline = time.monotonic() + _CALL_S
+        while (state := self._api.exec_inspect(exec_id))["Running"] and time.monotonic() < deadline:
+            time.sleep(_AGAIN_S)
+        if state["Running"] or state["ExitCode"] != 0:
+            raise LoadError(
+                f"container {container}: has no base load that could rest; one that is built from scenarios/workload "
+                "is expected"
+            )
 
     def check(self) -> None:
         for name, exec_id in self._execs.items():

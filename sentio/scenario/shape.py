@@ -19,7 +19,7 @@ LONGEST = 24 * 3600 * SECOND
 
 MAX_PHASES = 100
 MAX_CPU = 1000.0
-MAX_MEMORY = 2**30
+MAX_MEMORY = 2**29
 MAX_DISK = 2**30
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")

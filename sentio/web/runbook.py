@@ -67,6 +67,8 @@ SECTIONS = (
             "Known days or periods: `holidays`, `timezone`, `seasonalities`.",
             "A trend that lags behind: a larger `changepoint_prior_scale`.",
             "Only gross ones wanted: alert on `sentio_anomaly_score > 4`, or raise the 0.75 or the 90 seconds.",
+            "A `step` longer than 15s: make the 90 seconds six steps, the 75 five, and `for` two. Prometheus scrapes a "
+            "sample again and again until the next one; as the rule is, one alone would ring.",
         ),
     ),
     Section(

@@ -436,3 +436,14 @@ def test_data_grow_old_even_where_no_series_is_left():
     data, model = house.runner.ages(house.now)
     assert data == pytest.approx((house.now - last) / SECOND, abs=STEP / SECOND)
     assert model is None
+
+
+def test_counters_that_alerts_ask_for_begin_at_zero():
+    """To Prometheus, a counter that appears at 1 has not increased."""
+    began = House(A).telemetry.registry.get_sample_value
+    for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit"):
+        assert began("sentio_series_failures_total", {"query": "q", "reason": reason}) == 0.0
+    for outcome in ("skipped", "abandoned"):
+        assert began("sentio_ticks_total", {"query": "q", "tick": "train", "outcome": outcome}) == 0.0
+    labels = {"query": "q", "sink": "exposition", "outcome": "duplicate_labels"}
+    assert began("sentio_sink_deliveries_total", labels) == 0.0

@@ -64,7 +64,7 @@ MISTAKES = {
         '6: phases[0].load.cpu.to: is "x"; percent of one core, above 0 and up to 1000, is expected'
     ),
     LOAD + "{memory: 64}": "6: phases[0].load.memory: is 64; a size such as 64MiB or 1GB is expected",
-    LOAD + "{memory: 2GiB}": "6: phases[0].load.memory: is 2GiB; at most 1GiB is expected",
+    LOAD + "{memory: 2GiB}": "6: phases[0].load.memory: is 2GiB; at most 512MiB is expected",
     LOAD + "{memory: {to: 64 MiB}}": (
         '6: phases[0].load.memory.to: is "64 MiB"; a size such as 64MiB or 1GB is expected'
     ),

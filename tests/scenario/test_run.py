@@ -94,7 +94,7 @@ def test_run_io_ends_by_itself(here: Place) -> None:
     here.nothing_is_left()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_run_io_ends_half_way(here: Place, number: signal.Signals, code: int) -> None:
     need_load()
     process = here.start(*RUN_IO, "30s")

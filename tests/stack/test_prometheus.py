@@ -102,6 +102,11 @@ def test_secrets_are_in_files_of_their_own_that_nobody_else_reads(tmp_path: Path
             {**MAIL, "SMTP_TO": ""},
             "SMTP_TO: is not set, and SMTP_SMARTHOST is; an address, or several with commas, is expected",
         ),
+        (
+            {**MAIL, "SMTP_SMARTHOST": ""},
+            "SMTP_SMARTHOST: is not set, and SMTP_TO or SMTP_FROM is; host:port is expected",
+        ),
+        ({**MAIL, "SMTP_SMARTHOST": "mail"}, "SMTP_SMARTHOST: is mail; host:port is expected"),
         ({**MAIL, "SMTP_REQUIRE_TLS": "no"}, "SMTP_REQUIRE_TLS: is no; true or false is expected"),
         ({"SLACK_WEBHOOK_URL": "a\nb"}, "SLACK_WEBHOOK_URL: has more than one line; one line is expected"),
     ],

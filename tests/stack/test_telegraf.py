@@ -1,11 +1,13 @@
-"""telegraf.conf names only inputs and options that Telegraf 1.37 has."""
+"""The files name only inputs and options that Telegraf 1.37 has."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
-FILE = Path(__file__).resolve().parents[2] / "telegraf/telegraf.conf"
+FOLDER = Path(__file__).resolve().parents[2] / "telegraf"
+FILES = [FOLDER / "telegraf.conf", FOLDER / "docker.conf"]
 
 EVERY_PLUGIN = {"tagexclude", "fieldexclude"}
 OPTIONS = {
@@ -22,13 +24,19 @@ OPTIONS = {
     "inputs.mem": set(),
     "inputs.disk": {"ignore_fs"},
     "inputs.diskio": set(),
-    "inputs.net": {"ignore_protocol_stats"},
+    "inputs.net": set(),
 }  # fmt: skip
 """As the sample configurations of Telegraf's plugins list them."""
 
 
+def read() -> dict[str, Any]:
+    """Both files, as Telegraf puts them together."""
+    written, more = (tomllib.loads(file.read_text("utf-8")) for file in FILES)
+    return {**written, "inputs": {**written["inputs"], **more["inputs"]}}
+
+
 def test_only_inputs_and_options_that_exist() -> None:
-    written = tomllib.loads(FILE.read_text("utf-8"))
+    written = read()
     found = {"agent": set(written.pop("agent"))}
     for kind, plugins in written.items():
         for name, instances in plugins.items():
@@ -40,7 +48,6 @@ def test_only_inputs_and_options_that_exist() -> None:
 
 
 def test_it_is_scraped_where_it_listens() -> None:
-    written = tomllib.loads(FILE.read_text("utf-8"))
-    (output,) = written["outputs"]["prometheus_client"]
+    (output,) = read()["outputs"]["prometheus_client"]
     assert output["listen"] == ":9273"
-    assert '"telegraf:9273"' in (FILE.parents[1] / "prometheus/prometheus.yml").read_text("utf-8")
+    assert '"telegraf:9273"' in (FOLDER.parent / "prometheus/prometheus.yml").read_text("utf-8")
