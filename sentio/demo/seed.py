@@ -132,7 +132,5 @@ def _history(loads: dict[str, BaseLoad], end: int) -> Sequence[Series]:
         ]  # fmt: skip
         for name, labels, values in rows:
             own = {"__name__": name, "container_name": container, "job": "telegraf", **labels}
-            # It ends with NaN: Prometheus would go on with the last number for minutes, beside what is measured then.
-            ended = np.append(values, np.nan)
-            found.append(Series(SeriesKey.of({**own, **MARK}), np.append(times, times[-1] + STEP), ended))
+            found.append(Series(SeriesKey.of({**own, **MARK}), times, values))
     return found
