@@ -27,7 +27,7 @@ EXPECTED = {
     "daily-cycle": set(),
     "disk-saturation": {("workload-db", "disk", "above")},
     "leak": {("workload", "memory", "above")},
-    "noisy-neighbour": {("workload-batch", "cpu", "above"), ("workload-batch", "disk", "above")},
+    "noisy-neighbour": {("workload-batch", query, "above") for query in ("cpu", "disk", "memory")},
     "outage": {("workload", "cpu", "below"), ("workload", "disk", "below")},
     "ramp": {("workload", "cpu", "above")},
     "silent-container": {("workload-db", query, "missing") for query in ("cpu", "memory", "disk")},
