@@ -174,10 +174,12 @@ class _Prometheus(PrometheusProcess):
 
 
 def _hurried(rules: Path) -> str:
-    """The same rules, waiting a second where they wait minutes."""
+    """The same rules, waiting a second where they wait minutes, over as many samples."""
     content = yaml.safe_load(rules.read_text("utf-8"))
     for group in content["groups"]:
         for rule in group["rules"]:
             if "for" in rule:
                 rule["for"] = "1s"
+            # Six samples here, too.
+            rule["expr"] = rule["expr"].replace("[90s]", "[6s]").replace("offset 75s", "offset 5s")
     return yaml.safe_dump(content)
