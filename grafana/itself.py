@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from grafana.model import (
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     RED,
+    Json,
     asked,
     board,
     datasource,
@@ -45,6 +49,37 @@ def _mean(metric: str, by: str, more: str, span: str) -> str:
         return f'sum by ({by}) (increase({metric}_{part}{{job="$job"{more}}}[{span}]))'
 
     return f"{over('sum')} / {over('count')}"
+
+
+def _lines(title: str, text: str, targets: Sequence[Json], **looks: Any) -> Json:
+    """A third of the board's width, from zero up."""
+    looks = {"size": (8, 8), **looks, "field": {"min": 0, **looks.get("field", {})}}
+    return timeseries(title, text, targets, **looks)
+
+
+def _durations(title: str, text: str, metric: str, more: str = "") -> Json:
+    """Median and 99th percentile by pipeline."""
+    named = ((0.5, "p50"), (0.99, "p99"))
+    return _lines(
+        title,
+        text,
+        [over_time(_quantile(q, metric, "query, ", more), f"{{{{query}}}} {name}") for q, name in named],
+        unit="s",
+    )
+
+
+def _cost(title: str, text: str, expr: str, legend: str, unit: str) -> Json:
+    """A single line, a quarter of the board's width."""
+    return _lines(
+        title,
+        text,
+        [over_time(expr, legend)],
+        size=(6, 8),
+        unit=unit,
+        legend="hidden",
+        custom={"fillOpacity": 10},
+        field=fixed(BLUE),
+    )
 
 
 _NUMBERS = [
@@ -97,60 +132,46 @@ _NUMBERS = [
 ]
 
 _WORK = [
-    timeseries(
+    _lines(
         "Ticks by outcome",
         "Per minute. Abandoned: it took longer than its deadline. Skipped: the last one still ran. Late: it took "
         "longer than its interval.",
         [over_time(f"60 * {_rate('sentio_ticks_total', 'tick, outcome')}", "{{tick}} {{outcome}}")],
-        size=(8, 8),
         unit=_PER_MINUTE,
         custom=stacked(),
-        field={"min": 0},
     ),
-    timeseries(
+    _durations(
         "Duration of score ticks",
         "Half of them, and 99 of 100, took at most this long.",
-        [
-            over_time(_quantile(q, "sentio_tick_duration_seconds", "query, ", ',tick="score"'), f"{{{{query}}}} {name}")
-            for q, name in ((0.5, "p50"), (0.99, "p99"))
-        ],
-        size=(8, 8),
-        unit="s",
-        field={"min": 0},
+        "sentio_tick_duration_seconds",
+        ',tick="score"',
     ),
-    timeseries(
+    _lines(
         "Duration of trainings",
         "Mean of the last two hours: a training is rare.",
         [over_time(_mean("sentio_tick_duration_seconds", "query", ',tick="train"', "2h"), "{{query}}")],
-        size=(8, 8),
         unit="s",
-        field={"min": 0},
     ),
-    timeseries(
+    _lines(
         "Series by state",
         "Learning: too few samples yet. Constant: never changed while it was learned. Failed: Sentio's page says why.",
         [over_time(f"sum by (query, state) (sentio_series{_OWN})", "{{query}} {{state}}")],
-        size=(8, 8),
         custom={**stacked("line"), "lineInterpolation": "stepAfter"},
-        field={"min": 0, "decimals": 0},
+        field={"decimals": 0},
     ),
-    timeseries(
+    _lines(
         "Samples judged",
         "Per second, by pipeline.",
         [over_time(_rate("sentio_samples_total", "query"), "{{query}}")],
-        size=(8, 8),
         unit="cps",
-        field={"min": 0},
     ),
-    timeseries(
+    _lines(
         "Fits waiting or under way",
         "Series that the worker processes have yet to fit, and the share of those due that the last training has.",
         [
             over_time(f"sentio_executor_queue_size{_OWN}", "queue"),
             over_time(f"min(sentio_train_progress_ratio{_OWN})", "fitted"),
         ],
-        size=(8, 8),
-        field={"min": 0},
         overrides=[
             override("queue", {**fixed(BLUE), "decimals": 0}),
             override("fitted", {**fixed(GREEN), "unit": "percentunit", "max": 1, "custom.axisPlacement": "right"}),
@@ -159,51 +180,37 @@ _WORK = [
 ]
 
 _READS = [
-    timeseries(
+    _lines(
         "Reads by outcome",
         "Per minute. What is not ok has the reason that docs/metrics.md lists.",
         [over_time(f"60 * {_rate('sentio_reads_total', 'query, outcome')}", _LEGEND)],
-        size=(8, 8),
         unit=_PER_MINUTE,
         custom=stacked(),
-        field={"min": 0},
     ),
-    timeseries(
+    _durations(
         "Duration of reads",
         "With their retries: half of them, and 99 of 100, took at most this long.",
-        [
-            over_time(_quantile(q, "sentio_read_duration_seconds", "query, "), f"{{{{query}}}} {name}")
-            for q, name in ((0.5, "p50"), (0.99, "p99"))
-        ],
-        size=(8, 8),
-        unit="s",
-        field={"min": 0},
+        "sentio_read_duration_seconds",
     ),
-    timeseries(
+    _lines(
         "Bytes read",
         "Answers, decompressed. Trainings stand out.",
         [over_time(_rate("sentio_read_bytes_total", "query"), "{{query}}")],
-        size=(8, 8),
         unit="Bps",
-        field={"min": 0},
     ),
-    timeseries(
+    _lines(
         "Age of the data",
         "Of the newest sample that was read. It rises while a source is silent.",
         [over_time(f"sentio_data_age_seconds{_OWN}", "{{query}}")],
-        size=(8, 8),
         unit="s",
-        field={"min": 0},
     ),
-    timeseries(
+    _lines(
         "Age of the models",
         "Of the oldest in use, since its history ended. It falls with each training.",
         [over_time(f"sentio_model_age_seconds{_OWN}", "{{query}}")],
-        size=(8, 8),
         unit="s",
-        field={"min": 0},
     ),
-    timeseries(
+    _lines(
         "What went wrong",
         "Per minute: series left out, by reason; reports not delivered in full; answers with a warning; samples that "
         "were not numbers; retries; saves that failed, and saved models that could not be used.",
@@ -224,44 +231,33 @@ _READS = [
                 )
             ),
         ],
-        size=(8, 8),
         unit=_PER_MINUTE,
-        field={"min": 0},
     ),
 ]
 
 _COST = [
-    timeseries(
+    _cost(
         "Memory",
         "Of the main process, without its workers.",
-        [over_time(f"process_resident_memory_bytes{_OWN}", "in use")],
-        size=(6, 8),
-        unit="bytes",
-        legend="hidden",
-        custom={"fillOpacity": 10},
-        field={**fixed(BLUE), "min": 0},
+        f"process_resident_memory_bytes{_OWN}",
+        "in use",
+        "bytes",
     ),
-    timeseries(
+    _cost(
         "CPU",
         "Of the main process, without its workers: 100 % is one core.",
-        [over_time(f"rate(process_cpu_seconds_total{_OWN}{_RATE})", "in use")],
-        size=(6, 8),
-        unit="percentunit",
-        legend="hidden",
-        custom={"fillOpacity": 10},
-        field={**fixed(BLUE), "min": 0},
+        f"rate(process_cpu_seconds_total{_OWN}{_RATE})",
+        "in use",
+        "percentunit",
     ),
-    timeseries(
+    _cost(
         "Size of the page",
         "The series part of /metrics, at the last scrape.",
-        [over_time(f"sentio_page_size_bytes{_OWN}", "size")],
-        size=(6, 8),
-        unit="bytes",
-        legend="hidden",
-        custom={"fillOpacity": 10},
-        field={**fixed(BLUE), "min": 0},
+        f"sentio_page_size_bytes{_OWN}",
+        "size",
+        "bytes",
     ),
-    timeseries(
+    _lines(
         "Duration of scrapes",
         "Making the answer, and what Prometheus saw of it.",
         [
@@ -271,7 +267,6 @@ _COST = [
         ],
         size=(6, 8),
         unit="s",
-        field={"min": 0},
         overrides=[
             override("p50", fixed(GREEN)),
             override("p99", fixed(ORANGE)),

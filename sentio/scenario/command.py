@@ -54,13 +54,13 @@ def carry_out(order: Order, ended: Callable[[], bool], say: Callable[[str], None
     scenario = load_scenario(path, os.environ)
     host, port = _judged(order, scenario, path)
     acts = timeline(scenario, order.container or (CONTAINER if order.local else None), order.length)
-    began = time.time()
-    truth = Truth(order.name, datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    truth = Truth(order.name, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     server = Server(exporter(truth), host, port, "scenario")
     with closing(_loader(order)) as loader:
         loader.prepare({act.container for act in acts} | {p.container for act in acts for p in act.pieces})
         with server:
             say(_greeting(order, scenario, acts, server))
+            began = time.time()
             if not Run(acts, loader, truth, ended, say).run():
                 say(f"{clock(time.time())}  ended before its time; nothing of it is left")
                 return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio.cli import digest
+from sentio.cli.serve import digest
 from sentio.config.load import load
 from sentio.demo.api import api
 from sentio.demo.series import Series

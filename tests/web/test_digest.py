@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sentio.cli import digest
+from sentio.cli.serve import digest
 
 
 def test_a_folder_that_goes_while_it_is_looked_at_is_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,39 @@
+"""``sentio``: serve, check, demo, seed, scenario; a file each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sentio import __version__
+from sentio.cli import check, demo, scenario, seed, serve
+from sentio.errors import ConfigError, SentioError
+
+_REFUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return _REFUSED
+    except SentioError as error:
+        print(f"sentio: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sentio",
+        description="Learns what metrics normally do, publishes the expected bands, and flags what leaves them.",
+        epilog="Start with 'sentio demo'. docs/tutorial.md leads on from there to your own Prometheus.",
+    )
+    parser.add_argument("--version", action="version", version=f"sentio {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (serve, check, demo, seed, scenario):
+        command.add(commands)
+    return parser

@@ -1,0 +1,125 @@
+"""``sentio serve``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sentio import log
+from sentio.cli.options import Commands, Help, log_options
+from sentio.config.environment import from_environment
+from sentio.config.listen import parse_listen
+from sentio.config.load import load
+from sentio.config.model import Config
+from sentio.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_CONFIG = Path("sentio.yml")
+_ENVIRONMENT = ("PROMETHEUS", "METRIC_LABEL", "METRIC_NAME", "METRIC_TYPE")
+
+
+def add(commands: Commands) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="run the service",
+        description="Runs the pipelines of a configuration, and serves their results on /metrics and as a page on /. "
+        "SIGHUP takes the configuration anew, SIGTERM ends. Without a configuration file, the variables "
+        "PROMETHEUS, METRIC_TYPE, METRIC_LABEL and METRIC_NAME make one pipeline.",
+        epilog="example: sentio serve --config.file=sentio.yml --web.listen-address=127.0.0.1:8000",
+        formatter_class=Help,
+    )
+    serve.add_argument(
+        "--config.file", dest="config", type=Path, action="append", metavar="PATH",
+        help="a YAML file, or a directory of them; may be given more than once (sentio.yml if it exists)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="HOST:PORT",
+        help="in place of server.listen (0.0.0.0:8000)",
+    )
+    serve.add_argument("--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload")
+    log_options(serve)
+    serve.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    paths = arguments.config or ([_DEFAULT_CONFIG] if _DEFAULT_CONFIG.exists() else [])
+    if not paths and not any(os.environ.get(name) for name in _ENVIRONMENT):
+        raise ConfigError(
+            f"sentio serve: there is no {_DEFAULT_CONFIG} here and no --config.file; a configuration is expected, "
+            f"or the variables {', '.join(_ENVIRONMENT)}. To look around first: sentio demo"
+        )
+
+    def read() -> Config:
+        return load(paths, os.environ) if paths else from_environment(os.environ)
+
+    return run_service(read, lambda: digest(paths), arguments, lifecycle=arguments.lifecycle)
+
+
+def run_service(
+    read: Callable[[], Config],
+    text: Callable[[], str],
+    arguments: argparse.Namespace,
+    *,
+    lifecycle: bool = False,
+    started: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. ``started`` is called with the address."""
+    # Here, not above: it takes a second, and `check` needs none of it.
+    from sentio.service import Service
+    from sentio.web.app import make_server
+
+    service = Service(read, text)
+    log.set_up(arguments.level, arguments.form, service.redact)
+    ended, again = threading.Event(), threading.Event()
+    wake = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        (again if number == signal.SIGHUP else ended).set()
+        wake.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    listen = parse_listen(arguments.listen) if arguments.listen else None
+    try:
+        web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))
+        started(web.url)
+        while not ended.is_set():
+            # Not for ever: a signal that comes just as the wait begins is handled only when something ends it.
+            wake.wait(0.5)
+            wake.clear()
+            if again.is_set():
+                again.clear()
+                service.reload()
+        logger.info("ending")
+    finally:
+        service.stop()
+    return 0
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """Changes when the text of the files does, or there are others."""
+    found = hashlib.sha256()
+    for path in paths:
+        for file in _inside(path):
+            if file.suffix in (".yaml", ".yml") or file == path:
+                found.update(str(file).encode())
+                with contextlib.suppress(OSError):  # `load` says what is wrong with it
+                    found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _inside(path: Path) -> list[Path]:
+    try:
+        return sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError:  # `load` says what is wrong with it; its own name in place of its files' is a change
+        return [path]
