@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,10 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentio.errors import SourceError
-from sentio.sources.prometheus.decode import Interning, decode
+from sentio.sources.prometheus import stream
+from sentio.sources.prometheus.decode import decode
+from sentio.sources.prometheus.interning import Interning
 from sentio.types import MILLISECOND, SECOND, Panel, SeriesKey, Window
 
+module = importlib.import_module("sentio.sources.prometheus.decode")
 WINDOW = Window(100 * SECOND, 120 * SECOND, 5 * SECOND)
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, 1 << 40], ids=["stream first", "plain"])
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All of it in both ways, whatever the size of an answer."""
+    stream.warm()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LARGE", request.param)
+        yield
 
 
 def read(body: bytes | str | object, window: Window = WINDOW, max_series: int = 100) -> Panel:

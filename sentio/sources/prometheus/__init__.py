@@ -27,8 +27,9 @@ from sentio.config.options import Options, Url
 from sentio.config.redact import redact
 from sentio.errors import DeadlineExceededError, SourceError
 from sentio.http import Answer, StraightSession, TooLargeError, WatchedAdapter, fetch, watched
-from sentio.sources.prometheus.decode import Interning, decode
+from sentio.sources.prometheus.decode import decode
 from sentio.sources.prometheus.discovery import Discovery
+from sentio.sources.prometheus.interning import Interning
 from sentio.types import SECOND, Panel, Window, stack
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A read of many series is cut so that one answer holds about this many samples: it bounds memory, and for how long
-# the decoding of one answer keeps everything else waiting (some 40 ms).
-_SAMPLES_AT_ONCE = 100_000
+# A read of many series is cut so that one answer holds about this many samples, some 10 MB. It bounds memory. Smaller
+# ones are more requests, and a Prometheus was slower at larger ones (docs/decisions/0013-streaming-decoder.md). Nothing
+# waits for the decoding: a kernel does it, and lets go of the interpreter meanwhile.
+_SAMPLES_AT_ONCE = 300_000
 _GROWTH = 8
 
 
