@@ -42,12 +42,14 @@ servers:
 	@echo "installing the locked dependencies into .venv"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/sentio warmup
 	@touch $@
 
 .venv/dev: .venv/bin/python requirements-dev.lock pyproject.toml
 	@echo "installing the locked dependencies and the test tools into .venv"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/sentio warmup
 	@touch $@ .venv/runtime
 
 lock:

@@ -183,6 +183,7 @@ pipelines:
     query: bench_cpu_usage_percent
     step: {_STEP_S}s
     train: {{window: {_WINDOW_S}s, every: 1m}}
+    detector: {{engine: stan}}  # the other one would be done before the page was looked at
     forecast: {{horizons: [{", ".join(HORIZONS)}]}}
 store: {{path: {store}}}
 """

@@ -7,6 +7,7 @@ Times are int64 nanoseconds since the Unix epoch, UTC. Values are float64, NaN w
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -38,9 +39,10 @@ class SeriesKey:
     @classmethod
     def of(cls, labels: Mapping[str, str]) -> SeriesKey:
         """From a label set with ``__name__`` in it; an empty label value is the same as no label."""
+        # Most label sets share most of their texts with others.
         return cls(
-            labels.get("__name__", ""),
-            tuple(sorted((k, v) for k, v in labels.items() if k != "__name__" and v != "")),
+            sys.intern(labels.get("__name__", "")),
+            tuple(sorted((sys.intern(k), sys.intern(v)) for k, v in labels.items() if k != "__name__" and v != "")),
         )
 
     def __str__(self) -> str:
@@ -275,6 +277,17 @@ class State:
             if name.startswith("@text ")
         }
         return cls(keys, plain | text)
+
+
+def joined(parts: Sequence[State]) -> State:
+    """States of one detector and of different series, one after another."""
+    if len(parts) < 2:
+        return parts[0] if parts else State((), {})
+    names = parts[0].arrays.keys()
+    if any(part.arrays.keys() != names for part in parts):
+        raise ValueError("state: the parts hold different arrays; they are not of one detector")
+    keys = tuple(key for part in parts for key in part.keys)
+    return State(keys, {name: np.concatenate([part[name] for part in parts]) for name in names})
 
 
 def _packed(texts: list[str]) -> npt.NDArray[np.uint8]:

@@ -179,7 +179,7 @@ def test_a_series_whose_fit_kills_its_worker_harms_no_other(pool, monkeypatch):
     rows = 10 + np.random.default_rng(1).normal(size=(12, 200))
     rows[5, 0] = work.DEADLY
     panel = Panel(tuple(SeriesKey("m", (("i", str(i)),)) for i in range(12)), times, rows)
-    state = Prophet(Prophet.Options(), pool).fit(panel)
+    state = Prophet(Prophet.Options(engine="stan"), pool).fit(panel)
     status = state["status"].tolist()
     assert status[:4] == status[8:] == [SeriesStatus.READY] * 4
     assert status[4:8] == [SeriesStatus.FAILED] * 4  # they shared a task

@@ -27,8 +27,14 @@ class Here(Executor):
         return result
 
 
-def detector(**options) -> Prophet:
-    return Prophet(Prophet.Options(**options), Here())
+def stan(**options) -> Prophet:
+    return Prophet(Prophet.Options(engine="stan", **options), Here())
+
+
+@pytest.fixture(params=["batch", "stan"])
+def detector(request):
+    """Makes a detector with the engine: what follows holds for both."""
+    return lambda **options: Prophet(Prophet.Options(engine=request.param, **options), Here())
 
 
 def panel(values, step_s: int = 300, start: int = START) -> Panel:
@@ -54,8 +60,21 @@ def upstream(history: Panel, options, at, timezone: str = "UTC") -> pd.DataFrame
     if options.growth == "logistic":
         for f in (frame, future):
             f["cap"], f["floor"] = options.cap, options.floor
+    for one in options.regressors:
+        for f in (frame, future):
+            f[f"regressor_{one.name}"] = [_inside(one, stamp) for stamp in f["ds"]]
     model.fit(frame, seed=options.seed)
     return model.predict(future)
+
+
+def _inside(regressor, stamp) -> float:
+    """The regressor at a wall-clock time, as a person would work it out."""
+    begin, end = (pd.Timedelta(minutes=m) for m in regressor.minutes)
+    for midnight in (stamp.normalize(), stamp.normalize() - pd.Timedelta(days=1)):
+        until = end if end > begin else end + pd.Timedelta(days=1)
+        if midnight + begin <= stamp < midnight + until:
+            return float(midnight.day_name()[:3].lower() in regressor.days)
+    return 0.0
 
 
 def test_the_golden_figures():
@@ -63,7 +82,7 @@ def test_the_golden_figures():
     y = np.array([round(20 + 5 * np.sin((1_700_000_000 + 15 * i) / 300), 4) for i in range(240)])
     history = panel([y], 15, 1_700_000_000 * SECOND)
     for scale, wanted in golden.items():
-        prophet = detector(changepoint_prior_scale=float(scale), interval_width=0.8)
+        prophet = stan(changepoint_prior_scale=float(scale), interval_width=0.8)
         ahead = prophet.forecast(prophet.fit(history), history.times[-1:] + 30 * SECOND)
         assert ahead.yhat[0, 0] == pytest.approx(wanted["yhat"], rel=1e-6)
         half = (wanted["yhat_upper"] - wanted["yhat_lower"]) / 2
@@ -87,13 +106,15 @@ OPTIONS = {
     },
     "holidays": {"holidays": {"country": "DE"}},
     "multiplicative holidays": {"holidays": {"country": "US"}, "seasonality_mode": "multiplicative"},
+    "regressors": {"regressors": [{"name": "nights", "days": ["mon", "fri"], "hours": "22:30-6", "prior_scale": 0.5}]},
+    "multiplicative regressor": {"seasonality_mode": "multiplicative", "regressors": [{"name": "n", "hours": "9-17"}]},
     "time zone": {"timezone": "America/New_York", "holidays": {"country": "US"}},
 }
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_yhat_is_prophets_own(name):
-    options = Prophet.Options(**OPTIONS[name])
+    options = Prophet.Options(engine="stan", **OPTIONS[name])
     history = shaped(45 if "holidays" in name or name == "time zone" else 16)
     if name == "flexible":  # and with gaps
         history.values[0, np.random.default_rng(5).random(history.values.shape[1]) < 0.05] = np.nan
@@ -109,7 +130,7 @@ def test_yhat_is_prophets_own(name):
 @pytest.mark.parametrize("name", ["defaults", "flexible", "flat", "multiplicative", "logistic"])
 def test_the_band_is_prophets_own(name):
     """Against the mean of 20 seeded runs: theirs are drawn, ours is their limit."""
-    options = Prophet.Options(**OPTIONS[name], interval_width=0.9)
+    options = Prophet.Options(engine="stan", **OPTIONS[name], interval_width=0.9)
     history = shaped(5, step_s=1800, noise=2.0)
     at = history.times[-1] + 1800 * SECOND * np.arange(1, 97)
     model = _prophet(options)
@@ -132,7 +153,7 @@ def test_the_band_is_prophets_own(name):
     assert np.abs(np.median(ratio) - 1) < 0.02
 
 
-def test_seasonalities_follow_prophets_rules_for_the_span():
+def test_seasonalities_follow_prophets_rules_for_the_span(detector):
     day = detector().fit(shaped(1))
     fortnight = detector().fit(shaped(15))
     assert (day["beta"] == 0).all()
@@ -142,7 +163,7 @@ def test_seasonalities_follow_prophets_rules_for_the_span():
     assert (fortnight["beta"][0, :20] == 0).all()  # yearly needs two years
 
 
-def test_too_short_constant_and_missing_have_a_state_and_no_exception():
+def test_too_short_constant_and_missing_have_a_state_and_no_exception(detector):
     n = 200
     rows = np.full((6, n), np.nan)
     rows[0, -10:] = 1.5  # too short
@@ -164,7 +185,7 @@ def test_too_short_constant_and_missing_have_a_state_and_no_exception():
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12, 1e300])
-def test_any_scale_of_values_gives_the_same_model(scale):
+def test_any_scale_of_values_gives_the_same_model(detector, scale):
     history = shaped(3)
     plain = detector().forecast(detector().fit(history), history.times[-1:] + DAY)
     scaled = Panel(history.keys, history.times, history.values * scale)
@@ -173,7 +194,7 @@ def test_any_scale_of_values_gives_the_same_model(scale):
     assert ahead.lower[0, 0] < ahead.yhat[0, 0] < ahead.upper[0, 0]
 
 
-def test_the_score_is_the_distance_in_bands():
+def test_the_score_is_the_distance_in_bands(detector):
     history = shaped(4)
     prophet = detector()
     state = prophet.fit(history)
@@ -190,7 +211,7 @@ def test_the_score_is_the_distance_in_bands():
     np.testing.assert_array_equal(scores.outputs[UPPER], ahead.upper)
 
 
-def test_a_sample_beyond_all_measure_has_a_finite_score():
+def test_a_sample_beyond_all_measure_has_a_finite_score(detector):
     history = shaped(3)
     state = detector().fit(history)
     _, scores = detector().score(state, Panel(history.keys, history.times[-1:] + DAY, np.array([[1e308]])))
@@ -198,7 +219,7 @@ def test_a_sample_beyond_all_measure_has_a_finite_score():
     assert scores.outputs[ANOMALY].tolist() == [[1.0]]
 
 
-def test_an_unknown_series_is_not_judged():
+def test_an_unknown_series_is_not_judged(detector):
     history = shaped(3)
     state = detector().fit(history)
     keys = (SeriesKey("other"), *history.keys)
@@ -207,7 +228,7 @@ def test_an_unknown_series_is_not_judged():
     assert np.isfinite(scores.outputs[SCORE][1, 0])
 
 
-def test_nothing_is_known_of_no_series():
+def test_nothing_is_known_of_no_series(detector):
     prophet = detector()
     state = prophet.fit(Panel.empty(np.arange(5)))
     assert prophet.forecast(state, np.arange(2)).yhat.shape == (0, 2)
@@ -215,7 +236,7 @@ def test_nothing_is_known_of_no_series():
     assert np.isnan(scores.outputs[SCORE]).all()
 
 
-def test_the_same_data_give_the_same_state():
+def test_the_same_data_give_the_same_state(detector):
     history = Panel(
         tuple(SeriesKey("m", (("i", str(i)),)) for i in range(5)),
         shaped(3).times,
@@ -231,7 +252,7 @@ def test_the_same_data_give_the_same_state():
 
 
 def test_one_bad_series_harms_no_other(monkeypatch):
-    from sentio.detectors.prophet import stan
+    from sentio.detectors.prophet import stan as engine
 
     def refuse_fives(options):
         model = real(options)
@@ -245,11 +266,11 @@ def test_one_bad_series_harms_no_other(monkeypatch):
         model.fit = checked
         return model
 
-    real = stan._prophet
-    monkeypatch.setattr(stan, "_prophet", refuse_fives)
+    real = engine._prophet
+    monkeypatch.setattr(engine, "_prophet", refuse_fives)
     rows = np.vstack([shaped(3, seed=i).values for i in range(3)])
     rows[1, 0] = 5.0
-    state = detector().fit(panel(rows, 900))
+    state = stan().fit(panel(rows, 900))
     assert state["status"].tolist() == [SeriesStatus.READY, SeriesStatus.FAILED, SeriesStatus.READY]
     text = "prophet cannot fit it (RuntimeError: Error during optimization); other options or data are expected"
     assert state["detail"].tolist() == ["", text, ""]
@@ -260,12 +281,12 @@ def test_no_temporary_file_is_left(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = set(Path(cmdstanpy._TMPDIR).iterdir())
-    detector().fit(shaped(3))
+    stan().fit(shaped(3))
     assert list(tmp_path.iterdir()) == []
     assert set(Path(cmdstanpy._TMPDIR).iterdir()) == before
 
 
-def test_a_state_survives_being_written_down():
+def test_a_state_survives_being_written_down(detector):
     rows = np.vstack([shaped(3).values, np.full((1, shaped(3).values.shape[1]), 2.0)])
     state = detector().fit(panel(rows, 900))
     again = State.from_arrays(state.to_arrays())

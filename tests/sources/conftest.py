@@ -20,7 +20,7 @@ MakeServer = Callable[..., FaultyServer]
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkerPool]:
-    with WorkerPool(2, ("sentio.detectors.prophet.preload",)) as workers:
+    with WorkerPool(2, ("sentio.detectors.prophet.preload_stan",)) as workers:
         yield workers
 
 

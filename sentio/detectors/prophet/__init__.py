@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from functools import cached_property
 
@@ -17,16 +19,21 @@ from sentio.types import (
     UPPER,
     YHAT,
     Array,
+    Floats,
     Forecast,
     Ints,
     Panel,
     Scores,
     SeriesStatus,
     State,
+    joined,
     positions,
 )
 
-_ROWS_A_TASK = 4
+log = logging.getLogger(__name__)
+
+_ROWS_A_TASK = {"stan": range(4, 5), "batch": range(64, 1025)}
+_SAMPLES_A_TASK, _SAMPLES_AT_ONCE = 500_000, 8_000_000
 _MOST = 1e6
 
 
@@ -34,14 +41,25 @@ class Prophet:
     """A `sentio.contracts.Forecaster`. Fits run on ``executor``; all else is array arithmetic here."""
 
     Options = ProphetOptions
-    packages = ("prophet", "holidays")
-    """A saved state is of use only with the same versions of these: they decide its columns."""
-    preload = ("sentio.detectors.prophet.preload",)
-    """Modules that worker processes should have imported before the first task."""
 
     def __init__(self, options: ProphetOptions, executor: Executor) -> None:
         self._options = options
         self._executor = executor
+        self._engine = engine_of(options)
+        self.samples_at_once = _SAMPLES_AT_ONCE if self._engine == "batch" else 0
+        """How many samples one call of `fit` does well with."""
+        if self._engine != options.engine:
+            log.info("prophet: engine batch does not cover %s; engine stan fits these series", options.uncovered)
+
+    @staticmethod
+    def packages(options: ProphetOptions) -> tuple[str, ...]:
+        """A saved state is of use only with the same versions of these: they decide its columns."""
+        return ("prophet", "holidays") if engine_of(options) == "stan" else ("holidays",)
+
+    @staticmethod
+    def preload(options: ProphetOptions) -> tuple[str, ...]:
+        """Modules that worker processes should have imported before the first task."""
+        return (f"sentio.detectors.prophet.preload_{engine_of(options)}",)
 
     @cached_property
     def _design(self) -> Design:
@@ -49,21 +67,19 @@ class Prophet:
 
     def fit(self, history: Panel) -> State:
         """`Detector.fit`: one Prophet a series."""
-        from sentio.detectors.prophet.stan import fit_rows
-
+        fit_rows = _fitter(self._engine)
+        rows = _rows_a_task(self._engine, len(history.times))
         tasks: list[tuple[slice, Future[dict[str, Array]]]] = []
-        for first in range(0, len(history.keys), _ROWS_A_TASK):
-            part = slice(first, first + _ROWS_A_TASK)
+        for first in range(0, len(history.keys), rows):
+            part = slice(first, first + rows)
             values = np.ascontiguousarray(history.values[part])
             tasks.append((part, self._executor.submit(fit_rows, self._options, history.times, values)))
-        state = State((), {})
         try:
-            for part, task in tasks:
-                state = state.merge(self._collect(history.rows(part), task))
+            parts = [self._collect(history.rows(part), task) for part, task in tasks]
         finally:
             for _, task in tasks:
                 task.cancel()
-        return state
+        return joined(parts)
 
     def _collect(self, history: Panel, task: Future[dict[str, Array]]) -> State:
         try:
@@ -99,3 +115,24 @@ class Prophet:
         known = expected(state, self._design, times)
         made_at = int(state["fitted_at"].max())
         return Forecast(state.keys, times, known.yhat, known.yhat - known.half, known.yhat + known.half, made_at)
+
+
+def engine_of(options: ProphetOptions) -> str:
+    """The engine that fits: the one that was asked for, where it covers what else was."""
+    return "stan" if options.uncovered else options.engine
+
+
+def _fitter(engine: str) -> Callable[[ProphetOptions, Ints, Floats], dict[str, Array]]:
+    # Here, not above: what is not used need not be imported.
+    if engine == "stan":
+        from sentio.detectors.prophet.stan import fit_rows
+
+        return fit_rows
+    from sentio.detectors.prophet.batch import fit_rows as fit_panel
+
+    return fit_panel
+
+
+def _rows_a_task(engine: str, samples: int) -> int:
+    rows = _ROWS_A_TASK[engine]
+    return min(max(_SAMPLES_A_TASK // max(1, samples), rows.start), rows.stop - 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentio.detectors.prophet.options import BUILT_IN, ProphetOptions
+from sentio.detectors.prophet.options import BUILT_IN, DAYS, ProphetOptions, Regressor
 from sentio.types import SECOND, Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -58,19 +58,22 @@ class Design:
         """Names of all holidays of the country, sorted as Prophet sorts their columns."""
         if self.options.holidays is None:
             return ()
-        from prophet.make_holidays import get_holiday_names
+        from sentio.detectors.prophet.quiet import get_holiday_names
 
         return tuple(sorted(get_holiday_names(self.options.holidays.country), key=lambda n: f"{n}_delim_+0"))
 
     @cached_property
     def slots(self) -> Mapping[str, slice]:
-        """For each seasonality, and each holiday, where its columns are."""
+        """For each seasonality, holiday and regressor, where its columns are."""
         slots, at = {}, 0
         for f in self.fouriers:
             slots[f.name] = slice(at, at + 2 * f.order)
             at += 2 * f.order
         for name in self.holidays:
             slots[f"holiday {name}"] = slice(at, at + 1)
+            at += 1
+        for one in self.options.regressors:
+            slots[f"regressor {one.name}"] = slice(at, at + 1)
             at += 1
         return slots
 
@@ -86,7 +89,24 @@ class Design:
             mask[self.slots[f.name]] = f.multiplicative
         for name in self.holidays:
             mask[self.slots[f"holiday {name}"]] = self.options.seasonality_mode == "multiplicative"
+        for one in self.options.regressors:
+            mask[self.slots[f"regressor {one.name}"]] = self.options.seasonality_mode == "multiplicative"
         return mask
+
+    @cached_property
+    def prior_scale(self) -> Floats:
+        """``[K]``: standard deviation of the normal prior of each column's coefficient."""
+        o = self.options
+        scale = np.full(self.width, o.seasonality_prior_scale)
+        for own in o.seasonalities:
+            if own.prior_scale is not None:
+                scale[self.slots[own.name]] = own.prior_scale
+        for name in self.holidays:
+            scale[self.slots[f"holiday {name}"]] = o.holidays_prior_scale
+        for one in o.regressors:
+            # Prophet's own default.
+            scale[self.slots[f"regressor {one.name}"]] = one.prior_scale or o.holidays_prior_scale
+        return scale
 
     def wall_clock(self, times: Ints) -> Ints:
         """UTC nanoseconds as the time zone's wall clock shows them: what Prophet calls ``ds``."""
@@ -107,6 +127,8 @@ class Design:
             part[:, 0::2], part[:, 1::2] = np.sin(angle), np.cos(angle)
         if self.holidays:
             self._mark_holidays(columns, wall // _DAY)
+        for one in self.options.regressors:
+            columns[:, self.slots[f"regressor {one.name}"]] = within(one, wall)[:, None]
         return columns
 
     def _mark_holidays(self, columns: Floats, days: Ints) -> None:
@@ -118,10 +140,25 @@ class Design:
                     columns[days == day, slot] = 1.0
 
 
+def within(regressor: Regressor, wall: Ints) -> Bools:
+    """``[m]``: whether ``wall [m]`` (wall-clock ns) lies in its hours of its days. What goes beyond midnight is of the
+    day on which it began."""
+    minute = wall % _DAY // (60 * SECOND)
+    day = wall // _DAY
+    begin, end = regressor.minutes
+    inside = (minute >= begin) & (minute < end)
+    if end < begin:
+        inside = (minute >= begin) | (minute < end)
+        day = np.where(minute < end, day - 1, day)
+    # The epoch's first day was a Thursday.
+    wanted = np.array([name in regressor.days for name in DAYS])
+    return np.asarray(inside & wanted[(day + 3) % 7])
+
+
 @lru_cache(maxsize=256)
 def _holidays_of(country: str, year: int) -> tuple[tuple[str, int], ...]:
     """Each holiday's name and day (since the epoch), as Prophet would place them."""
-    from prophet.make_holidays import make_holidays_df
+    from sentio.detectors.prophet.quiet import make_holidays_df
 
     frame = make_holidays_df(year_list=[year], country=country)
     days = frame["ds"].to_numpy().astype("datetime64[D]").astype(np.int64)

@@ -31,6 +31,11 @@ from sentio.types import Array, Floats, Ints, SeriesStatus, State
 
 _EPSILON = 1e-8  # Prophet adds it to the mean slope change
 
+# A band narrower than this part of a constant's value, or of a series' range, would flag rounding errors.
+_LEAST_OF_CONSTANT = 0.01
+LEAST_OF_RANGE = 1e-3
+_LEAST = 1e-6
+
 
 def blank(series: int, design: Design) -> dict[str, Array]:
     """Arrays for ``series`` series of which nothing is known."""
@@ -51,6 +56,12 @@ def blank(series: int, design: Design) -> dict[str, Array]:
         "delta": np.zeros((series, changepoints)),
         "beta": np.zeros((series, design.width)),
     }
+
+
+def constant(value: float) -> dict[str, float]:
+    """The scalars of a series that never changed, by name."""
+    scale = abs(value) or 1.0
+    return {"m": value / scale, "scale": scale, "least": max(_LEAST_OF_CONSTANT * abs(value), _LEAST)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sentio.config.misfit import misfit
+from sentio.config.misfit import misfit, show
 from sentio.config.options import Options
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -52,6 +53,41 @@ class Seasonality(Options):
         return self
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?-(\d{1,2})(?::(\d\d))?")
+
+
+def _minutes(text: str) -> tuple[int, int]:
+    """Minutes of the day, from and to. Raises a misfit."""
+    found = _HOURS.fullmatch(text)
+    if found:
+        first, second = (60 * int(h) + int(m or 0) for h, m in (found.group(1, 2), found.group(3, 4)))
+        sound = all(int(m or 0) < 60 for m in found.group(2, 4))
+        if sound and first != second and max(first, second) <= 24 * 60:
+            return first, second
+    raise misfit(f"is {show(text)}", "two times of the day such as 9-17 or 22:30-6:00 are expected")
+
+
+def _hours(text: str) -> str:
+    _minutes(text)
+    return text
+
+
+class Regressor(Options):
+    """A column that is 1 at these hours of these days, by the wall clock of `timezone`, and 0 otherwise."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = DAYS
+    hours: Annotated[str, AfterValidator(_hours)] = "0-24"
+    prior_scale: Positive | None = None
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Of the day, from and to; a second one that is smaller is on the next day."""
+        return _minutes(self.hours)
+
+
 class Holidays(Options):
     """Public holidays of one country, by ISO code."""
 
@@ -62,7 +98,7 @@ class ProphetOptions(Options):
     """What Prophet's constructor takes, and what Sentio adds: ``engine``, ``timezone`` (seasons and holidays
     follow its wall clock), ``min_samples`` (fewer are not learned yet), ``seed``."""
 
-    engine: Literal["stan"] = "stan"
+    engine: Literal["batch", "stan"] = "batch"
     growth: Literal["linear", "flat", "logistic"] = "linear"
     cap: float | None = None
     floor: float = 0.0
@@ -76,6 +112,7 @@ class ProphetOptions(Options):
     weekly_seasonality: Seasonal = "auto"
     daily_seasonality: Seasonal = "auto"
     seasonalities: tuple[Seasonality, ...] = ()
+    regressors: tuple[Regressor, ...] = ()
     holidays: Holidays | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     interval_width: Annotated[float, Field(gt=0, lt=1)] = 0.99
@@ -86,10 +123,19 @@ class ProphetOptions(Options):
     def _consistent(self) -> ProphetOptions:
         if self.growth == "logistic" and (self.cap is None or self.cap <= self.floor):
             raise misfit("has growth logistic without a cap above its floor", "cap and floor are expected")
-        names = [s.name for s in self.seasonalities]
-        if len(set(names)) < len(names):
-            raise misfit("has two seasonalities of one name", "names that differ are expected")
+        for what, all_of_them in (("seasonalities", self.seasonalities), ("regressors", self.regressors)):
+            names = [one.name for one in all_of_them]
+            if len(set(names)) < len(names):
+                raise misfit(f"has two {what} of one name", "names that differ are expected")
         return self
+
+    @property
+    def uncovered(self) -> str:
+        """What of this the engine `batch` does not cover; empty where it covers all."""
+        if self.growth == "logistic":
+            return "growth logistic"
+        modes = [self.seasonality_mode, *(s.mode for s in self.seasonalities)]
+        return "a multiplicative seasonality" if "multiplicative" in modes else ""
 
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)

@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sentio.detectors.prophet.design import Design
-from sentio.detectors.prophet.model import blank
-from sentio.detectors.prophet.options import ProphetOptions
+from sentio.detectors.prophet.design import Design, within
+from sentio.detectors.prophet.model import LEAST_OF_RANGE, blank, constant
+from sentio.detectors.prophet.options import ProphetOptions, Regressor
 from sentio.errors import SeriesError
 from sentio.types import Array, Floats, Ints, SeriesStatus
-
-# A band narrower than this part of a constant's value, or of a series' range, would flag rounding errors.
-_LEAST_OF_CONSTANT = 0.01
-_LEAST_OF_RANGE = 1e-3
-_LEAST = 1e-6
 
 
 def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, Array]:
@@ -56,13 +51,15 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
     """Scalars of one series by name, and its status; ``row`` takes the arrays. Raises `SeriesError`."""
     low, high = float(y.min()), float(y.max())
     if low == high:
-        return _constant(low), SeriesStatus.CONSTANT
+        return constant(low), SeriesStatus.CONSTANT
     model = _prophet(design.options)
     import pandas as pd
 
     frame = pd.DataFrame({"ds": pd.DatetimeIndex(wall), "y": y})
     if design.options.growth == "logistic":
         frame["cap"], frame["floor"] = design.options.cap, design.options.floor
+    for one in design.options.regressors:
+        frame[_column(one)] = within(one, wall).astype(float)
     with tempfile.TemporaryDirectory() as folder:
         model.fit(frame, seed=design.options.seed, output_dir=folder)
     p = model.params
@@ -79,20 +76,16 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
         "m": float(np.ravel(p["m"])[0]),
         "sigma": float(np.ravel(p["sigma_obs"])[0]),
         "rate": float(len(model.changepoints_t)),
-        "least": _LEAST_OF_RANGE * (high - low),
+        "least": LEAST_OF_RANGE * (high - low),
     }
     if not np.isfinite(list(scalars.values())).all():
         raise SeriesError("prophet's fit is not finite; values within what a double can square are expected")
     return scalars, SeriesStatus.READY
 
 
-def _constant(value: float) -> dict[str, Any]:
-    scale = abs(value) or 1.0
-    return {"m": value / scale, "scale": scale, "least": max(_LEAST_OF_CONSTANT * abs(value), _LEAST)}
-
-
 def _prophet(o: ProphetOptions) -> Any:
-    from prophet import Prophet
+    # Here, not above: it takes a second.
+    from sentio.detectors.prophet.quiet import Prophet
 
     model = Prophet(
         growth=o.growth,
@@ -111,7 +104,14 @@ def _prophet(o: ProphetOptions) -> Any:
         model.add_seasonality(s.name, s.period, s.fourier_order, s.prior_scale, s.mode)
     if o.holidays:
         model.add_country_holidays(o.holidays.country)
+    for one in o.regressors:
+        model.add_regressor(_column(one), one.prior_scale, standardize=False)
     return model
+
+
+def _column(regressor: Regressor) -> str:
+    """Its name in Prophet's frame, where some names have a meaning of their own."""
+    return f"regressor_{regressor.name}"
 
 
 def _coefficients(model: Any, design: Design, beta: Floats, into: Floats) -> None:
@@ -124,6 +124,9 @@ def _coefficients(model: Any, design: Design, beta: Floats, into: Floats) -> Non
     names = [] if model.train_holiday_names is None else model.train_holiday_names.tolist()
     for name in sorted(names, key=lambda n: f"{n}_delim_+0"):
         into[design.slots[f"holiday {name}"]] = beta[at]
+        at += 1
+    for one in design.options.regressors:
+        into[design.slots[f"regressor {one.name}"]] = beta[at]
         at += 1
     if at and at != len(beta):
         raise SeriesError(f"prophet gave {len(beta)} coefficients; {at} are expected")
