@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from sentio import catalog
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config, Pipeline
+from sentio.config.options import Options
 from sentio.config.redact import redact
-from sentio.contracts import Sink
+from sentio.contracts import Sink, Source
+from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
 from sentio.guard import GuardedSource, Pause
 from sentio.pipeline import Line
 from sentio.runner import Runner, Timing
+from sentio.shard import OwnSeries, own_part
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, State
+
+Pool = WorkerPool | DaskPool
 
 _DAY = 86_400 * SECOND
 _MINUTE = 60 * SECOND
@@ -37,11 +42,16 @@ class Deadlines:
     score: int
 
 
-def executor(config: Config) -> WorkerPool:
-    """The pool that heavy work goes to, with what its workers should have imported."""
-    classes = [catalog.resolve("detectors", p.detector.type) for p in config.pipelines.values()]
-    preload = dict.fromkeys(module for c in classes for module in getattr(c, "preload", ()))
-    return WorkerPool(config.executor.workers, tuple(preload))
+def executor(config: Config) -> Pool:
+    """The pool that heavy work goes to, with what its workers should have imported; touches no network."""
+    detectors = [p.detector for p in config.pipelines.values()]
+    preload = dict.fromkeys(module for d in detectors for module in _said(d, "preload"))
+    if not config.executor.scheduler:
+        return WorkerPool(config.executor.workers, tuple(preload))
+    # A worker elsewhere may lack the detector itself, or have another version of what it is made of.
+    own = dict.fromkeys(catalog.resolve("detectors", d.type).__module__ for d in detectors)
+    packages = dict.fromkeys(package for d in detectors for package in _said(d, "packages"))
+    return DaskPool(config.executor.scheduler, (*preload, *own), tuple(packages))
 
 
 def runner(
@@ -58,7 +68,7 @@ def runner(
     pipeline = config.pipelines[alias]
     block = config.sources[pipeline.source]
     secrets = config.secrets
-    source = GuardedSource(
+    source: Source = GuardedSource(
         catalog.resolve("sources", block.type)(block.options),
         alias=alias,
         name=pipeline.source,
@@ -68,6 +78,8 @@ def runner(
         redact=lambda text: redact(text, secrets),
         pause=pause,
     )
+    if config.shard:
+        source = OwnSeries(source, config.shard.index, config.shard.of)
     detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
     line = Line(alias, source, detector, pipeline.query, pipeline.forecast.horizons)
     return Runner(line, timing(pipeline), sinks, telemetry, save)
@@ -89,6 +101,11 @@ def timing(pipeline: Pipeline) -> Timing:
         model_ttl=pipeline.train.ttl or max(_DAY, 3 * every),
         max_points=pipeline.train.max_points,
     )
+
+
+def own(config: Config, saved: State) -> State:
+    """Of a saved state the series that are this Sentio's."""
+    return own_part(saved, config.shard.index, config.shard.of) if config.shard else saved
 
 
 def deadlines(config: Config, alias: str) -> Deadlines:
@@ -117,6 +134,12 @@ def fingerprint(pipeline: Pipeline) -> str:
 
 
 def _identity(block: Adapter) -> list[object]:
-    packages = getattr(catalog.resolve("detectors", block.type), "packages", ())
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
-    return [block.type, block.options.model_dump(mode="json"), versions]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _said(block, "packages")]
+    # Without what is as by default, so that a version with more options finds the states of the last one.
+    return [block.type, block.options.model_dump(mode="json", exclude_defaults=True), versions]
+
+
+def _said(block: Adapter, what: str) -> tuple[str, ...]:
+    """What a detector says of itself under these options; nothing where it is silent."""
+    say: Callable[[Options], tuple[str, ...]] = getattr(catalog.resolve("detectors", block.type), what, lambda _: ())
+    return say(block.options)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from sentio import build
 from sentio.config.adapter import Adapter
-from sentio.config.model import Config, LegacyNames, Pipeline
+from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
 from sentio.errors import ConfigError, StoreError
-from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
@@ -90,6 +89,7 @@ class Running:
 
     pipeline: Pipeline
     source: Adapter
+    shard: Shard | None
     runner: Runner
     keeper: Keeper
 
@@ -109,7 +109,7 @@ class Service:
         self._config: Config | None = None
         self._tried = ""
         self._store: Store | None = None
-        self._pool: WorkerPool | None = None
+        self._pool: build.Pool | None = None
         self._web: Server | None = None
         self.ready = False
 
@@ -132,6 +132,7 @@ class Service:
         self._tried = self._text()
         config = self._config = self._load()
         self._accepted()
+        self._tell_shard()
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
@@ -207,6 +208,7 @@ class Service:
         if (before.server, before.store, before.executor) != (config.server, config.store, config.executor):
             log.warning("configuration: server, store and executor take effect at the next start")
         self._config = config
+        self._tell_shard()
         for alias in [a for a in self._running if a not in kept]:
             self._drop(alias)
         for alias, running in made.items():
@@ -215,6 +217,11 @@ class Service:
             self._schedule(alias)
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
+
+    def _tell_shard(self) -> None:
+        self.telemetry.shard.clear()
+        if shard := self.config.shard:
+            self.telemetry.shard.labels(str(shard.index), str(shard.of)).set(1)
 
     def _make(self, config: Config, alias: str) -> Running:
         """The pipeline ``alias`` of ``config``, which need not be in force yet; changes nothing."""
@@ -231,21 +238,24 @@ class Service:
             pause=self._stopping.wait,
             save=keeper.save,
         )
-        return Running(pipeline, config.sources[pipeline.source], runner, keeper)
+        return Running(pipeline, config.sources[pipeline.source], config.shard, runner, keeper)
 
     def _restore(self, alias: str) -> None:
         running = self._running[alias]
         saved = running.keeper.load()
         if saved is None:
             return
+        own = build.own(self.config, saved)
         try:
-            running.runner.restore(saved, clock())
+            running.runner.restore(own, clock())
         except (LookupError, ValueError, TypeError) as error:  # what NumPy says of arrays of another layout
             running.keeper.misfit(error)
             # Another runner: this one may hold the state already.
             self._running[alias] = self._make(self.config, alias)
         else:
-            log.info("pipeline %s: %d series taken from the store", alias, len(saved.keys))
+            log.info("pipeline %s: %d series taken from the store", alias, len(own.keys))
+            if len(own.keys) < len(saved.keys):
+                log.info("pipeline %s: %d series are another shard's now", alias, len(saved.keys) - len(own.keys))
 
     def _schedule(self, alias: str) -> None:
         running, limits = self._running[alias], build.deadlines(self.config, alias)
@@ -304,4 +314,5 @@ class Service:
 
 def _same(running: Running, config: Config, alias: str) -> bool:
     pipeline = config.pipelines[alias]
-    return running.pipeline == pipeline and running.source == config.sources[pipeline.source]
+    source = config.sources[pipeline.source]
+    return (running.pipeline, running.source, running.shard) == (pipeline, source, config.shard)

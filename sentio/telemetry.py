@@ -66,6 +66,7 @@ class Telemetry:
         self.save_seconds = seconds("sentio_store_save_duration_seconds", "Saves of states.")
         text = "Store files, and states in them, that could not be used."
         self.set_aside = counter("sentio_store_set_aside_total", text)
+        self.shard = gauge("sentio_shard_info", "Which series are this Sentio's; always 1.", "index", "of")
         self.queue = gauge("sentio_executor_queue_size", "Fit tasks waiting or under way.")
         self.page_bytes = gauge("sentio_page_size_bytes", "The series part of the metrics page.")
         self.scrape_seconds = seconds("sentio_scrape_duration_seconds", "Rendering of the metrics page.")

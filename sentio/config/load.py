@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sentio.config.explain import explain, explain_misfits, secrets_written
 from sentio.config.misfit import kind
 from sentio.config.model import Config, unknown_sources
+from sentio.config.shard import with_index
 from sentio.config.tree import DOCUMENT, Node, Place, Problem, merge
 from sentio.config.yamlfile import MAX_BYTES, YamlFile
 from sentio.errors import ConfigError
@@ -36,6 +37,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Config:
     if roots:
         whole = all(problem.path != DOCUMENT for problem in problems)
         root = _with_defaults(_together(roots, problems), problems)
+        root = with_index(root, environ, problems)
         config, refused = validate(root, whole=whole)
         problems += refused
         if config is not None and not problems:

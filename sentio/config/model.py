@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +29,8 @@ MAX_HORIZONS = 10
 _ALIAS = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.:-]*")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_SCHEDULER = re.compile(r"(?:tcp|tls)://(?:[a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+_SCHEDULER_EXPECTED = "the address of a Dask scheduler, such as tcp://scheduler:8786, is expected"
 
 
 def _alias(text: str) -> str:
@@ -58,6 +61,13 @@ def _some_path(path: Path) -> Path:
     if path == Path():  # what Path("") is
         raise misfit("is empty", "the path of a file is expected")
     return path
+
+
+def _scheduler(text: str) -> str:
+    found = _SCHEDULER.fullmatch(text)
+    if not found or not 0 < int(found[1]) < 65_536:
+        raise misfit(f"is {show(text)}", _SCHEDULER_EXPECTED)
+    return text
 
 
 Alias = Annotated[str, AfterValidator(_alias)]
@@ -206,11 +216,55 @@ class Store(Options):
 
 
 class Executor(Options):
-    """Where heavy work is done."""
+    """Where heavy work is done: in processes of this machine, or on the workers of a Dask cluster."""
 
-    type: Literal["local"] = "local"
+    type: Literal["processes", "dask"] = "processes"
     workers: Annotated[int, Field(ge=1)] | None = None
     """Processes; None for one per CPU."""
+    scheduler: Annotated[str, AfterValidator(_scheduler)] | None = Field(default=None, validate_default=True)
+    """Where that cluster has its scheduler."""
+
+    @field_validator("type")
+    @classmethod
+    def _installed(cls, kind: str) -> str:
+        if kind == "dask" and find_spec("distributed") is None:
+            wrong = 'is "dask", and the package distributed is not installed'
+            raise misfit(wrong, "pip install 'sentio[dask]' is expected")
+        return kind
+
+    @field_validator("workers")
+    @classmethod
+    def _of_its_own(cls, workers: int | None, info: ValidationInfo) -> int | None:
+        if workers is not None and info.data.get("type") == "dask":
+            raise misfit(f"is {workers}, and the workers are those of the cluster", "no number is expected")
+        return workers
+
+    @field_validator("scheduler")
+    @classmethod
+    def _of_a_cluster(cls, scheduler: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("type")
+        if kind == "dask" and scheduler is None:
+            raise misfit("is missing", _SCHEDULER_EXPECTED)
+        if kind == "processes" and scheduler is not None:
+            raise misfit(f"is {show(scheduler)}, and the fits run in processes", "type: dask beside it is expected")
+        return scheduler
+
+
+class Shard(Options):
+    """Which part of the series is this Sentio's, where several share them."""
+
+    of: Annotated[int, Field(ge=1, le=10_000)]
+    """How many share them."""
+    index: Annotated[int, Field(ge=0)]
+    """Which of them this one is. `sentio.config.shard` puts it in where the file leaves it out."""
+
+    @field_validator("index")
+    @classmethod
+    def _one_of_them(cls, index: int, info: ValidationInfo) -> int:
+        of = info.data.get("of")
+        if of is not None and index >= of:
+            raise misfit(f"is {index}", f"a number below shard.of ({of}) is expected")
+        return index
 
 
 class Config(Options):
@@ -221,6 +275,8 @@ class Config(Options):
     server: Server = Server()
     store: Store = Store()
     executor: Executor = Executor()
+    shard: Shard | None = None
+    """None: every series is this one's."""
 
     _marked: frozenset[str] = PrivateAttr(default=frozenset())
 

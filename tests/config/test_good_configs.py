@@ -51,7 +51,7 @@ def test_everything_else_has_a_default() -> None:
     assert cpu.detector.type == "prophet"
     assert cpu.legacy_names is None
     assert (config.server.listen, config.store.path) == ("0.0.0.0:8000", Path("data/sentio.db"))
-    assert (config.executor.type, config.executor.workers) == ("local", None)
+    assert (config.executor.type, config.executor.workers) == ("processes", None)
 
 
 def test_full() -> None:
@@ -70,7 +70,9 @@ def test_full() -> None:
     assert (memory.step, memory.train.window, memory.train.every) == (30 * SECOND, 7 * DAY, 30 * MINUTE)
     assert memory.detector.type == "prophet"
     assert config.server.address == ("::1", 0)
-    assert config.executor.workers == 4
+    assert config.executor.scheduler == "tcp://scheduler:8786"
+    assert config.shard is not None
+    assert (config.shard.index, config.shard.of) == (1, 3)
 
 
 def test_secrets_are_collected() -> None:

@@ -29,7 +29,7 @@ pipelines:
   "a b": 5
 server: {listen: here}
 store: {path: ""}
-executor: {type: dask, workers: 1.5}
+executor: {type: threads, workers: 1.5}
 logging: {level: debug}
 """
 
@@ -56,9 +56,9 @@ EXPECTED = [
     '20: pipelines."a b": is a number; a mapping is expected',
     '21: server.listen: is "here"; host:port such as 0.0.0.0:8000 is expected',
     "22: store.path: is empty; the path of a file is expected",
-    '23: executor.type: is "dask"; local is expected',
+    '23: executor.type: is "threads"; processes or dask is expected',
     "23: executor.workers: is 1.5; a whole number is expected",
-    "24: logging: unknown key; defaults, executor, pipelines, server, sources or store is expected",
+    "24: logging: unknown key; defaults, executor, pipelines, server, shard, sources or store is expected",
 ]
 
 

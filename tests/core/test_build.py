@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from sentio import build
 from sentio.config.load import load
+from sentio.dask.pool import DaskPool
+from sentio.executor import WorkerPool
 from sentio.history import History
 from sentio.types import SECOND, Panel, SeriesKey
 
@@ -48,6 +51,7 @@ def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
         ("query: m, forecast: {horizons: [2h]}", True),
         ("query: m, ttl: 9m, score: {every: 30s}", True),
         ("query: m, train: {every: 2h}", True),
+        ("query: m, detector: {type: prophet, growth: linear}", True),
         ("query: n", False),
         ("query: m, source: q", False),
         ("query: m, step: 30s", False),
@@ -58,6 +62,33 @@ def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
 def test_a_saved_state_is_used_where_it_fits(tmp_path, more, alike):
     plain = build.fingerprint(pipeline(tmp_path, "query: m"))
     assert (build.fingerprint(pipeline(tmp_path, more)) == plain) == alike
+
+
+def test_a_saved_state_outlives_a_version_of_what_has_no_part_in_it(tmp_path, monkeypatch):
+    batch, stan = pipeline(tmp_path, "query: m"), pipeline(tmp_path, "query: m, detector: {engine: stan}")
+    before = build.fingerprint(batch), build.fingerprint(stan)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "9.9" if name == "prophet" else version(name))
+    after = build.fingerprint(batch), build.fingerprint(stan)
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
+def executor(tmp_path: Path, more: str):
+    path = tmp_path / "sentio.yml"
+    detectors = "a: {source: p, query: m, detector: {engine: stan}}, b: {source: p, query: n}"
+    path.write_text(f"sources: {{p: {{type: prometheus, url: 'http://x'}}}}\npipelines: {{{detectors}}}\n{more}\n")
+    return build.executor(load([path], {}))
+
+
+def test_the_executor_is_what_the_configuration_says_and_starts_nothing(tmp_path):
+    local = executor(tmp_path, "executor: {workers: 3}")
+    assert isinstance(local, WorkerPool)
+    assert (local._workers, local.processes) == (3, ())
+    elsewhere = executor(tmp_path, "executor: {type: dask, scheduler: 'tcp://127.0.0.1:1'}")
+    assert isinstance(elsewhere, DaskPool)
+    assert elsewhere._thread is None
+    prophet = "sentio.detectors.prophet"
+    assert set(elsewhere._cluster._preload) == {prophet, f"{prophet}.preload_stan", f"{prophet}.preload_batch"}
+    assert set(elsewhere._cluster._packages) == {"prophet", "holidays"}
 
 
 def test_what_the_configuration_leaves_open_follows_from_the_rest(tmp_path):

@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from sentio import catalog, cli, errors, types
 from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
-from sentio.config.model import Config, Executor, Pipeline, Server, Store
+from sentio.config.model import Config, Executor, Pipeline, Server, Shard, Store
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
 from tests.docs.pages import ROOT, Pages, anchors, blocks, code, documents, links, named, section
@@ -46,7 +46,7 @@ def option_tables() -> dict[str, type[BaseModel]]:
         for kind, title in (("sources", "Sources"), ("detectors", "Detectors"))
         for name in catalog.CATALOG[kind]
     }
-    own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor}
+    own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor, "## Shard": Shard}
     return {**adapters, **own}
 
 
@@ -76,7 +76,7 @@ def options(pages: Pages) -> list[str]:
 
 def sections(pages: Pages) -> list[str]:
     """Every section of a configuration is documented, none but those."""
-    top = {"sources", "pipelines", "server", "store", "executor"}
+    top = {"sources", "pipelines", "server", "store", "executor", "shard"}
     wrong = [f"Config has the section {name}" for name in Config.model_fields.keys() - top]
     wrong += [f"Config has no section {name}" for name in top - Config.model_fields.keys()]
     return wrong + [f"{h}: no such section" for h in option_tables() if not section(pages[CONFIGURATION], h)]
@@ -144,7 +144,7 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):
-        return "[" + ", ".join(durations.format_duration(d) for d in default) + "]"
+        return "[" + ", ".join(d if isinstance(d, str) else durations.format_duration(d) for d in default) + "]"
     if parsers & {durations.parse_duration, durations.parse_delay}:
         return durations.format_duration(default)
     if durations.parse_size in parsers:

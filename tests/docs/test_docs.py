@@ -52,6 +52,8 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (checks.options, CONFIGURATION, "| `workers` | whole number, from 1 |", "| `workers` | whole number, from 2 |"),
     (checks.options, CONFIGURATION, "| Who signed the server's certificate. |", "| |"),
     (checks.sections, CONFIGURATION, "## Executor\n", "## Workers\n"),
+    (checks.options, CONFIGURATION, "| `processes` or `dask` |", "| `processes` |"),
+    (checks.options, CONFIGURATION, "| `of` | whole number, 1 to 10000 |", "| `of` | whole number, from 1 |"),
     (checks.metrics, METRICS, "| `sentio_yhat` |", "| `sentio_expected` |"),
     (
         checks.metrics,
@@ -157,7 +159,15 @@ def test_full_example_has_every_option() -> None:
         title = heading.removeprefix("## ").split(":")[0]
         place = places.get(title, title.lower() + ".")
         expected = {place + name.replace("[]", "") for name, _ in checks.walk(model)}
-        assert expected <= written | {"pipelines.*.source", "sources.*.headers"}
+        assert expected <= written | {"pipelines.*.source", "sources.*.headers", "executor.scheduler"}
+
+
+def test_full_example_has_the_other_executor_as_a_comment(tmp_path: Path) -> None:
+    """Not beside the first: each refuses the other's options."""
+    text = re.sub(r"^executor: .*\n# executor: ", "executor: ", PAGES["examples/full.yml"], flags=re.MULTILINE)
+    file = tmp_path / "full.yml"
+    file.write_text(text, "utf-8")
+    assert load([file], ENVIRON).executor.scheduler == "tcp://scheduler:8786"
 
 
 def paths(value: Any, at: str = "") -> Iterator[str]:

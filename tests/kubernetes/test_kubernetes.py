@@ -16,6 +16,7 @@ import yaml
 
 from sentio.cli import main
 from sentio.config.load import load
+from sentio.errors import ConfigError
 from tests.docs import checks
 from tests.docs.pages import ROOT, blocks
 
@@ -231,6 +232,37 @@ def test_each_query_has_one_series_for_each_owner(alias, metric, samples, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# --- several of them -----------------------------------------------------------------------------------------------
+
+SHARDS = ROOT / "examples/kubernetes-shards"
+SHARDED = read(SHARDS / "kustomization.yaml")
+
+
+def sharded(tmp_path: Path, pod: str) -> Any:
+    """The configuration of that pod: the files that its ConfigMap holds, as one folder."""
+    shutil.copy(FOLDER / "sentio.yml", tmp_path)
+    shutil.copy(SHARDS / "shard.yml", tmp_path)
+    return load([tmp_path], {"POD_NAME": pod})
+
+
+def test_there_are_as_many_pods_as_share_the_series(tmp_path):
+    ((name, count),) = ((r["name"], r["count"]) for r in SHARDED["replicas"])
+    assert name == DEPLOYMENT["metadata"]["name"]
+    for index in range(count):
+        shard = sharded(tmp_path, f"{name}-{index}").shard
+        assert (shard.index, shard.of) == (index, count)
+    with pytest.raises(ConfigError, match=f"that of POD_NAME is {count}"):
+        sharded(tmp_path, f"{name}-{count}")
+
+
+def test_everything_in_the_folder_of_shards_is_used():
+    assert {path.name for path in SHARDS.iterdir()} == {
+        "kustomization.yaml",
+        *SHARDED["configMapGenerator"][0]["files"],
+    }
+    assert SHARDED["resources"] == ["../kubernetes"]
+
+
 # --- the README, and the whole as kustomize makes it ---------------------------------------------------------------
 
 
@@ -283,3 +315,43 @@ if shutil.which("kubectl"):  # Debian's is too old for it, so that a fresh machi
             path.name: json.loads(path.read_text("utf-8")) for path in DASHBOARDS.glob("*.json")
         }
         assert {volume["name"] for volume in pod["volumes"]} == {mount["name"] for mount in container["volumeMounts"]}
+
+    def test_the_shards_are_a_stateful_set_of_the_same_pods(tmp_path):
+        """As the README says to use them."""
+        (kustomization,) = of_readme("namespace")
+        kustomization["resources"] = [os.path.relpath(SHARDS, tmp_path)]
+        kustomization["replicas"] = [{"name": "sentio", "count": 6}]
+        kustomization["configMapGenerator"] = [
+            {"name": "sentio-config", "behavior": "merge", "files": ["sentio.yml", "shard.yml"]}
+        ]
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), "utf-8")
+        (tmp_path / "sentio.yml").write_text("# mine\n", "utf-8")
+        (tmp_path / "shard.yml").write_text("shard: {of: 6}\n", "utf-8")
+        done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        made = {(m["kind"], m["metadata"]["name"]): m for m in yaml.safe_load_all(done.stdout)}
+        kinds = {"ConfigMap", "PrometheusRule", "Service", "ServiceMonitor", "StatefulSet"}
+        assert {kind for kind, _ in made} == kinds
+        stateful = made["StatefulSet", "sentio"]["spec"]
+        pod = stateful["template"]["spec"]
+        (container,) = pod["containers"]
+        assert (stateful["replicas"], stateful["serviceName"]) == (6, SERVICE["metadata"]["name"])
+        assert "strategy" not in stateful
+        assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        (claim,) = stateful["volumeClaimTemplates"]
+        assert {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"]} == mounts.keys()
+        assert CONFIG.store.path.parent == Path(mounts[claim["metadata"]["name"]])
+        assert claim["spec"] == CLAIM["spec"]
+        assert container["args"] == ["serve", f"--config.file={mounts['config']}"]
+        (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "config")
+        data = made["ConfigMap", volume["configMap"]["name"]]["data"]
+        assert data == {"sentio.yml": "# mine\n", "shard.yml": "shard: {of: 6}\n"}
+        ours = {"args", "env", "image"}
+        assert {k: v for k, v in container.items() if k not in ours} == {
+            k: v for k, v in CONTAINER.items() if k not in ours
+        }
+        (endpoint,) = made["ServiceMonitor", "sentio"]["spec"]["endpoints"]
+        dropped, instance = endpoint["relabelings"]
+        assert dropped == MONITOR["spec"]["endpoints"][0]["relabelings"][0]
+        assert (instance["targetLabel"], instance["sourceLabels"]) == ("instance", ["__meta_kubernetes_pod_name"])

@@ -1,0 +1,1 @@
+"""Heavy work on an existing Dask cluster. Empty on purpose: its workers import this package, too."""
