@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,7 @@ from sentio.demo.prometheus_process import PrometheusProcess
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
 from sentio.server import Server
-from sentio.types import SECOND, SeriesKey, Window
+from sentio.types import SECOND, Floats, Ints, SeriesKey, Window
 
 METRIC = "bench_cpu_usage_percent"
 LABEL = "container_name"
@@ -27,6 +30,10 @@ _NOBODY = "127.0.0.1:9"
 """What Prometheus is told to scrape: all its samples are loaded, also those of the minutes to come."""
 _DAY_S = 86_400
 _SEED = 7
+_BLOCK = "1458h"
+"""A step of Prometheus's own ladder of block lengths: promtool reads its whole file once a block."""
+_PROCESSES = 2
+_LOAD_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +51,18 @@ def key(i: int) -> SeriesKey:
 
 
 @contextmanager
-def serving(series: int, times: Window) -> Iterator[Datasource]:
-    """``series`` series, each with a daily curve and noise of its own, at ``times``."""
-    made = _series(series, times)
+def serving(series: int, times: Window, values: Floats | None = None) -> Iterator[Datasource]:
+    """``series`` series at ``times``: ``values [series, n]``, or each with a daily curve and noise of its own."""
     if shutil.which("prometheus") and shutil.which("promtool"):
-        with tempfile.TemporaryDirectory(prefix="sentio-bench-") as folder:
-            process = PrometheusProcess(Path(folder), _NOBODY, None, interval=60)
-            process.load(made)
-            with process:
+        with tempfile.TemporaryDirectory(prefix="sentio-bench-") as name:
+            folder = Path(name)
+            _load(folder / "data", series, times, values)
+            with PrometheusProcess(folder, _NOBODY, None, interval=60) as process:
                 yield Datasource(process.url, _version(process.url))
     else:
         store = Tsdb()
-        for one in made:
-            store.extend(one)
+        for i in range(series):
+            store.extend(Series(key(i), times.times(), _made_up(i, times.times()) if values is None else values[i]))
         with Server(api(store, time.time), name="bench-store") as server:
             yield Datasource(server.url, "the demo's embedded store (no prometheus and promtool on PATH)")
 
@@ -66,11 +72,41 @@ def _version(url: str) -> str:
     return f"Prometheus {answer['data']['version']}, loaded with promtool"
 
 
-def _series(count: int, window: Window) -> Iterator[Series]:
-    rng = np.random.default_rng(_SEED)
+def _made_up(i: int, times: Ints) -> Floats:
+    """``[n]``: the ``i``-th series."""
+    rng = np.random.default_rng([_SEED, i])
+    level, swing, phase = rng.uniform(20, 60), rng.uniform(5, 15), rng.uniform(0, 2 * np.pi)
+    return level + swing * np.sin(2 * np.pi * (times / SECOND / _DAY_S) + phase) + rng.normal(0, 2, len(times))
+
+
+def _load(data: Path, series: int, window: Window, values: Floats | None) -> None:
+    """Blocks of the series in ``data``: one part of the time in each of a few processes, so that none overlaps."""
+    data.mkdir()
+    context = multiprocessing.get_context("spawn")
+    points = -(-len(window) // _PROCESSES)
+    with ProcessPoolExecutor(_PROCESSES, context) as pool:
+        tasks = []
+        for i, part in enumerate(window.split(points)):
+            its = None if values is None else values[:, i * points :][:, : len(part)]
+            tasks.append(pool.submit(_load_part, data, series, part, its))
+        for task in tasks:
+            task.result()
+
+
+def _load_part(data: Path, series: int, window: Window, values: Floats | None) -> None:
     times = window.times()
-    day = 2 * np.pi * (times / SECOND / _DAY_S)
-    for i in range(count):
-        level, swing, phase = rng.uniform(20, 60), rng.uniform(5, 15), rng.uniform(0, 2 * np.pi)
-        values = level + swing * np.sin(day + phase) + rng.normal(0, 2, len(times))
-        yield Series(key(i), times, values)
+    # One replacement and one formatting a series, not one a sample.
+    lines = "".join(f"\0 %r {at}\n" for at in (times // SECOND).tolist())
+    with tempfile.TemporaryDirectory(prefix="sentio-bench-") as name:
+        folder = Path(name)
+        with (folder / "history.om").open("w") as file:
+            file.write(f"# TYPE {METRIC} gauge\n")
+            for i in range(series):
+                row = _made_up(i, times) if values is None else values[i]
+                file.write(lines.replace("\0", str(key(i))) % tuple(row.tolist()))
+            file.write("# EOF\n")
+        command = ["promtool", "tsdb", "create-blocks-from", f"--max-block-duration={_BLOCK}", "--quiet"]
+        command += ["openmetrics", str(folder / "history.om"), str(folder / "blocks")]
+        subprocess.run(command, check=True, capture_output=True, timeout=_LOAD_S)
+        for block in (folder / "blocks").iterdir():
+            shutil.move(block, data)

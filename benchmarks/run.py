@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.figures import machine, parser
 
-NAMES = ("score", "pipeline", "page")
+NAMES = ("parity", "fit", "decode", "score", "cycle", "pipeline", "page", "peers")
 _LIMIT_S = 1200
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,14 +8,31 @@ weeks from some thousand; when the span outgrows the grid, every other column is
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
 
-from sentio.types import Bools, Floats, Ints, Keys, Panel, Window, positions, union
+from sentio.types import Bools, Floats, Ints, Keys, Panel, SeriesKey, Window
 
-_ROOM = 8
-"""Spare columns are one part in so many of those in use."""
+_WIDTH = 64
+"""Columns of a block; even, so that two blocks of a grid are one of the next."""
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(slots=True)
+class _Block:
+    """``values [R, _WIDTH]`` of the first R series, and which of its columns were read, ``covered [_WIDTH]``."""
+
+    values: Floats
+    covered: Bools
+
+    def have_rows(self, count: int) -> None:
+        if count > len(self.values):
+            values = np.full((count, _WIDTH), np.nan)
+            values[: len(self.values)] = self.values
+            self.values = values
 
 
 class History:
@@ -23,20 +40,22 @@ class History:
 
     A series without a sample for ``keep`` ns is let go: where labels change with every deployment, two weeks of what
     is gone would soon outweigh what is there.
+
+    Column c has the time c × step. Columns are kept in blocks, so that the window moves on, and series come, without
+    a copy of all that is there.
     """
 
     def __init__(self, *, step: int, length: int, max_points: int, keep: int) -> None:
         self._fine, self._length, self._max_points, self._keep = step, length, max_points, keep
         self._lock = threading.Lock()
         self._keys: Keys = ()
+        self._rows: dict[SeriesKey, int] = {}
         self._step = step
         while length // self._step > max_points:
             self._step *= 2
         self._begins = 0  # before that nothing is to be had
-        self._first = 0  # time of column 0
-        self._used = 0
-        self._values: Floats = np.empty((0, 0))
-        self._covered: Bools = np.empty(0, bool)
+        self._newest = 0  # the last column that was read
+        self._blocks: dict[int, _Block] = {}
         self._surveyed = self._step == step
 
     @property
@@ -48,15 +67,20 @@ class History:
         """Nanoseconds between columns."""
         return self._step
 
+    @property
+    def columns(self) -> int:
+        """How many samples a series can have here now, and some."""
+        return _WIDTH * len(self._blocks)
+
     def missing(self, now: int) -> list[Window]:
         """The spans up to ``now`` that were not read yet."""
         with self._lock:
             times = Window.ending(now, self._length, self._step).times()
             times = times[times >= self._begins]
-            column = (times - self._first) // self._step
-            known = (column >= 0) & (column < self._used)
             have = np.zeros(len(times), bool)
-            have[known] = self._covered[column[known]]
+            first = int(times[0]) // self._step if len(times) else 0
+            for block, inside, outside in self._parts(first, first + len(times)):
+                have[outside] = block.covered[inside]
             edges = np.flatnonzero(np.diff(np.concatenate([[True], have, [True]]).astype(np.int8)))
             return [
                 Window(int(times[a]), int(times[b - 1]), self._step)
@@ -66,25 +90,30 @@ class History:
     def add(self, panel: Panel) -> None:
         """Take what of ``panel`` lies on the grid; its times count as read."""
         with self._lock:
-            on_grid = np.flatnonzero(panel.times % self._step == 0)
-            if not len(on_grid):
+            columns = panel.times // self._step
+            on_grid = panel.times % self._step == 0
+            newest = max(self._newest, int(columns[on_grid].max(initial=0)))
+            oldest = newest - self._length // self._step
+            taken = on_grid & (columns >= oldest)
+            if not taken.any():
                 return
-            times = panel.times[on_grid]
-            self._make_room(int(times[0]), int(times[-1]), panel.keys)
-            columns = (times - self._first) // self._step
-            inside = columns >= 0  # the rest is older than the window
-            columns, on_grid = columns[inside], on_grid[inside]
-            rows = positions(panel.keys, self._keys)
-            self._values[np.ix_(rows, columns)] = panel.values[:, on_grid]
-            self._covered[columns] = True
-            self._used = max(self._used, int(columns.max(initial=-1)) + 1)
+            self._newest = newest
+            rows = self._rows_for(panel.keys)
+            for number in np.unique(columns[taken] // _WIDTH).tolist():
+                block = self._blocks.setdefault(number, _Block(np.empty((0, _WIDTH)), np.zeros(_WIDTH, bool)))
+                block.have_rows(len(self._keys))
+                some = np.flatnonzero(taken & (columns // _WIDTH == number))
+                at = columns[some] % _WIDTH
+                block.values[np.ix_(rows, at)] = panel.values[:, some]
+                block.covered[at] = True
+            for number in [n for n in self._blocks if (n + 1) * _WIDTH <= oldest]:
+                del self._blocks[number]
 
     def settle(self, now: int) -> bool:
         """Fit the grid to the span of the data; True when a finer one is to be read anew."""
         with self._lock:
-            seen = np.flatnonzero(np.isfinite(self._values[:, : self._used]).any(axis=0))
-            span = now - (self._first + int(seen[0]) * self._step) if len(seen) else 0
-            span = min(span, self._length)
+            first = self._first_column()
+            span = 0 if first is None else min(now - first * self._step, self._length)
             if not self._surveyed:
                 self._surveyed = True
                 return self._refine(now, span)
@@ -96,13 +125,13 @@ class History:
     def began(self, keys: Keys) -> Ints:
         """``[S]``: when the first sample of each of ``keys`` was; the end of time where it has none."""
         with self._lock:
-            some = np.isfinite(self._values[:, : self._used])
-            first = self._first + self._step * np.argmax(some, axis=1) if self._used else np.empty(0, np.int64)
-            rows = positions(keys, self._keys)
-            began = np.full(len(keys), np.iinfo(np.int64).max)
-            known = np.flatnonzero(rows >= 0)
-            known = known[some[rows[known]].any(axis=1)]
-            began[known] = first[rows[known]]
+            began = np.full(len(keys), _NEVER)
+            rows = self._known_rows(keys)
+            for number, block in sorted(self._blocks.items()):
+                there = np.flatnonzero((began == _NEVER) & (rows >= 0) & (rows < len(block.values)))
+                some = np.isfinite(block.values[rows[there]])
+                found = some.any(axis=1)
+                began[there[found]] = self._step * (number * _WIDTH + np.argmax(some[found], axis=1))
             return began
 
     def alive(self, since: int) -> Keys:
@@ -114,13 +143,46 @@ class History:
         """The window that ends at ``now``, for ``keys``: a copy."""
         with self._lock:
             wanted = Window.ending(now, self._length, self._step)
-            first = max(0, (wanted.start - self._first) // self._step)
-            last = min(self._used, (wanted.end - self._first) // self._step + 1)
-            times = self._first + self._step * np.arange(first, last, dtype=np.int64)
-            rows = positions(keys, self._keys)
+            covered = [n * _WIDTH + int(np.argmax(b.covered)) for n, b in self._blocks.items() if b.covered.any()]
+            first = max(wanted.start // self._step, min(covered, default=0))
+            last = min(wanted.end // self._step, self._newest if covered else -1)
+            times = self._step * np.arange(first, last + 1, dtype=np.int64)
             values = np.full((len(keys), len(times)), np.nan)
-            values[rows >= 0] = self._values[rows[rows >= 0], first:last]
+            rows = self._known_rows(keys)
+            for block, inside, outside in self._parts(first, last + 1):
+                there = (rows >= 0) & (rows < len(block.values))
+                values[there, outside] = block.values[rows[there], inside]
             return Panel(keys, times, values)
+
+    def _parts(self, first: int, end: int) -> Iterator[tuple[_Block, slice, slice]]:
+        """The blocks that have some of the columns ``first … end - 1``: where there, and which of these."""
+        for number, block in self._blocks.items():
+            start, stop = max(first, number * _WIDTH), min(end, (number + 1) * _WIDTH)
+            if start < stop:
+                origin = number * _WIDTH
+                yield block, slice(start - origin, stop - origin), slice(start - first, stop - first)
+
+    def _rows_for(self, keys: Keys) -> Ints:
+        """The row of each of ``keys``; those that are new get the next ones."""
+        if keys != self._keys:
+            new = tuple(key for key in keys if key not in self._rows)
+            self._rows.update(zip(new, range(len(self._keys), len(self._keys) + len(new)), strict=True))
+            self._keys += new
+        return self._known_rows(keys)
+
+    def _known_rows(self, keys: Keys) -> Ints:
+        """The row of each of ``keys``, or -1."""
+        if keys == self._keys:
+            return np.arange(len(keys), dtype=np.int64)
+        return np.fromiter((self._rows.get(key, -1) for key in keys), np.int64, len(keys))
+
+    def _first_column(self) -> int | None:
+        """The first column that has a sample."""
+        for number, block in sorted(self._blocks.items()):
+            seen = np.isfinite(block.values).any(axis=0)
+            if seen.any():
+                return number * _WIDTH + int(np.argmax(seen))
+        return None
 
     def _refine(self, now: int, span: int) -> bool:
         step = self._fine
@@ -130,50 +192,35 @@ class History:
             return False
         # Nothing lies before the span, less what the coarse look may have missed; so no room is taken for it.
         self._begins = now - span - self._step
-        self._keys, self._step, self._first, self._used = (), step, 0, 0
-        self._values, self._covered = np.empty((0, 0)), np.empty(0, bool)
+        self._keys, self._rows, self._blocks = (), {}, {}
+        self._step, self._newest = step, 0
         return True
 
     def _coarsen(self) -> None:
-        skip = (self._first // self._step) % 2
-        self._values = self._values[:, skip : self._used : 2].copy()
-        self._covered = self._covered[skip : self._used : 2].copy()
-        self._first += skip * self._step
-        self._step *= 2
-        self._used = self._values.shape[1]
+        fine, self._blocks = self._blocks, {}
+        self._step, self._newest = 2 * self._step, self._newest // 2
+        for number in sorted(fine):
+            old = fine.pop(number)
+            block = self._blocks.setdefault(number // 2, _Block(np.empty((0, _WIDTH)), np.zeros(_WIDTH, bool)))
+            block.have_rows(len(old.values))
+            half = slice(number % 2 * _WIDTH // 2, (number % 2 + 1) * _WIDTH // 2)
+            block.values[: len(old.values), half] = old.values[:, ::2]
+            block.covered[half] = old.covered[::2]
 
     def _drop_before(self, since: int) -> None:
         alive = self._samples_since(since)
         if not alive.all():
             self._keys = self._keys_with(alive)
-            self._values = self._values[alive]
+            self._rows = {key: row for row, key in enumerate(self._keys)}
+            for block in self._blocks.values():
+                block.values = block.values[alive[: len(block.values)]]
 
     def _samples_since(self, since: int) -> Bools:
-        first = max(0, -(-(since - self._first) // self._step))
-        return np.asarray(np.isfinite(self._values[:, first : self._used]).any(axis=1))
+        """``[S]``: there is a sample at ``since`` or later."""
+        some = np.zeros(len(self._keys), bool)
+        for block, inside, _ in self._parts(-(-since // self._step), self._newest + 1):
+            some[: len(block.values)] |= np.isfinite(block.values[:, inside]).any(axis=1)
+        return some
 
     def _keys_with(self, some: Bools) -> Keys:
         return self._keys if some.all() else tuple(compress(self._keys, some.tolist()))
-
-    def _make_room(self, first: int, last: int, keys: Keys) -> None:
-        """Have columns for ``first … last`` and rows for ``keys``; what is older than the window goes."""
-        step = self._step
-        if not self._values.shape[1]:
-            self._first = first
-        newest = max(last, self._first + (self._used - 1) * step)
-        oldest = max(min(first, self._first), newest - self._length // step * step)
-        both = union(self._keys, keys)
-        fits = oldest >= self._first and (newest - self._first) // step < self._values.shape[1]
-        if fits and len(both) == len(self._keys):
-            return
-        columns = (newest - oldest) // step + 1
-        columns += columns // _ROOM + 1
-        values, covered = np.full((len(both), columns), np.nan), np.zeros(columns, bool)
-        shift = (oldest - self._first) // step  # old column minus new column
-        source = slice(max(0, shift), max(0, self._used))
-        kept = max(0, source.stop - source.start)
-        target = slice(max(0, -shift), max(0, -shift) + kept)
-        values[: len(self._keys), target] = self._values[:, source]
-        covered[target] = self._covered[source]
-        self._values, self._covered, self._keys = values, covered, both
-        self._first, self._used = oldest, target.stop if kept else 0

@@ -23,9 +23,10 @@ from sentio.types import (
     positions,
 )
 
-_POINTS_AT_ONCE = 500
+_POINTS_AT_ONCE, _SAMPLES_AT_ONCE = 500, 1_000_000
+"""The history is read so many points at a time, and of many series fewer: what is read is held twice for a moment."""
 _SERIES_AT_ONCE = 64
-"""A train tick publishes what it has fitted after so many series."""
+"""A train tick publishes what it has fitted after so many series, or as many as the detector does well with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> 
     at the next tick. Raises `SourceError`."""
     for again in (True, False):
         # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
-        for part in [p for window in history.missing(now) for p in window.split(_POINTS_AT_ONCE)]:
+        for part in (p for window in history.missing(now) for p in _parts(window, history)):
             if not going():
                 return
             panel = line.source.read(line.query, part)
@@ -54,10 +55,23 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> 
             break
 
 
+def _parts(window: Window, history: History) -> Iterator[Window]:
+    """Consecutive parts of ``window``, as long as the series that are known by then allow."""
+    while len(window):
+        points = min(_POINTS_AT_ONCE, _SAMPLES_AT_ONCE // max(1, len(history.keys)))
+        part = next(iter(window.split(max(1, points))))
+        yield part
+        window = Window(part.end + window.step, window.end, window.step)
+
+
 def train(line: Line, history: History, due: Keys, now: int) -> Iterator[State]:
     """Fit the series ``due``, some at a time, so that a long training serves its first results early."""
-    for first in range(0, len(due), _SERIES_AT_ONCE):
-        yield line.detector.fit(history.panel(due[first : first + _SERIES_AT_ONCE], now))
+    samples = getattr(line.detector, "samples_at_once", 0)
+    first = 0
+    while first < len(due):
+        count = max(_SERIES_AT_ONCE, samples // max(1, history.columns))
+        yield line.detector.fit(history.panel(due[first : first + count], now))
+        first += count
 
 
 def read_fresh(line: Line, window: Window) -> tuple[Panel, Failure | None]:

@@ -30,6 +30,6 @@ class Recent:
             values[:, at >= 0] = known[:, at[at >= 0]]
         outputs = (scores.values, scores.outputs[YHAT], scores.outputs[LOWER], scores.outputs[UPPER])
         with np.errstate(over="ignore"):  # beyond single precision there is nothing to draw
-            fresh = np.stack(outputs).astype(np.float32)[:, :, -LENGTH:]
+            fresh = np.stack(outputs, dtype=np.float32, casting="same_kind")[:, :, -LENGTH:]
         kept = values[:, :, : -fresh.shape[2]] if again else values[:, :, fresh.shape[2] :]
         self.kept = (scores.keys, np.concatenate([kept, fresh], axis=2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import compress
@@ -31,6 +32,7 @@ from sentio.types import (
     SeriesStatus,
     State,
     Window,
+    joined,
     positions,
     union,
 )
@@ -43,6 +45,9 @@ _SAMPLES_AT_ONCE = 1_000_000
 """And no more samples than this in one tick."""
 _YOUNG = 1000
 """Steps of which every one is kept."""
+_TAKE_EVERY_S = 10.0
+"""A training may take an hour: what it has fitted is put to use, published and saved so often, for a kill must not cost
+it. Not more often, for each time costs as much as there are series."""
 _GROWTH = 0.25
 """A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
 
@@ -90,10 +95,13 @@ class Runner:
         self._history = History(
             step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl
         )
-        # For the series that are younger than a coarse grid can tell of: the last steps, each of them.
-        self._young = History(
-            step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=timing.model_ttl
-        )
+        # For the series that are younger than a coarse grid can tell of: the last steps, each of them. Where the grid
+        # of the whole window has every step, it is that one.
+        self._young = self._history
+        if timing.window // timing.step > timing.max_points:
+            self._young = History(
+                step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=timing.model_ttl
+            )
         self._state = State((), {})
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
@@ -173,8 +181,8 @@ class Runner:
             if failure is None:
                 self._cursor = window.end
                 if not fresh.notes.partial:
-                    self._history.add(fresh)
-                    self._young.add(fresh)
+                    for history in {self._history, self._young}:
+                        history.add(fresh)
             live = self._awaited(fresh, now)
             self._state = self._within_ttl(self._state, now)
             if self._state.keys == live:
@@ -266,27 +274,35 @@ class Runner:
         self._young.settle(now)
         due = self._due(now)
         progress = self._telemetry.fit_progress.labels(self.line.alias)
-        done = 0
+        done, waiting, taken = 0, [], time.monotonic()
         for fitted in self._fits(due, now):
-            with self._lock:
-                if self._stopped or not tick.alive:
-                    return
-                better = self._better(fitted)
-                first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
-                self._state = self._state.merge(better)
-                if first.any():
-                    self._announce()
-                self._attempted.update(dict.fromkeys(fitted.keys, now))
-                if len(self._attempted) > 4 * len(self._history.keys):
-                    current = set(self._history.keys)
-                    self._attempted = {k: v for k, v in self._attempted.items() if k in current}
-            self._count(fitted)
-            # Each time: a training may take an hour, and a kill must not cost it.
-            self._save(self.snapshot())
             done += len(fitted.keys)
+            waiting.append(fitted)
+            if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
+                if not self._take(joined(waiting), now, tick):
+                    return
+                waiting, taken = [], time.monotonic()
+                if done < len(due):
+                    log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
             progress.set(done / len(due))
-            if done < len(due):
-                log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
+
+    def _take(self, fitted: State, now: int, tick: Tick) -> bool:
+        """Use, publish and save what was fitted; False where nobody wants it any more."""
+        with self._lock:
+            if self._stopped or not tick.alive:
+                return False
+            better = self._better(fitted)
+            first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
+            self._state = self._state.merge(better)
+            if first.any():
+                self._announce()
+            self._attempted.update(dict.fromkeys(fitted.keys, now))
+            if len(self._attempted) > 4 * len(self._history.keys):
+                current = set(self._history.keys)
+                self._attempted = {k: v for k, v in self._attempted.items() if k in current}
+        self._count(fitted)
+        self._save(self.snapshot())
+        return True
 
     def _fits(self, due: Keys, now: int) -> Iterator[State]:
         """A series whose whole life is kept in every step is learned from those, the others from the grid."""

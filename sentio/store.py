@@ -53,7 +53,7 @@ class Store:
         """Keep ``state`` in place of the pipeline's last one. Raises `StoreError`."""
         packed = io.BytesIO()
         np.savez(packed, allow_pickle=False, **state.to_arrays())
-        row = (pipeline, fingerprint, now, packed.getvalue())
+        row = (pipeline, fingerprint, now, packed.getbuffer())  # no copy
         try:
             with self._lock, self._database as transaction:
                 transaction.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)

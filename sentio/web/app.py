@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import time
 
 import prometheus_client
@@ -33,8 +32,7 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
         own = encode(service.telemetry.registry)
         headers = {"content-type": content_type}
         if "gzip" in request.headers.get("accept-encoding", ""):
-            # Two gzip members, one after the other, are one gzip file (RFC 1952, section 2.2).
-            body = page.packed + gzip.compress(own, 1)
+            body = page.gzipped(own)
             headers["content-encoding"] = "gzip"
         else:
             body = page.plain + own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_a_young_server_is_read_at_every_step():
     assert survey.step == 16 * 15 * SECOND
     assert history.step == fine.step == 15 * SECOND
     assert fine.start <= since
-    assert history._values.shape[1] < 150, "no room is taken for the time before"
+    assert history.columns < 200, "no room is taken for the time before"
     assert len(fine) < 100
     panel = history.panel((A,), now)
     np.testing.assert_array_equal(panel.values[0][panel.times >= since], panel.times[panel.times >= since] / SECOND)
@@ -105,6 +107,25 @@ def test_a_series_that_is_gone_from_the_window_is_forgotten():
         history.add(reading(Window(now * SECOND, now * SECOND, SECOND), (A,)))
     history.settle(1199 * SECOND)
     assert history.keys == (A,)
+
+
+def test_no_more_room_is_taken_than_the_window_needs():
+    """Neither while it is read, nor when it moves on, nor when a series comes, is all that is there copied."""
+    keys = tuple(SeriesKey(f"s{i}") for i in range(50))
+    history = History(step=SECOND, length=2000 * SECOND, max_points=5000, keep=DAY)
+    tracemalloc.start()
+    try:
+        for first in range(0, 6000, 50):
+            window = Window(first * SECOND, (first + 49) * SECOND, SECOND)
+            history.add(reading(window, keys if first < 5000 else (*keys, A)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert history.columns <= 2000 + 2 * 64
+    assert peak < 1.3 * 51 * 2000 * 8
+    panel = history.panel((*keys, A), 5999 * SECOND)
+    assert np.isfinite(panel.values[:-1]).all()
+    assert np.isfinite(panel.values[-1]).sum() == 1000
 
 
 @settings(max_examples=60, deadline=None)

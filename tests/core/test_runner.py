@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import pytest
 
+from sentio import pipeline, runner
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError
 from sentio.pipeline import Line
@@ -333,6 +334,36 @@ def test_a_fit_that_fails_does_not_replace_a_good_one():
     house.now += 10 * SECOND
     house.train()
     assert house.value("sentio_fits_total", state="failed") == calls  # not again at once
+
+
+@pytest.mark.parametrize(("every_s", "times"), [(0.0, 3), (3600.0, 1)])
+def test_what_is_fitted_is_published_and_saved_so_often_and_at_the_end(monkeypatch, every_s, times):
+    monkeypatch.setattr(pipeline, "_SERIES_AT_ONCE", 1)
+    monkeypatch.setattr(runner, "_TAKE_EVERY_S", every_s)
+    house = House(A, B, C)
+    house.detector.samples_at_once = 0
+    house.score(0)
+    house.train()
+    assert [len(state.keys) for state in house.saved] == [1, 2, 3][-times:]
+    assert len(house.sink.reports) == 1 + times
+    assert house.runner.state["status"].tolist() == [SeriesStatus.READY] * 3
+    assert house.value("sentio_train_progress_ratio") == 1
+
+
+def test_the_history_of_many_series_is_read_in_shorter_parts(monkeypatch):
+    monkeypatch.setattr(pipeline, "_POINTS_AT_ONCE", 300)
+    monkeypatch.setattr(pipeline, "_SAMPLES_AT_ONCE", 400)
+    house = House(A, B)
+    house.train()
+    assert [len(w) for w in house.source.windows] == [300, 200, 200, 21]
+    times = np.concatenate([w.times() for w in house.source.windows])
+    np.testing.assert_array_equal(times, Window.ending(NOW, 2 * HOUR, STEP).times())
+
+
+@pytest.mark.parametrize(("max_points", "one"), [(720, True), (719, False)])
+def test_every_step_is_kept_once(max_points, one):
+    house = ready(A, max_points=max_points)
+    assert (house.runner._young is house.runner._history) == one
 
 
 def test_a_tick_that_was_abandoned_changes_nothing():

@@ -57,6 +57,11 @@ def test_a_key_is_the_same_whatever_the_order_and_empty_labels():
     assert str(SeriesKey("m", (("a", 'q"\\\n'),))) == r'm{a="q\"\\\n"}'
 
 
+def test_keys_share_their_texts():
+    one, other = (SeriesKey.of({"".join("job"): "".join(["no", "de"]), "i": str(i)}) for i in range(2))
+    assert one.labels[1][1] is other.labels[1][1]
+
+
 def test_merging_puts_newer_rows_in_place_and_new_ones_after():
     merged = state("ab", x=[1.0, 2.0], t=["", "u"]).merge(state("bc", x=[20.0, 30.0], t=["longer", ""]))
     assert merged.keys == keys("a", "b", "c")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import math
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
 from sentio.sinks import exposition as exposition_module
-from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition
+from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition, _Text
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
 
 NOW = 1_700_000_000 * SECOND
@@ -59,7 +60,9 @@ def samples(page: str, parse=parse_text) -> dict[tuple[str, frozenset[tuple[str,
 
 def text_of(sink: Exposition, now: int = NOW) -> str:
     page = sink.page(now)
-    assert gzip.decompress(page.packed) == page.plain
+    one = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    assert one.decompress(page.gzipped(b"more\n")) == page.plain + b"more\n"
+    assert (one.eof, one.unused_data) == (True, b"")  # one member: browsers read no other
     return page.plain.decode()
 
 
@@ -158,6 +161,32 @@ def test_a_pipeline_that_is_dropped_is_gone():
     sink.emit(report([SeriesKey("b")], 2.0, "second"))
     sink.drop("first")
     assert set(samples(text_of(sink)).values()) == {2.0}
+
+
+def test_a_report_is_compressed_once_whatever_else_is_on_the_page(monkeypatch):
+    packed = []
+    real = _Text.of
+    monkeypatch.setattr(_Text, "of", lambda plain: packed.append(len(plain)) or real(plain))
+    sink = exposition()
+    sink.emit(report([SeriesKey("m", (("i", str(i)),)) for i in range(1000)], 1.0, "first"))
+    packed.clear()
+    sink.emit(report([SeriesKey("m")], 1.0, "second"))
+    assert 0 < sum(packed) < len(text_of(sink)) / 50
+
+
+def test_the_page_is_kept_once():
+    keys = [SeriesKey("m", (("i", str(i)), ("padding", "x" * 200))) for i in range(1000)]
+    sink, reports = exposition(), [report(keys, 1.0, "first"), report(keys, 2.0, "second")]
+    tracemalloc.start()
+    try:
+        for r in (*reports, *reports):
+            sink.emit(r)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    labels = 2 * sum(len(str(k)) + 100 for k in keys)
+    assert kept < 1.1 * (len(sink.page(NOW).plain) + labels)
+    assert len(samples(text_of(sink))) == 2 * 12 * len(keys)
 
 
 def test_outputs_of_a_detector_beyond_the_standard_ones_are_published():
