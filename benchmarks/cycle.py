@@ -163,7 +163,7 @@ def _watch(stages: Any) -> None:
     for name in ("score", "forecast"):
         stages.watch(Prophet, name, "judge")
     stages.watch(exposition.Exposition, "emit", "render")
-    stages.watch(exposition.gzip, "compress", "gzip")
+    stages.watch(exposition._Text, "of", "gzip")
     stages.watch(Keeper, "save", "save")
 
 

@@ -29,6 +29,8 @@ T = TypeVar("T")
 _PREFIX = "sentio-work-"
 _ATTEMPTS = 5
 """A pool may break again and again between our look and our call; but not for ever."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""What libraries of linear algebra ask how many threads to start, when they are loaded: a worker has one core."""
 _ours: set[Path] = set()
 """The folders of this process's pools."""
 
@@ -120,6 +122,8 @@ class WorkerPool(Executor):
                 raise RuntimeError("the worker pool is shut down")
             # forkserver: this process has threads, and a fork of those may hang; a fork of the server, which has
             # the heavy imports done, takes milliseconds.
+            for name in _THREADS:
+                os.environ.setdefault(name, "1")
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(self._preload)
             scratch = str(self._folder())

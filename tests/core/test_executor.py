@@ -186,6 +186,20 @@ def test_a_series_whose_fit_kills_its_worker_harms_no_other(pool, monkeypatch):
     assert state["detail"][5] == "fit_or_die: its worker process was killed twice; see the memory limit"
 
 
+def test_a_worker_computes_in_one_thread():
+    """As many workers as there are cores, each with as many threads, would be in one another's way."""
+    command = """
+from sentio.executor import WorkerPool
+from tests.core import work
+if __name__ == "__main__":
+    with WorkerPool(1) as pool:
+        print(pool.submit(work.threads_of_a_product).result())
+"""
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    found = subprocess.run([sys.executable, "-c", command], env=environ, capture_output=True, text=True, check=True)
+    assert found.stdout == "0\n"
+
+
 def _wait_for_end(process: int) -> None:
     for _ in range(200):
         if not _runs(process):
