@@ -16,7 +16,7 @@ from itertools import compress
 import numpy as np
 
 from sentio.contracts import Sink
-from sentio.errors import SourceError
+from sentio.errors import SentioError, SourceError
 from sentio.history import History
 from sentio.pipeline import Line, learn, read_fresh, score, train
 from sentio.recent import Recent
@@ -267,12 +267,15 @@ class Runner:
             return
         try:
             learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
-        except SourceError as error:
+            self.errors["train"] = ""
+            self._young.settle(now)
+            self._fit(self._due(now), now, tick)
+        except SentioError as error:
             self.errors["train"] = str(error)
             raise
-        self.errors["train"] = ""
-        self._young.settle(now)
-        due = self._due(now)
+
+    def _fit(self, due: Keys, now: int, tick: Tick) -> None:
+        """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
         progress = self._telemetry.fit_progress.labels(self.line.alias)
         done, waiting, taken = 0, [], time.monotonic()
         for fitted in self._fits(due, now):

@@ -10,7 +10,7 @@ import pytest
 
 from sentio import pipeline, runner
 from sentio.detectors.prophet import Prophet
-from sentio.errors import SourceError
+from sentio.errors import SourceError, WorkerDiedError
 from sentio.pipeline import Line
 from sentio.runner import Runner, Tick, Timing
 from sentio.telemetry import Telemetry
@@ -284,6 +284,21 @@ def test_a_failed_training_is_told_until_one_succeeds():
     house.source.error = None
     house.score()
     assert house.runner.errors == {"score": "", "train": "too slow"}
+    house.train()
+    assert house.runner.errors == {"score": "", "train": ""}
+
+
+def test_why_nothing_could_be_fitted_is_told_until_it_can(monkeypatch):
+    house = House(A)
+
+    def away(_history):
+        raise WorkerDiedError("no worker is left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.detector, "fit", away)
+        with pytest.raises(WorkerDiedError):
+            house.train()
+    assert house.runner.errors == {"score": "", "train": "no worker is left"}
     house.train()
     assert house.runner.errors == {"score": "", "train": ""}
 
