@@ -19,19 +19,29 @@ _compile = partial(
     nogil=True,
     # Division by zero gives an infinity, as everywhere in NumPy.
     error_model="numpy",
-    # Sums may be taken in another order, the same on every run, so that they are vectorised; NaN stays NaN.
-    fastmath={"reassoc", "contract"},
 )
 
 
 def kernel(function: F) -> F:
-    """``function`` compiled by Numba at its first call, and kept on disk for the next process.
+    """``function`` compiled by Numba at its first call, and kept on disk for the next process. It computes to the
+    letter, so that the same numbers give the same bits.
 
-    Where: NUMBA_CACHE_DIR, else beside the module, else in the user's cache folder. Where none of them can be written
-    it is compiled anew in each process.
+    Where it is kept: NUMBA_CACHE_DIR, else beside the module, else in the user's cache folder. Where none of them can
+    be written it is compiled anew in each process.
     """
+    return _kept(_compile, function)
+
+
+def reduction(function: F) -> F:
+    """A `kernel` whose innermost loops add up, and store nothing: they may take the terms in another order, and so
+    several at once. It is the same order on every run; in a loop that stores, which of two versions is run depends on
+    where the arrays happen to lie."""
+    return _kept(partial(_compile, fastmath={"reassoc"}), function)
+
+
+def _kept(compiled: Callable[..., Any], function: F) -> F:
     try:
-        return cast(F, _compile(cache=True)(function))
+        return cast(F, compiled(cache=True)(function))
     except RuntimeError as error:
         log.warning("%s is compiled anew at each start (%s); NUMBA_CACHE_DIR is expected", function.__name__, error)
-        return cast(F, _compile()(function))
+        return cast(F, compiled()(function))

@@ -220,6 +220,23 @@ def test_any_order_gives_the_same_bits():
         np.testing.assert_array_equal(straight[name][order], mixed[name], err_msg=name)
 
 
+def test_wherever_the_arrays_lie_the_bits_are_the_same():
+    """A compiled loop may have two versions, and pick one by the addresses of what it reads and writes."""
+    options = Prophet.Options()
+    at = times(21, 1800)
+    values = family(at, 8)
+    values[2, :-500] = np.nan
+    values[5, :-300] = np.nan
+    values[6] = pierced(values[6:7], 0.6)
+    wanted = batch.fit_rows(options, at, values)
+    rng, heap = np.random.default_rng(), []
+    for _ in range(60):
+        heap = [*heap[-40:], *(np.empty(int(rng.integers(1, 9000)), np.uint8) for _ in range(8))]
+        found = batch.fit_rows(options, at, values)
+        for name in wanted:
+            np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
 n = 1440
 t = np.arange(n)
 rng = np.random.default_rng(5)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, reduction
 from sentio.types import Array, Bools, Floats, Ints
 
 
@@ -167,25 +167,15 @@ def _scale(y: Floats, count: int, first: int, scale: float, scaled: Floats, rows
     ``rows`` takes the columns that have a sample; that of ``y[0]`` is ``first``. Without the mean, the products of a
     series that lies far from 0 would have lost the digits that matter.
     """
-    total = 0.0
-    if count == len(y):
-        for i in range(len(y)):
-            scaled[i] = y[i] / scale
-            total += scaled[i]
-            rows[i] = first + i
-        mean = total / count
-        for i in range(len(y)):
-            scaled[i] -= mean
-        return mean
     q = 0
     for i in range(len(y)):
-        if np.isfinite(y[i]):
-            rows[q] = first + i
-            q += 1
-            total += y[i] / scale
-    mean = total / count
+        there = np.isfinite(y[i])
+        scaled[i] = y[i] / scale if there else 0.0
+        rows[min(q, count - 1)] = first + i
+        q += there
+    mean = _sum(scaled) / count
     for i in range(len(y)):
-        scaled[i] = y[i] / scale - mean if np.isfinite(y[i]) else 0.0
+        scaled[i] = scaled[i] - mean if np.isfinite(y[i]) else 0.0
     return mean
 
 
@@ -368,7 +358,7 @@ def _moments(
     return _dot(z[lived], z[lived])
 
 
-@kernel
+@reduction
 def _dot(a: Floats, b: Floats) -> float:
     total = 0.0
     for i in range(len(a)):
@@ -376,7 +366,7 @@ def _dot(a: Floats, b: Floats) -> float:
     return total
 
 
-@kernel
+@reduction
 def _sum(a: Floats) -> float:
     total = 0.0
     for i in range(len(a)):
@@ -428,15 +418,9 @@ def _maximise(
             _forward(lower, inverse, ridge, across[a])
         for a in range(number):
             for b in range(a + 1):
-                value = gram[ridge + a, ridge + b]
-                for i in range(ridge):
-                    value -= across[a, i] * across[b, i]
-                inner[a, b] = value
-                inner[b, a] = value
-            value = moments[ridge + a]
-            for i in range(ridge):
-                value -= across[a, i] * right[i]
-            linear[a] = value
+                inner[a, b] = gram[ridge + a, ridge + b] - _dot(across[a], across[b])
+                inner[b, a] = inner[a, b]
+            linear[a] = moments[ridge + a] - _dot(across[a], right)
         if number and not _lasso(inner, linear, variance / prior.tau, delta):
             return variance, False
         for i in range(ridge):
@@ -470,7 +454,7 @@ def _secant(at: float, step: float, at_before: float, step_before: float) -> flo
     return far
 
 
-@kernel
+@reduction
 def _residual(gram: Floats, moments: Floats, norm: float, size: int, theta: Floats) -> float:
     """Sum of squared residuals."""
     total = norm
@@ -522,7 +506,7 @@ def _lasso(q: Floats, c: Floats, penalty: float, x: Floats) -> bool:
     return False
 
 
-@kernel
+@reduction
 def _gradient(q: Floats, c: Floats, x: Floats, gradient: Floats) -> float:
     """``Qx − c``; the largest sum of sizes in it, of which rounding is a part."""
     largest = 0.0
@@ -619,7 +603,7 @@ def _approach(
         sign[i] = np.sign(x[i])
 
 
-@kernel
+@reduction
 def _cholesky(a: Floats, size: int, inverse: Floats) -> bool:
     """Factor the lower triangle of ``a`` in place, one over its diagonal into ``inverse``; False where it has none."""
     for i in range(size):
@@ -638,7 +622,7 @@ def _cholesky(a: Floats, size: int, inverse: Floats) -> bool:
     return True
 
 
-@kernel
+@reduction
 def _forward(lower: Floats, inverse: Floats, size: int, b: Array) -> None:
     """Solve ``Lx = b`` in place."""
     for i in range(size):
@@ -648,7 +632,7 @@ def _forward(lower: Floats, inverse: Floats, size: int, b: Array) -> None:
         b[i] = total * inverse[i]
 
 
-@kernel
+@reduction
 def _backward(lower: Floats, inverse: Floats, size: int, b: Array) -> None:
     """Solve ``Lᵀx = b`` in place."""
     for i in range(size - 1, -1, -1):
