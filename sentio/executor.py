@@ -17,6 +17,7 @@ import signal
 import tempfile
 import threading
 import uuid
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -155,8 +156,16 @@ class WorkerPool(Executor):
             else:
                 _settle(result, value=finished.result())
 
+        # Weakly, or each would hold the other, and the samples of the task, until Python looks for such garbage.
+        weakly = weakref.ref(inner)
+
+        def pass_on(outer: Future[T]) -> None:
+            under_way = weakly()
+            if outer.cancelled() and under_way is not None:
+                under_way.cancel()
+
         inner.add_done_callback(done)
-        result.add_done_callback(lambda r: inner.cancel() if r.cancelled() else None)
+        result.add_done_callback(pass_on)
 
     def _started(self, task: _Task) -> tuple[ProcessPoolExecutor, Future[Any]]:
         for _ in range(_ATTEMPTS - 1):

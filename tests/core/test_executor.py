@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -198,6 +200,26 @@ if __name__ == "__main__":
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     found = subprocess.run([sys.executable, "-c", command], env=environ, capture_output=True, text=True, check=True)
     assert found.stdout == "0\n"
+
+
+def test_what_a_task_was_given_is_let_go_with_it(pool):
+    """Without the garbage collector: samples are large, and it comes when it likes."""
+    gc.disable()
+    try:
+        given = np.ones(1000)
+        kept = weakref.ref(given)
+        task = pool.submit(np.sum, given)
+        assert task.result() == 1000
+        del given
+        for _ in range(100):
+            if kept() is None:
+                break
+            pool.submit(work.double, 1).result()  # the pool's threads hold their last task until the next one
+            time.sleep(0.02)
+        assert kept() is None
+        assert task.done()
+    finally:
+        gc.enable()
 
 
 def _wait_for_end(process: int) -> None:
