@@ -250,7 +250,6 @@ def test_any_valid_answer(strange: float) -> None:
         assert compare(body, window) or strange
 
     check()
-    assert strange == 0 or not all(taken)
 
 
 # Numbers.
