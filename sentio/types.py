@@ -337,22 +337,55 @@ class Scores:
         return np.asarray(np.where(arrived.any(axis=1), last - np.argmax(arrived[:, ::-1], axis=1), last))
 
 
-@dataclass(frozen=True, slots=True)
+class AlertLevel(enum.IntEnum):
+    """How bad it is, as `sentio_alert_level` has it."""
+
+    OK = 0
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """One series changed its alert level."""
+    """One series at an alert level: that it has changed (in `Report.events`), or that it stands (in `Report.firing`).
+
+    ``since`` ns: when the alert began, which is when the series left `AlertLevel.OK`; on the event that ends it, too, so
+    that both are of one alert. ``at`` ns: the time of the sample that decided it. ``cause``: the condition that holds
+    now, or that did not any more. Numbers are NaN where there is none.
+    """
 
     key: SeriesKey
-    level_from: int
-    level_to: int
+    level_from: AlertLevel
+    level_to: AlertLevel
     since: int
+    at: int
     cause: str
+    value: float = np.nan
+    yhat: float = np.nan
+    lower: float = np.nan
+    upper: float = np.nan
+    score: float = np.nan
+    kind: str = ""
+    """The type of the anomaly, such as ``spike``; empty where it has none."""
+    text: str = ""
+    """One sentence about it, for people."""
+    recent: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((4, 0), np.float32))
+    """``[4, n]``: the last samples, their yhat, lower and upper edges; NaN where there was none. Newest last, the
+    newest of them at ``at``, one every ``step`` ns."""
+    step: int = SECOND
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """What one score tick found; every sink sees the same one.
 
-    ``status [S]`` is `SeriesStatus` for ``scores.keys``; ``forecast.keys`` are the same keys.
+    ``status [S]`` is `SeriesStatus` for ``scores.keys``; ``forecast.keys`` are the same keys. ``events`` are the alert
+    levels that have changed with this tick, ``firing`` all series that are above `AlertLevel.OK` after it.
     """
 
     pipeline: str
