@@ -1,0 +1,20 @@
+"""Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
+
+from sentio.alerting.expression import Expression, parse
+from sentio.alerting.machine import Alerting
+from sentio.alerting.outcome import Change, Outcome, events
+from sentio.alerting.rules import Flapping, Rule, Rules
+from sentio.alerting.tokens import ExpressionError
+
+__all__ = [
+    "Alerting",
+    "Change",
+    "Expression",
+    "ExpressionError",
+    "Flapping",
+    "Outcome",
+    "Rule",
+    "Rules",
+    "events",
+    "parse",
+]

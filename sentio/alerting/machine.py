@@ -1,0 +1,181 @@
+"""Scores to alert levels, for all series at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sentio.alerting.flapping import HELD, Hold
+from sentio.alerting.latch import Latch
+from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
+from sentio.alerting.outcome import Change, Outcome
+from sentio.alerting.rules import Rules
+from sentio.alerting.watch import Sample, Samples
+from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
+
+_GONE = "series stopped arriving"
+
+_ALWAYS: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
+
+_ORDINARY, _OLD, _FLAPS, _CALM = range(4)
+"""Why a level has changed: its condition, its age, flapping, the end of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """``level [S]`` of one time, and ``why [S]``, where it has changed."""
+
+    level: npt.NDArray[np.int8]
+    why: npt.NDArray[np.int8]
+
+
+class Alerting:
+    """What ``rules`` say of scores. It keeps nothing itself: a state goes in, and the next one comes out.
+
+    A time at which no sample of a series arrived changes nothing of it, but that its alert may grow too old. Raises
+    `ExpressionError` where an expression of the rules cannot be read.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        wanted = {
+            AlertLevel.INFO: rules.info,
+            AlertLevel.WARNING: rules.warning,
+            AlertLevel.CRITICAL: rules.critical,
+        }
+        self._latches = tuple(Latch(level, rule, rules.recovery) for level, rule in wanted.items() if rule)
+        self._hold = Hold(rules.flapping) if rules.flapping else None
+        self._layout = {
+            **_ALWAYS,
+            **(self._hold.layout if self._hold else {}),
+            **{name: slot for latch in self._latches for name, slot in latch.layout.items()},
+        }
+        self._reached = {latch.level: latch.when.expression.text for latch in self._latches}
+        self._left = {latch.level: latch.left for latch in self._latches}
+
+    def blank(self, keys: Keys) -> State:
+        """Of series of which nothing is known yet."""
+        return State(keys, {name: slot.blank(len(keys)) for name, slot in self._layout.items()})
+
+    def fits(self, state: State) -> bool:
+        """Whether ``state`` is one of these rules, or of such as remember the same."""
+        return fits(self._layout, state)
+
+    def step(self, state: State, scores: Scores) -> tuple[State, Outcome]:
+        """Judge every time of ``scores``, of which there is at least one. The state that comes out has their series.
+
+        ``state`` may be of other series, and in another order: what it lacks begins blank, what only it has is gone.
+        One that does not fit is dropped, and with it the alerts that stood.
+        """
+        if not len(scores.times):
+            raise ValueError("alerting: the scores have no time; at least one is expected")
+        if not self.fits(state):
+            state = self.blank(scores.keys)
+        changed = self._gone(state, scores)
+        memory = onto(self._layout, state, scores.keys)
+        samples = Samples(scores)
+        for column in range(len(scores.times)):
+            sample = samples.at(column)
+            decision = self._decide(memory, sample)
+            changed += self._changes(memory, scores.keys, column, sample, decision)
+            _settle(memory, decision.level, sample.at)
+        return State(scores.keys, memory), self._outcome(memory, changed, self._failures(samples, len(scores.keys)))
+
+    def _decide(self, memory: Memory, sample: Sample) -> _Decision:
+        """The level of each series after ``sample``."""
+        level, active = self._reach(memory, sample)
+        old = self._grown_old(memory, sample)
+        level = self._without_snoozing(memory, np.where(old, AlertLevel.OK, level), sample)
+        why = np.where(old, _OLD, _ORDINARY)
+        if self._hold:
+            kept = self._hold.step(memory, level, sample, active=active, old=old)
+            level, why = kept.level, np.select([kept.flaps, kept.calm], [_FLAPS, _CALM], why)
+        return _Decision(level.astype(np.int8), why.astype(np.int8))
+
+    def _reach(self, memory: Memory, sample: Sample) -> tuple[Array, Bools]:
+        """``[S]``: the highest level that stands, as before where no sample arrived; and whether a condition holds."""
+        level: Array = np.zeros(len(sample.arrived), np.int8)
+        active = np.zeros(len(level), np.bool_)
+        for latch in self._latches:  # from the lowest up
+            active = active | latch.step(memory, sample)
+            level = np.where(latch.on(memory), np.int8(latch.level), level)
+        return np.where(sample.arrived, level, memory[LEVEL]), active
+
+    def _grown_old(self, memory: Memory, sample: Sample) -> Bools:
+        """``[S]``: the alert is older than it may be; its levels are left."""
+        before, max_age = memory[LEVEL], self.rules.max_age
+        if max_age is None:
+            return np.zeros(len(before), np.bool_)
+        old = np.asarray((before > AlertLevel.OK) & (memory[SINCE] < sample.at - max_age))
+        for latch in self._latches:
+            # A higher level that is reached at this very time is no part of what has grown old.
+            latch.end(memory, old & (before >= latch.level))
+        return old
+
+    def _without_snoozing(self, memory: Memory, level: Array, sample: Sample) -> Array:
+        snoozing = (memory[LEVEL] == AlertLevel.OK) & (sample.at < memory[ENDED] + self.rules.snooze)
+        return np.where(snoozing & (level <= memory[TOP]), AlertLevel.OK, level)
+
+    def _changes(self, memory: Memory, keys: Keys, column: int, sample: Sample, decision: _Decision) -> list[Change]:
+        """Of the series whose level is another than what ``memory`` has."""
+        changes = []
+        for row in np.flatnonzero(decision.level != memory[LEVEL]).tolist():
+            before, after = AlertLevel(int(memory[LEVEL][row])), AlertLevel(int(decision.level[row]))
+            since = int(memory[SINCE][row]) if before else sample.at
+            cause = self._cause(before, after, int(decision.why[row]))
+            changes.append(Change(keys[row], row, column, before, after, since, sample.at, cause))
+        return changes
+
+    def _cause(self, before: AlertLevel, after: AlertLevel, why: int) -> str:
+        if why == _OLD:
+            return f"older than max_age ({(self.rules.max_age or 0) / SECOND:.12g} s)"
+        if self._hold and why != _ORDINARY:
+            return self._hold.cause if why == _FLAPS else self._hold.over
+        return self._reached[after] if after > before else self._left[before]
+
+    def _gone(self, state: State, scores: Scores) -> list[Change]:
+        """The ends of the alerts of series that ``scores`` do not have."""
+        if state.keys == scores.keys:
+            return []
+        gone = (positions(state.keys, scores.keys) < 0) & (state[LEVEL] > AlertLevel.OK)
+        at, ok = int(scores.times[0]), AlertLevel.OK
+        return [
+            Change(state.keys[i], -1, -1, AlertLevel(int(state[LEVEL][i])), ok, int(state[SINCE][i]), at, _GONE)
+            for i in np.flatnonzero(gone).tolist()
+        ]
+
+    def _failures(self, samples: Samples, series: int) -> tuple[Failure, ...]:
+        """One for each output that an expression asks for and that there is not."""
+        known = ", ".join(samples.known)
+        return tuple(
+            Failure(
+                watch.where,
+                "unknown_output",
+                f'{watch.where}: asks for "{name}", which is no output; one of {known} is expected',
+                series,
+            )
+            for latch in self._latches
+            for watch in latch.watches
+            for name in watch.expression.names
+            if name not in samples.known
+        )
+
+    def _outcome(self, memory: Memory, changed: list[Change], failures: tuple[Failure, ...]) -> Outcome:
+        level, firing = memory[LEVEL], np.flatnonzero(memory[LEVEL] > AlertLevel.OK)
+        causes = [self._reached[AlertLevel(one)] for one in level[firing].tolist()]
+        if self._hold:
+            held = memory[HELD][firing].tolist()
+            causes = [self._hold.cause if kept else cause for kept, cause in zip(held, causes, strict=True)]
+        return Outcome(level, memory[SINCE], tuple(changed), firing, tuple(causes), failures)
+
+
+def _settle(memory: Memory, level: Array, at: int) -> None:
+    """Remember that ``level [S]`` stands since ``at``, where it does not already."""
+    before = memory[LEVEL]
+    begun, ended = (before == 0) & (level > 0), (before > 0) & (level == 0)
+    memory[SINCE] = np.where(begun, at, np.where(level > 0, memory[SINCE], 0))
+    memory[TOP] = np.where(begun, level, np.maximum(memory[TOP], level))
+    memory[ENDED] = np.where(ended, at, memory[ENDED])
+    memory[LEVEL] = level

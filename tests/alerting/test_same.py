@@ -1,0 +1,157 @@
+"""What must make no difference: how samples and series are dealt out, a restart, and who works it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentio.alerting import Alerting, Change, Flapping, Rule, Rules
+from sentio.types import Scores, State
+
+from .oracle import Level, minutes, oracle
+from .work import NAN, cut, levels, rows, run, scored
+
+RULES = (
+    Rules(recovery=2),
+    Rules(warning=Rule("smooth(value, 3) > 1.5 for 2 of 3", "score < 0.7"), critical=Rule("score > 3")),
+    Rules(
+        Rule("value > 0.5 for 1 of 4"),
+        Rule("smooth(smooth(score, 2) - value, 2) > 0.1 or value > 2"),
+        Rule("value > 3 for 2", "smooth(value, 2) < 1 for 2"),
+        recovery=1,
+        snooze=minutes(3),
+        flapping=Flapping(4, minutes(6)),
+        max_age=minutes(7),
+    ),
+    Rules(warning=Rule("value > 1"), critical=Rule("value > 3"), recovery=1, flapping=Flapping(3, minutes(5))),
+    Rules(warning=Rule("value > 1"), recovery=1, snooze=minutes(2), max_age=minutes(2)),
+)
+NUMBERS = st.sampled_from([0.0, 0.6, 1.1, 2.3, 3.7, NAN])
+
+
+@st.composite
+def some_scores(draw: st.DrawFn) -> Scores:
+    series, times = draw(st.integers(1, 4)), draw(st.integers(1, 24))
+    block = st.lists(st.lists(NUMBERS, min_size=times, max_size=times), min_size=series, max_size=series)
+    return scored(draw(block), anomaly_score=draw(block))
+
+
+def stepped(alerting: Alerting, parts: Iterator[Scores], *, restart: bool) -> tuple[State, list[Change]]:
+    state, found = State((), {}), []
+    for part in parts:
+        if restart:
+            state = State.from_arrays({name: array.copy() for name, array in state.to_arrays().items()})
+        state, outcome = alerting.step(state, part)
+        np.testing.assert_array_equal(outcome.level, state["level"])
+        found += outcome.changed
+    return state, found
+
+
+def same(one: State, other: State) -> None:
+    assert one.keys == other.keys
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        assert array.dtype == other[name].dtype
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_in_pieces_as_in_one_go(data: st.DataObject) -> None:
+    """With a restart between any two pieces, too."""
+    alerting, scores = Alerting(data.draw(st.sampled_from(RULES))), data.draw(some_scores())
+    count = len(scores.times)
+    cuts = sorted({0, count, *data.draw(st.lists(st.integers(0, count), max_size=6))})
+    whole = stepped(alerting, iter([scores]), restart=False)
+    for restart in (False, True):
+        pieces = (cut(scores, start, end) for start, end in pairwise(cuts))
+        state, found = stepped(alerting, pieces, restart=restart)
+        same(state, whole[0])
+        assert found == whole_columns(whole[1], cuts)
+    assert alerting.fits(state)
+
+
+def whole_columns(changes: list[Change], cuts: list[int]) -> list[Change]:
+    """The changes with columns counted from the last cut before them."""
+    return [replace(c, column=c.column - max(start for start in cuts if start <= c.column)) for c in changes]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_order_and_number_of_the_series(data: st.DataObject) -> None:
+    alerting, scores = Alerting(data.draw(st.sampled_from(RULES))), data.draw(some_scores())
+    state, found = stepped(alerting, iter([scores]), restart=False)
+    order = data.draw(st.permutations(range(len(scores.keys))))
+    shuffled, again = stepped(alerting, iter([rows(scores, order)]), restart=False)
+    same(shuffled, state.select(np.array(order)))
+    assert {replace(c, row=order[c.row]) for c in again} == set(found)
+    for row in range(len(scores.keys)):
+        alone, _ = stepped(alerting, iter([rows(scores, [row])]), restart=False)
+        same(alone, state.select(np.array([row])))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_inputs_are_left_alone(data: st.DataObject) -> None:
+    alerting, scores = Alerting(data.draw(st.sampled_from(RULES))), data.draw(some_scores())
+    state, _ = alerting.step(State((), {}), scores)
+    before = {name: array.copy() for name, array in (*state.arrays.items(), ("@value", scores.values))}
+    later = Scores(scores.keys, scores.times + minutes(len(scores.times)), scores.values, scores.outputs)
+    alerting.step(state, later)
+    for name, array in (*state.arrays.items(), ("@value", scores.values)):
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+LIMITS = {1: 0.5, 2: 1.0, 3: 3.0}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_as_told_in_plain_python(data: st.DataObject) -> None:
+    runs = data.draw(st.lists(st.tuples(NUMBERS, st.integers(1, 9)), min_size=1, max_size=16))
+    values = [value for value, length in runs for _ in range(length)]
+    numbers = sorted(data.draw(st.sets(st.sampled_from([1, 2, 3]), min_size=1)))
+    recovery = data.draw(st.integers(1, 3))
+    rules, told = {}, {}
+    for number in numbers:
+        among = data.draw(st.integers(1, 4))
+        least = data.draw(st.integers(1, among))
+        reset = data.draw(st.none() | st.sampled_from([0.3, 2.0]))
+        told[number] = Level(LIMITS[number], least, among, reset, recovery)
+        when = f"value > {LIMITS[number]} for {least} of {among}"
+        rules[number] = Rule(when, "" if reset is None else f"value < {reset}")
+    snooze = data.draw(st.sampled_from([0, 2, 5]))
+    flapping = data.draw(st.none() | st.tuples(st.integers(2, 5), st.integers(2, 9)))
+    max_age = data.draw(st.none() | st.integers(1, 8))
+    alerting = Alerting(
+        Rules(
+            *(rules.get(number) for number in (1, 2, 3)),
+            recovery,
+            minutes(snooze),
+            Flapping(flapping[0], minutes(flapping[1])) if flapping else None,
+            None if max_age is None else minutes(max_age),
+        )
+    )
+    assert levels(alerting, values) == oracle(values, told, snooze, flapping, max_age)
+
+
+def test_a_restart_in_the_middle_of_everything() -> None:
+    """Smoothed, three of five, on its way to recovery, snoozed, held: all of it is in the arrays."""
+    rng = np.random.default_rng(3)
+    scores = scored(rng.uniform(0, 4, (50, 60)).tolist())
+    alerting = Alerting(RULES[2])
+    straight, outcomes = run(alerting, scores)
+    state, _ = run(alerting, cut(scores, 0, 31))
+    saved = state.to_arrays()
+    assert all(array.dtype != object for array in saved.values())
+    again, later = run(Alerting(RULES[2]), cut(scores, 31, 60), State.from_arrays(saved))
+    same(again, straight)
+    assert [o.changed for o in later] == [o.changed for o in outcomes[31:]]
+    assert sum(len(o.changed) for o in later) > 50
+    assert state["held"].any()
+    assert (state["level"] == 0).any()
