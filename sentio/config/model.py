@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from pydantic_core import PydanticCustomError
 
 from sentio.config.adapter import DetectorBlock, SourceBlock
+from sentio.config.alerts import Alerts
 from sentio.config.durations import Delay, Duration, format_duration
 from sentio.config.listen import Listen, parse_listen
 from sentio.config.misfit import Loc, misfit, misfits, one_of, show
@@ -145,6 +146,7 @@ class Pipeline(Options):
     score: Score = Field(default=Score(), validate_default=True)
     forecast: Forecast = Forecast()
     detector: DetectorBlock = Field(default_factory=dict, validate_default=True)
+    alerts: Alerts = Alerts()
     legacy_names: LegacyNames | None = None
 
     @property

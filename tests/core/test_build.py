@@ -51,6 +51,7 @@ def test_the_default_window_is_long_enough_for_a_weekly_season(missing):
         ("query: m, forecast: {horizons: [2h]}", True),
         ("query: m, ttl: 9m, score: {every: 30s}", True),
         ("query: m, train: {every: 2h}", True),
+        ("query: m, alerts: {critical: score > 3}", True),
         ("query: m, detector: {type: prophet, growth: linear}", True),
         ("query: n", False),
         ("query: m, source: q", False),

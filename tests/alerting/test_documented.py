@@ -1,0 +1,34 @@
+"""The page about alerts has the whole language, and nothing that cannot be read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sentio.alerting import parse
+from sentio.alerting.operands import ARITHMETIC, COMPARISONS, FUNCTIONS
+from sentio.alerting.tokens import KEYWORDS
+from tests.docs.pages import ROOT, rows, section
+
+CONDITIONS = section((ROOT / "docs/alerting.md").read_text("utf-8"), "## Conditions")
+TABLE = " ".join(how for _, how, _ in rows(CONDITIONS))
+
+
+@pytest.mark.parametrize(
+    "word", [*KEYWORDS, *FUNCTIONS, "smooth", *ARITHMETIC, *COMPARISONS, "score", "pvalue", "value", "yhat"]
+)
+def test_every_word_is_in_the_table(word: str) -> None:
+    within = r"\w" if word.isalpha() else "[<>=!]"
+    assert re.search(rf"(?<!{within}){re.escape(word)}(?!{within})", TABLE)
+
+
+def test_every_function_of_the_table_is_there() -> None:
+    named = set(re.findall(r"`(\w+)\(", TABLE))
+    assert named == {*FUNCTIONS, "smooth"}
+
+
+@pytest.mark.parametrize("text", re.findall(r"`((?:not )?(?:score|value) [^`]*)`", CONDITIONS))
+def test_conditions_of_the_text_can_be_read(text: str) -> None:
+    if text != "1 < score < 3":
+        parse(text)
