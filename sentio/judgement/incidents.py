@@ -1,0 +1,268 @@
+"""Incidents: when something anomalous began, what kind it is, how large it was, and when it ended.
+
+An incident opens with the first anomalous sample and closes after so many samples in a row that are not: short breaks
+do not split it. While it is open its kind is judged anew with each anomalous sample, as more of its shape is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from sentio.compiled import kernel
+from sentio.judgement import memory as _memory
+from sentio.judgement import runs as _runs
+from sentio.judgement.kinds import Kind
+from sentio.judgement.memory import Bytes, Counts, Memory
+from sentio.judgement.runs import NEVER, Evidence
+from sentio.judgement.shapes import Seen, name_kinds
+from sentio.types import Array, Bools, Floats, Ints
+
+QUIET = 5
+"""Samples in a row that are not anomalous end an incident."""
+_BEYOND = 2.0
+"""Scales of the noise: a deviation from which the incident is taken to have begun, once it was found anomalous."""
+_NEAR = 0.3
+"""Or, where that is more, this part of the first anomalous deviation."""
+_LARGEST, _LEAST = 1e37, 1e-30
+"""Deviations, scales and scores are cut off here, so that single precision holds them."""
+
+
+class Samples(NamedTuple):
+    """What the judge knows of ``m`` samples of ``S`` series, each ``[S, m]``."""
+
+    values: Floats
+    """Units; NaN where no sample arrived."""
+    expected: Floats
+    """Units: the model's own forecast, which does not follow a level shift; NaN where there is no model."""
+    scale: Floats
+    """Units: the noise of the residual, above 0."""
+    anomalous: Floats
+    """1 or 0; NaN where it was not judged. 1 without a value: the series should be there and is not."""
+    score: Floats
+
+
+class Incidents(NamedTuple):
+    """The incident of each of ``S`` series that is open after each of ``m`` samples, or else the last one: ``[S, m]``.
+
+    Before the first one ``kind`` is `Kind.NONE`, times are 0 and the other numbers NaN or 0.
+    """
+
+    open: Bools
+    kind: Bytes
+    """`Kind`; of one that has closed it does not change any more."""
+    onset: Ints
+    """ns; may be before the first anomalous sample."""
+    end: Ints
+    """ns of the newest anomalous sample."""
+    size: Floats
+    """Units, signed: the deviation at the peak of a spike or dip, of others on average; NaN where none arrived."""
+    percent: Floats
+    """``size`` in % of what was expected on average; NaN where that was about zero."""
+    peak: Floats
+    """Units, signed: the largest deviation beside its noise."""
+    score: Floats
+    """The largest."""
+    samples: Counts
+    """That arrived between onset and end."""
+    run: Counts
+    """Equal samples of a flatline, steps without a sample of what is missing; else 0."""
+    usual: Counts
+    """How long such a run usually is at most."""
+    level: Floats
+    """Units: the newest value in it."""
+    lag: Counts
+    """Steps by which a pattern is late; negative: early; else 0."""
+    spread: Floats
+    """Of the deviations, in scales of the noise; NaN but for a change of variance."""
+
+    def duration(self, step: int) -> Ints:
+        """``[S, m]`` ns: one sample lasts a ``step``; 0 where there has been no incident."""
+        return np.where(self.kind == Kind.NONE, 0, self.end - self.onset + step)
+
+
+def blank(series: int) -> dict[str, Array]:
+    """The memory of ``series`` of which nothing is known, for `runs.watch` and `follow`: arrays by name whose first
+    axis is the series."""
+    return {**_runs.blank(series), **_memory.blank(series)}
+
+
+def follow(
+    memory: Mapping[str, Array], times: Ints, step: int, samples: Samples, evidence: Evidence, *, quiet: int = QUIET
+) -> tuple[dict[str, Array], Incidents]:
+    """The memory after ``samples`` at ``times [m]``, and the incidents of the series.
+
+    ``times`` ns are ``step`` apart and later than any before; where steps are left out nothing is known of them.
+    ``evidence`` is what `runs.watch` gave for the same samples. The memory that is given stays as it is, and the one
+    returned holds what else is in it, too. Any cut in time gives the same bits.
+    """
+    kept = Memory(**{name: np.array(memory[name], order="C") for name in Memory._fields})
+    incidents = Incidents._make(_made(name, samples.values.shape) for name in Incidents._fields)
+    for j, t in enumerate(times.tolist()):
+        # By columns, for kernels of two files take turns; the live service gives one at a time.
+        now = Samples(*(np.ascontiguousarray(a[:, j], np.float64) for a in samples))
+        found = Evidence._make(np.ascontiguousarray(a[:, j]) for a in evidence)
+        _follow(t, step, now, found, kept, quiet)
+        name_kinds(t, step, Seen(now.values, now.anomalous, found.stuck, found.zeroed), kept)
+        _describe(kept, Incidents._make(a[:, j] for a in incidents))
+    return {**memory, **kept._asdict()}, incidents
+
+
+def warm() -> None:
+    """Compile the kernels, which takes some seconds where they are not on disk yet."""
+    one, times = np.ones((1, 1)), np.zeros(1, np.int64)
+    memory = blank(1)
+    learned, evidence = _runs.watch(memory, times, 1, one, one, one)
+    follow({**memory, **learned}, times, 1, Samples(one, one, one, one, one), evidence)
+
+
+def _made(name: str, shape: tuple[int, ...]) -> Array:
+    kinds: dict[str, type] = {"open": np.bool_, "kind": np.int8, "onset": np.int64, "end": np.int64}
+    wholes = ("samples", "run", "usual", "lag")
+    return np.zeros(shape, np.int32 if name in wholes else kinds.get(name, np.float64))
+
+
+@kernel
+def _follow(t: int, step: int, now: Samples, found: Evidence, kept: Memory, quiet: int) -> None:
+    """Take the samples at ``t``; open, prolong and close incidents."""
+    for s in range(len(now.values)):
+        _push(s, t, step, now, kept)
+        arrived = np.isfinite(now.values[s])
+        if now.anomalous[s] == 1:
+            if not kept.open[s]:
+                _open(s, t, step, arrived, found, kept)
+            _prolong(s, t, step, kept)
+            kept.calm[s] = 0
+            if not kept.score[s] >= now.score[s]:
+                kept.score[s] = _cut(now.score[s])
+            _count(s, arrived, found, kept)
+        elif kept.open[s] and arrived:
+            kept.calm[s] += 1
+            kept.open[s] = kept.calm[s] < quiet
+        if kept.open[s] and arrived and kept.end[s] == t:
+            kept.level[s] = now.values[s]
+
+
+@kernel
+def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
+    """The sample at ``t`` into the ring, and NaN for the steps that were left out before it."""
+    length = kept.deviation.shape[1]
+    slot = t // step
+    if kept.pushed[s] != NEVER:
+        skipped = min((t - kept.pushed[s]) // step - 1, length)
+        for k in range(1, skipped + 1):
+            kept.deviation[s, (slot - k) % length] = np.nan
+            kept.forecast[s, (slot - k) % length] = np.nan
+        if skipped >= length and kept.open[s]:
+            kept.open[s] = 0
+    kept.pushed[s] = t
+    expected, scale = now.expected[s], now.scale[s]
+    at = slot % length
+    kept.deviation[s, at], kept.forecast[s, at], kept.noise[s, at] = np.nan, np.nan, np.nan
+    if not (np.isfinite(expected) and scale > 0):
+        return
+    if np.isnan(kept.anchor[s]):
+        kept.anchor[s] = expected
+    kept.forecast[s, at] = _cut(expected - kept.anchor[s])
+    kept.noise[s, at] = min(max(scale, _LEAST), _LARGEST)
+    if np.isfinite(now.values[s]):
+        kept.deviation[s, at] = _cut(now.values[s] - expected)
+
+
+@kernel
+def _cut(x: float) -> float:
+    return min(max(x, -_LARGEST), _LARGEST)
+
+
+@kernel
+def _open(s: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> None:
+    """A new incident, from where it really began."""
+    began = t
+    if not arrived:
+        began = found.gap_from[s] if found.gap[s] > 0 else t
+    elif found.zeroed[s] < 1:
+        began = _beginning(s, t, step, kept)
+        if found.stuck[s] >= 1:
+            began = min(began, found.equal_from[s])
+    kept.open[s], kept.kind[s] = 1, 0
+    kept.began[s], kept.onset[s] = began, began
+    kept.end[s] = began - step
+    kept.samples[s], kept.total[s], kept.base[s] = 0, 0.0, 0.0
+    kept.peak[s], kept.peak_size[s], kept.score[s] = np.nan, -1.0, np.nan
+    kept.missed[s], kept.flat[s], kept.zeroed[s], kept.usual[s], kept.lag[s] = 0, 0, 0, 0, 0
+    kept.level[s], kept.spread[s] = np.nan, np.nan
+
+
+@kernel
+def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
+    """ns of the first of the deviations to the side of the one at ``t``, one smaller one between them allowed for."""
+    length = kept.deviation.shape[1]
+    slot = t // step
+    now = np.float64(kept.deviation[s, slot % length]) / np.float64(kept.noise[s, slot % length])
+    side = 1.0 if now > 0 else -1.0
+    # A far jump begins where it is far, not with noise that happened to be on the same side.
+    beyond = max(_BEYOND, _NEAR * abs(now))
+    began, smaller = 0, 0
+    for k in range(1, length):
+        at = (slot - k) % length
+        if side * kept.deviation[s, at] > beyond * kept.noise[s, at]:
+            began, smaller = k, 0
+        else:
+            smaller += 1
+        if smaller > 1:
+            break
+    return t - began * step
+
+
+@kernel
+def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
+    """The samples since the last anomalous one belong to the incident, too."""
+    length = kept.deviation.shape[1]
+    first = max(kept.end[s] + step, t - (length - 1) * step)
+    for i in range(first // step, t // step + 1):
+        at = i % length
+        deviation, noise = np.float64(kept.deviation[s, at]), np.float64(kept.noise[s, at])
+        if np.isnan(deviation):
+            continue
+        kept.samples[s] += 1
+        kept.total[s] += deviation
+        kept.base[s] += kept.forecast[s, at]
+        if abs(deviation) / noise > kept.peak_size[s]:
+            kept.peak[s], kept.peak_size[s] = deviation, abs(deviation) / noise
+    kept.end[s] = t
+
+
+@kernel
+def _count(s: int, arrived: bool, found: Evidence, kept: Memory) -> None:
+    """What speaks for a missing series, a flatline or a drop to zero."""
+    if not arrived:
+        kept.missed[s] = max(kept.missed[s], found.gap[s])
+        kept.usual[s] = found.gap_usual[s]
+        return
+    if found.stuck[s] >= 1:
+        kept.flat[s] = max(kept.flat[s], found.equal[s])
+        kept.usual[s] = found.equal_usual[s]
+    if found.zeroed[s] >= 1:
+        kept.zeroed[s] += 1
+
+
+def _describe(kept: Memory, into: Incidents) -> None:
+    """What is remembered, as others are to see it."""
+    for name in ("open", "kind", "onset", "end", "peak", "score", "samples", "level"):
+        getattr(into, name)[:] = getattr(kept, name)
+    kind, number = kept.kind, np.maximum(kept.samples, 1)
+    gone, flat = kind == Kind.MISSING, kind == Kind.FLATLINE
+    late = (kind == Kind.LATE_PATTERN) | (kind == Kind.EARLY_PATTERN)
+    brief = (kind == Kind.SPIKE) | (kind == Kind.DIP)
+    size = np.where(brief, kept.peak, np.where(kept.samples > 0, kept.total / number, np.nan))
+    base = np.abs(kept.anchor + kept.base / number)
+    into.size[:] = size
+    # Beside nothing everything is infinitely large.
+    told = 1e-6 * np.abs(size) < base
+    into.percent[:] = np.where(told, 100 * size / np.where(told, base, 1), np.nan)
+    into.run[:] = np.where(gone, kept.missed, np.where(flat, kept.flat, 0))
+    into.usual[:] = np.where(gone | flat, kept.usual, 0)
+    into.lag[:] = np.where(late, kept.lag, 0)
+    into.spread[:] = np.where(kind == Kind.VARIANCE_CHANGE, kept.spread, np.nan)

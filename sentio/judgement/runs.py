@@ -1,0 +1,266 @@
+"""Values that stand still, samples that fail to arrive, and zeros: each against the series' own past.
+
+How long a run of equal values may be is learned from the runs that have ended. Above a length ``u`` that enough of them
+have exceeded, their excesses are taken as geometric (peaks over threshold; Coles 2001, *An Introduction to Statistical
+Modeling of Extreme Values*, ch. 4), and a run is abnormal that is longer than all that are expected within 100 weeks.
+Further thresholds above ``u`` may make the bound longer and never shorter, so that a mixture, such as noisy days and
+quiet nights, is bounded by its slowest part. A gap in the samples is the same: a run of steps up to the next arrival.
+
+All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sentio.compiled import kernel
+from sentio.types import SECOND, Array, Floats, Ints
+
+NEVER = np.iinfo(np.int64).min
+"""The time of what has not been yet."""
+_BINS = 13
+"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048."""
+_WITHIN = 100 * 7 * 86_400 * SECOND
+"""One false detection in this time of one series."""
+_RUNS = 20
+"""Runs that must have ended before a run is judged."""
+_ENOUGH = 30
+"""Runs above a threshold that fix the tail."""
+_REMEMBERED = 65_536
+"""Runs of like length after which the older ones count half: at 15 s it takes 11 days at least, so that nights are not
+forgotten by day."""
+_LEAST_EQUAL, _LEAST_MISSING = 4.0, 3.0
+"""Shorter runs are never abnormal."""
+_FIRST, _OFTEN, _CAREFUL = 36 * 3600 * SECOND, 0.1, 2.5
+"""Until this time was seen, night and day with it, the bound of a series of whose samples this part repeats is this
+much longer."""
+_SAME = 1e-9
+"""Values that differ by less, in noise scales, are equal."""
+_ROUNDING = 1e-15
+"""And so are those that rounding alone could have made different, as a part of their size."""
+_NIL, _FAR = 0.01, 5.0
+"""In noise scales: what counts as zero, and how far from it the expected value must be."""
+_RARE = 50.0
+"""Zero is abnormal where fewer than one value in so many was zero."""
+_ZEROS = 4000.0
+"""Samples by which the share of zeros is known."""
+
+
+class Runs(NamedTuple):
+    """What is remembered of ``S`` series."""
+
+    seen: Ints
+    """``[S]`` ns of the newest step, whether or not a sample arrived; `NEVER` before the first."""
+    last: Floats
+    """``[S]`` newest value, NaN before the first."""
+    equal: npt.NDArray[np.int32]
+    """``[S]`` samples up to the newest that were equal to it."""
+    equal_from: Ints
+    """``[S]`` ns of the first of them."""
+    gap: npt.NDArray[np.int32]
+    """``[S]`` steps without a sample since the newest."""
+    gap_from: Ints
+    """``[S]`` ns of the first of them."""
+    equal_lengths: npt.NDArray[np.float32]
+    """``[S, bins, 2]``: how many runs have ended, and their lengths together."""
+    gap_lengths: npt.NDArray[np.float32]
+    """The same of steps from a sample to the next."""
+    equal_longest: npt.NDArray[np.float32]
+    """``[S, 2]``: the longest run that has ended, and the second longest."""
+    gap_longest: npt.NDArray[np.float32]
+    zero_run: npt.NDArray[np.int32]
+    """``[S]`` zeros up to the newest sample."""
+    zero_odd: npt.NDArray[np.int8]
+    """``[S]`` 1: that run of zeros is abnormal."""
+    arrived: npt.NDArray[np.float32]
+    """``[S]`` samples, the older ones with less weight; and the zeros among them."""
+    zeros: npt.NDArray[np.float32]
+
+
+class Evidence(NamedTuple):
+    """Against ``S`` series at ``m`` times, each ``[S, m]``; of 1 and more it is abnormal."""
+
+    stuck: Floats
+    """Length of the run of equal values over the longest plausible one; 0 for fewer than three."""
+    absent: Floats
+    """The same of the steps without a sample; 0 where one arrived."""
+    zeroed: Floats
+    """How far from zero the expected value of a zero was, or how rare zeros are, whichever says less."""
+    equal: npt.NDArray[np.int32]
+    """Samples in the run of equal values; the newest is the last of them."""
+    equal_from: Ints
+    """ns of the first of them."""
+    equal_usual: npt.NDArray[np.int32]
+    """Samples in the second longest run before: what happened twice is usual."""
+    gap: npt.NDArray[np.int32]
+    """Steps without a sample up to this one; 0 where it arrived."""
+    gap_from: Ints
+    gap_usual: npt.NDArray[np.int32]
+
+
+def blank(series: int) -> dict[str, Array]:
+    """The memory of ``series`` of which nothing is known, by name; the first axis is the series."""
+
+    def zeros(kind: type[np.generic], *shape: int) -> Array:
+        return np.zeros((series, *shape), kind)
+
+    return Runs(
+        seen=np.full(series, NEVER),
+        last=np.full(series, np.nan),
+        equal=zeros(np.int32),
+        equal_from=zeros(np.int64),
+        gap=zeros(np.int32),
+        gap_from=zeros(np.int64),
+        equal_lengths=zeros(np.float32, _BINS, 2),
+        gap_lengths=zeros(np.float32, _BINS, 2),
+        equal_longest=zeros(np.float32, 2),
+        gap_longest=zeros(np.float32, 2),
+        zero_run=zeros(np.int32),
+        zero_odd=zeros(np.int8),
+        arrived=zeros(np.float32),
+        zeros=zeros(np.float32),
+    )._asdict()
+
+
+def watch(
+    memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats
+) -> tuple[dict[str, Array], Evidence]:
+    """The memory after ``values [S, m]`` at ``times [m]``, and what they are evidence of.
+
+    ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
+    not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
+    makes ``zeroed`` 0 and equality exact. A value that is not finite did not arrive. History may be given first, on
+    the same step, to learn from. The memory that is given stays as it is. Any cut in time gives the same bits.
+    """
+    runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
+    shape = values.shape
+    kinds = 3 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
+    evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
+    value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
+    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, runs, evidence)
+    return runs._asdict(), evidence
+
+
+@kernel
+def _watch(times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, runs: Runs, out: Evidence) -> None:
+    horizon = _WITHIN / step
+    for s in range(len(values)):
+        for j in range(len(times)):
+            t, value = times[j], values[s, j]
+            if runs.seen[s] != NEVER and t - runs.seen[s] > step:
+                runs.gap[s] = 0
+            runs.seen[s] = t
+            if np.isfinite(value):
+                _arrive(runs, s, t, value, scale[s, j])
+                out.zeroed[s, j] = _zero(runs, s, value, expected[s, j], scale[s, j])
+                if runs.equal[s] >= 3:
+                    bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
+                    out.stuck[s, j] = runs.equal[s] / bound
+            elif not np.isnan(runs.last[s]):
+                if runs.gap[s] == 0:
+                    runs.gap_from[s] = t
+                runs.gap[s] += 1
+                bound = max(_LEAST_MISSING, _bound(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
+                out.absent[s, j] = runs.gap[s] / bound
+            out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
+            out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
+            out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
+            out.gap_usual[s, j] = int(max(0.0, runs.gap_longest[s, 1] - 1))
+
+
+@kernel
+def _arrive(runs: Runs, s: int, t: int, value: float, scale: float) -> None:
+    """Go on with the run of equal values, or end it; the gap before the sample has ended."""
+    before = runs.last[s]
+    runs.last[s] = value
+    if np.isnan(before):
+        runs.equal[s], runs.equal_from[s] = 1, t
+        return
+    _record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1)
+    runs.gap[s] = 0
+    # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
+    tolerance = _ROUNDING * max(abs(value), abs(before))
+    if _SAME * scale > tolerance:
+        tolerance = _SAME * scale
+    if abs(value - before) <= tolerance:
+        runs.equal[s] += 1
+        return
+    _record(runs.equal_lengths[s], runs.equal_longest[s], runs.equal[s])
+    runs.equal[s], runs.equal_from[s] = 1, t
+
+
+@kernel
+def _record(lengths: Array, longest: Array, length: int) -> None:
+    """A run of ``length`` has ended."""
+    b, top = 0, 1
+    while length > top and b < len(lengths) - 1:
+        b += 1
+        top *= 2
+    lengths[b, 0] += 1
+    lengths[b, 1] += length
+    if length > longest[0]:
+        longest[1] = longest[0]
+        longest[0] = length
+    elif length > longest[1]:
+        longest[1] = length
+    if lengths[b, 0] >= _REMEMBERED:
+        lengths *= np.float32(0.5)
+        longest *= np.float32(0.9)
+
+
+@kernel
+def _bound(lengths: Array, longest: Array, horizon: float) -> float:
+    """The length that no run within ``horizon`` steps should have; infinity where too few have ended."""
+    runs, steps = 0.0, 0.0
+    for b in range(len(lengths)):
+        runs += lengths[b, 0]
+        steps += lengths[b, 1]
+    if runs < _RUNS:
+        return np.inf
+    careful = _CAREFUL if steps < horizon * _FIRST / _WITHIN and steps - runs > _OFTEN * steps else 1.0
+    # The longest run counts as the second longest: one incident of the past does not make the next one normal.
+    once = longest[0] - longest[1]
+    bound, number, total = 0.0, 0.0, -once
+    for b in range(len(lengths) - 1, -1, -1):
+        number += lengths[b, 0]
+        total += lengths[b, 1]
+        if number < 2:
+            continue
+        above = 0.0 if b == 0 else 2.0 ** (b - 1)
+        excess = max(number, total - above * number)
+        repeats = excess - number
+        # The share of repeats is put 1.5 standard errors above what was seen.
+        surely = repeats + 1 + 1.5 * np.sqrt(repeats)
+        q = surely / (surely + number + 1)
+        further = 1 + np.log(max(1.0, horizon * number / (steps - once))) / -np.log(q)
+        bound = max(bound, above + further)
+        if number >= _ENOUGH:
+            break
+    return careful * bound
+
+
+@kernel
+def _zero(runs: Runs, s: int, value: float, expected: float, scale: float) -> float:
+    """How abnormal ``value`` is as a zero; the share of zeros is learned from runs of them that have ended."""
+    if not (value == 0 or abs(value) <= _NIL * scale):
+        if runs.zero_run[s] > 0:
+            # An abnormal run counts as one zero, else an outage would make the next one normal.
+            known = 1 if runs.zero_odd[s] else min(runs.zero_run[s], int(_ZEROS))
+            keep = 1 - known / _ZEROS
+            runs.arrived[s] = runs.arrived[s] * keep + known
+            runs.zeros[s] = runs.zeros[s] * keep + known
+            runs.zero_run[s] = 0
+        runs.arrived[s] = runs.arrived[s] * (1 - 1 / _ZEROS) + 1
+        runs.zeros[s] = runs.zeros[s] * (1 - 1 / _ZEROS)
+        return 0.0
+    share = (runs.zeros[s] + 1) / (runs.arrived[s] + 2)
+    far = abs(expected) / (_FAR * scale)
+    evidence = min(-np.log(share) / np.log(_RARE), far) if far >= 0 else 0.0
+    runs.zero_run[s] += 1
+    if runs.zero_run[s] == 1:
+        runs.zero_odd[s] = evidence >= 1
+    return evidence

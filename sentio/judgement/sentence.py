@@ -1,0 +1,111 @@
+"""One sentence about an incident, for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sentio.judgement.incidents import Incidents
+from sentio.judgement.kinds import Kind
+from sentio.types import SECOND
+
+Clock = Callable[[int], str]
+"""A time in ns, as it is to be read."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_UNITS = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
+
+
+def hours_and_minutes(time: int) -> str:
+    """``time`` ns as HH:MM, UTC."""
+    return datetime.fromtimestamp(time // SECOND, UTC).strftime("%H:%M")
+
+
+def iso(time: int) -> str:
+    """``time`` ns as YYYY-MM-DDTHH:MM:SSZ."""
+    return datetime.fromtimestamp(time // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sentence(
+    incidents: Incidents, row: int, column: int = -1, *, step: int, now: int, clock: Clock = hours_and_minutes
+) -> str:
+    """About the incident of series ``row`` after sample ``column``; empty where there has been none.
+
+    ``step`` and ``now`` in ns; ``now`` is the time of the newest sample. Numbers have no units, for those of the series
+    are not known.
+    """
+    kind = Kind(int(incidents.kind[row, column]))
+    if kind == Kind.NONE:
+        return ""
+    one = Incidents(*(a[row, column] for a in incidents))
+    if kind == Kind.MISSING:
+        return _missing(one, step, now, clock)
+    if kind == Kind.FLATLINE:
+        return f"{_when(kind, one, clock)}: exactly {number(float(one.level), 6)} for {one.run} samples; {_usual(one)}."
+    return f"{_when(kind, one, clock)}: {_what(kind, one, step)}, for {span(int(one.duration(step)))}."
+
+
+def _what(kind: Kind, one: Incidents, step: int) -> str:
+    """What the samples of incident ``one`` did."""
+    if kind == Kind.VARIANCE_CHANGE:
+        spread = max(float(one.spread), 1e-3)
+        times, how = (spread, "much") if spread >= 1 else (1 / spread, "little")
+        return f"the values scatter {number(times, 2)} times as {how} as usual"
+    if kind in (Kind.EARLY_PATTERN, Kind.LATE_PATTERN):
+        return f"the expected shape {span(abs(int(one.lag)) * step)} {'late' if one.lag > 0 else 'early'}"
+    if kind == Kind.TREND_BREAK:
+        growth = "rising" if one.peak > 0 else "falling"
+        return (
+            f"{growth} away from what was expected, on average {_aside(one)}, at most by {number(abs(float(one.peak)))}"
+        )
+    return f"{_aside(one)} what was expected"
+
+
+def _when(kind: Kind, one: Incidents, clock: Clock) -> str:
+    name = kind.word.replace("_", " ").capitalize()
+    onset, end = clock(int(one.onset)), clock(int(one.end))
+    if one.open:
+        return f"{name} since {onset}"
+    return f"{name} at {onset}" if onset == end else f"{name} from {onset} to {end}"
+
+
+def _aside(one: Incidents) -> str:
+    """How far above or below, in percent where that says something."""
+    side = "above" if one.size > 0 else "below"
+    size, percent = number(abs(float(one.size))), abs(float(one.percent))
+    if math.isnan(percent) or percent >= 1000:
+        return f"{size} {side}"
+    return f"{number(percent, 2)} % ({size}) {side}"
+
+
+def _usual(one: Incidents) -> str:
+    return "usually no two are equal" if one.usual < 2 else f"usually no more than {one.usual} are equal"
+
+
+def _missing(one: Incidents, step: int, now: int, clock: Clock) -> str:
+    usual = f"usually no gap is longer than {span(int(one.usual) * step)}" if one.usual else "usually none is missing"
+    if one.open and one.end == now:
+        return f"Stopped arriving {span(now - int(one.end) + int(one.run) * step)} ago; {usual}."
+    return f"Did not arrive from {clock(int(one.onset))} on, for {span(int(one.run) * step)}; {usual}."
+
+
+def number(value: float, digits: int = 3) -> str:
+    """``value`` with so many significant digits, whole ones always: 0.00123, 12.3, 1234; very large and very small ones
+    with an exponent."""
+    if not math.isfinite(value):
+        return "unknown"
+    if value == 0 or 1e-4 <= abs(value) < 1e9:
+        whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+        return f"{value:.0f}" if whole >= digits else f"{value:.{digits}g}"
+    return f"{value:.{digits}g}"
+
+
+def span(time: int) -> str:
+    """``time`` ns in its two largest units: 45 s, 25 min, 3 h 20 min."""
+    seconds = max(round(time / SECOND), 0)
+    for i, (unit, name) in enumerate(_UNITS):
+        if seconds >= unit:
+            rest = seconds % unit // _UNITS[i + 1][0] if unit > 1 else 0
+            return f"{seconds // unit} {name}" + (f" {rest} {_UNITS[i + 1][1]}" if rest else "")
+    return f"{time / SECOND:.2g} s"

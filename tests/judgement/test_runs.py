@@ -1,0 +1,153 @@
+"""Values that stand still, gaps and zeros: found soon, and not where they are natural."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sentio.judgement import runs
+from tests.judgement.grid import STEP, times
+
+SERIES, WEEK = 40, 10_080
+
+
+def watched(values, expected=50.0, scale=1.0, memory=None, first=0):
+    values = np.asarray(values, float)
+    memory = runs.blank(len(values)) if memory is None else memory
+    full = np.full(values.shape, 1.0)
+    return runs.watch(memory, times(values.shape[1], first), STEP, values, expected * full, scale * full)
+
+
+def opened(evidence):
+    """How often it became abnormal."""
+    return int(((evidence[:, 1:] >= 1) & (evidence[:, :-1] < 1)).sum())
+
+
+def slow_noise(rng, keep, samples):
+    noise = rng.normal(size=(SERIES, samples))
+    for i in range(1, samples):
+        noise[:, i] = keep * noise[:, i - 1] + np.sqrt(1 - keep**2) * noise[:, i]
+    return noise
+
+
+def night_and_day(samples):
+    return 0.5 + 0.5 * np.sin(2 * np.pi * np.arange(samples) / 1440)
+
+
+NATURAL = {
+    "noise": lambda rng, n: rng.normal(size=(SERIES, n)),
+    "whole numbers": lambda rng, n: rng.poisson(3, (SERIES, n)),
+    "whole numbers, by night and day": lambda rng, n: rng.poisson(0.1 + 10 * night_and_day(n) ** 2, (SERIES, n)),
+    "mostly zero": lambda rng, n: rng.poisson(0.02, (SERIES, n)),
+    "a resolution": lambda rng, n: np.round(2 * slow_noise(rng, 0.9, n)) / 2,
+    "a coarse resolution": lambda rng, n: np.round(slow_noise(rng, 0.9, n) / 2),
+    "read four times as often": lambda rng, n: np.repeat(rng.normal(size=(SERIES, n // 4)), 4, axis=1),
+    "constant": lambda _, n: np.full((SERIES, n), 3.0),
+    "constant after a start": lambda rng, n: np.where(np.arange(n) < 15, rng.normal(size=(SERIES, n)), 7.0),
+    "a setting": lambda rng, n: np.cumsum(rng.random((SERIES, n)) < 0.001, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", NATURAL)
+def test_natural_repeats_are_not_stuck(name):
+    values = NATURAL[name](np.random.default_rng(5), 2 * WEEK)
+    _, evidence = watched(values)
+    assert opened(evidence.stuck) <= 3  # in 80 series-weeks
+    assert opened(evidence.absent) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "within"), [("noise", 4), ("whole numbers", 15), ("a resolution", 25), ("read four times as often", 30)]
+)
+def test_a_value_that_stands_still_is_found(name, within):
+    values = NATURAL[name](np.random.default_rng(6), WEEK)
+    memory, _ = watched(values)
+    _, evidence = watched(np.full((SERIES, 40), 0.123), memory=memory, first=WEEK)
+    assert (evidence.stuck[:, within - 1] >= 1).mean() > 0.95
+    assert (evidence.equal_from[:, within] == times(1, WEEK)[0]).all()
+
+
+def test_five_equal_values_are_enough_after_an_hour():
+    values = np.random.default_rng(7).normal(size=(SERIES, 60))
+    memory, _ = watched(values)
+    _, evidence = watched(np.full((SERIES, 5), 0.5), memory=memory, first=60)
+    assert (evidence.stuck[:, 4] >= 1).all()
+
+
+def test_values_that_differ_by_rounding_alone_are_equal():
+    values = 41.2 + np.random.default_rng(8).normal(size=(1, 300))
+    values[0, 200:] = 41.2 * (1 + 1e-15 * (np.arange(100) % 2))
+    _, evidence = watched(values)
+    assert evidence.equal[0, -1] == 100
+
+
+def test_what_happened_once_is_still_abnormal_and_twice_is_usual():
+    values = np.random.default_rng(9).normal(size=(1, 4000))
+    for start in (1000, 2000, 3000):
+        values[0, start : start + 200] = 0.5
+    _, evidence = watched(values)
+    found = [evidence.stuck[0, start + 10] >= 1 for start in (1000, 2000, 3000)]
+    assert found == [True, True, False]
+
+
+GAPS = {
+    "none": lambda _, n: np.zeros((SERIES, n), bool),
+    "one in a hundred": lambda rng, n: rng.random((SERIES, n)) < 0.01,
+    "one in five": lambda rng, n: rng.random((SERIES, n)) < 0.2,
+    "most": lambda rng, n: rng.random((SERIES, n)) < 0.7,
+    "three of four": lambda _, n: np.broadcast_to(np.arange(n) % 4 != 0, (SERIES, n)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "within"), [("none", 3), ("one in a hundred", 6), ("one in five", 15), ("most", 50), ("three of four", 25)]
+)
+def test_irregular_arrival_is_not_absence_and_absence_is_found(name, within):
+    rng = np.random.default_rng(10)
+    values = np.where(GAPS[name](rng, 2 * WEEK), np.nan, rng.normal(size=(SERIES, 2 * WEEK)))
+    memory, evidence = watched(values)
+    assert opened(evidence.absent) <= 3
+    assert opened(evidence.stuck) == 0
+    _, after = watched(np.full((SERIES, 60), np.nan), memory=memory, first=2 * WEEK)
+    assert (after.absent[:, within - 1] >= 1).mean() > 0.95
+
+
+def test_steps_that_were_not_read_are_not_missing():
+    memory, _ = watched(np.random.default_rng(11).normal(size=(1, 300)))
+    memory, evidence = watched([[0.1]], memory=memory, first=400)
+    assert evidence.gap[0, 0] == 0
+    _, evidence = watched([[np.nan, np.nan]], memory=memory, first=401)
+    assert evidence.gap[0].tolist() == [1, 2]
+    assert evidence.absent[0, 1] < 1
+
+
+def test_a_zero_is_abnormal_where_none_was_and_much_was_expected():
+    values = 50 + np.random.default_rng(12).normal(size=(1, 300))
+    memory, _ = watched(values)
+    _, evidence = watched([[0.0, 0.0, 50.0, 1e-3]], memory=memory, first=300)
+    assert (evidence.zeroed[0] >= 1).tolist() == [True, True, False, True]
+    _, evidence = watched([[0.0]], expected=3.0, memory=memory, first=300)
+    assert evidence.zeroed[0, 0] < 1
+
+
+def test_zeros_that_are_usual_are_not_abnormal():
+    rng = np.random.default_rng(13)
+    values = np.where(rng.random((SERIES, WEEK)) < 0.1, 0.0, 50 + rng.normal(size=(SERIES, WEEK)))
+    _, evidence = watched(values)
+    assert opened(evidence.zeroed[:, 100:]) == 0
+
+
+def test_an_outage_does_not_make_the_next_one_normal():
+    values = 50 + np.random.default_rng(14).normal(size=(1, 3000))
+    values[0, 1000:2000] = 0
+    values[0, 2500] = 0
+    _, evidence = watched(values)
+    assert (evidence.zeroed[0, 1000:2000] >= 1).all()
+    assert evidence.zeroed[0, 2500] >= 1
+
+
+def test_too_few_samples_say_nothing():
+    _, evidence = watched(np.full((3, 500), np.nan))
+    assert not any(np.any(column) for column in (evidence.stuck, evidence.absent, evidence.zeroed))
+    _, evidence = watched([[1.0, 2.0, *[np.nan] * 50]])
+    assert (evidence.absent < 1).all()

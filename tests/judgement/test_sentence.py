@@ -1,0 +1,105 @@
+"""What people read about an incident."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sentio.judgement.incidents import Incidents
+from sentio.judgement.kinds import Kind
+from sentio.judgement.sentence import hours_and_minutes, iso, number, sentence, span
+from sentio.types import SECOND
+
+AT = 1_700_056_800 * SECOND  # 14:00
+STEP = 15 * SECOND
+
+
+def one(kind, *, open_=True, seconds=1500, **more):
+    """An incident since 14:05, its last anomalous sample ``seconds`` after that."""
+    onset = AT + 300 * SECOND
+    given = {"kind": kind, "open": open_, "onset": onset, "end": onset + seconds * SECOND - STEP, **more}
+    kinds = {"kind": np.int8, "open": bool, "onset": np.int64, "end": np.int64}
+    kinds |= dict.fromkeys(("samples", "run", "usual", "lag"), np.int32)
+    blank = {name: 0 if name in kinds else np.nan for name in Incidents._fields}
+    return Incidents(**{n: np.array([[v]], kinds.get(n, float)) for n, v in (blank | given).items()})
+
+
+CASES = [
+    (one(Kind.NONE), ""),
+    (
+        one(Kind.LEVEL_SHIFT, size=12.31, percent=41.4),
+        "Level shift since 14:05: 41 % (12.3) above what was expected, for 25 min.",
+    ),
+    (
+        one(Kind.LEVEL_SHIFT, open_=False, size=-1234.5, percent=-5.23),
+        "Level shift from 14:05 to 14:29: 5.2 % (1234) below what was expected, for 25 min.",
+    ),
+    (
+        one(Kind.SPIKE, open_=False, seconds=15, size=40, percent=np.nan),
+        "Spike at 14:05: 40 above what was expected, for 15 s.",
+    ),
+    (one(Kind.DIP, size=-3, percent=-2000), "Dip since 14:05: 3 below what was expected, for 25 min."),
+    (
+        one(Kind.TREND_BREAK, size=4, percent=10, peak=9.5),
+        "Trend break since 14:05: rising away from what was expected, on average 10 % (4) above, at most by 9.5, "
+        "for 25 min.",
+    ),
+    (
+        one(Kind.VARIANCE_CHANGE, spread=4.44),
+        "Variance change since 14:05: the values scatter 4.4 times as much as usual, for 25 min.",
+    ),
+    (
+        one(Kind.VARIANCE_CHANGE, spread=0.25),
+        "Variance change since 14:05: the values scatter 4 times as little as usual, for 25 min.",
+    ),
+    (
+        one(Kind.FLATLINE, level=41.2, run=12, usual=2),
+        "Flatline since 14:05: exactly 41.2 for 12 samples; usually no more than 2 are equal.",
+    ),
+    (
+        one(Kind.FLATLINE, level=0, run=5, usual=1),
+        "Flatline since 14:05: exactly 0 for 5 samples; usually no two are equal.",
+    ),
+    (
+        one(Kind.DROP_TO_ZERO, size=-50, percent=-100),
+        "Drop to zero since 14:05: 100 % (50) below what was expected, for 25 min.",
+    ),
+    (
+        one(Kind.EARLY_PATTERN, lag=-8),
+        "Early pattern since 14:05: the expected shape 2 min early, for 25 min.",
+    ),
+    (one(Kind.LATE_PATTERN, lag=6), "Late pattern since 14:05: the expected shape 1 min 30 s late, for 25 min."),
+]
+
+
+@pytest.mark.parametrize(("incident", "text"), CASES)
+def test_sentences(incident, text):
+    assert sentence(incident, 0, step=STEP, now=AT) == text
+
+
+def test_what_is_missing():
+    incident = one(Kind.MISSING, seconds=45, run=3, usual=1)
+    end = int(incident.end[0, 0])
+    said = sentence(incident, 0, step=STEP, now=end)
+    assert said == "Stopped arriving 45 s ago; usually no gap is longer than 15 s."
+    said = sentence(incident, 0, step=STEP, now=end + STEP)
+    assert said == "Did not arrive from 14:05 on, for 45 s; usually no gap is longer than 15 s."
+    never = one(Kind.MISSING, run=3)
+    assert sentence(never, 0, step=STEP, now=int(never.end[0, 0])).endswith("ago; usually none is missing.")
+
+
+def test_another_clock():
+    said = sentence(one(Kind.DIP, size=-3, percent=-20), 0, step=STEP, now=AT, clock=iso)
+    assert said.startswith("Dip since 2023-11-15T14:05:00Z: 20 % (3) below")
+    assert hours_and_minutes(AT) == "14:00"
+
+
+def test_numbers():
+    said = [number(x) for x in (0, 1, 12.345, 999.6, 1234.5, 1234567, 0.001234, 1e-7, 3e12, np.nan, -41.26)]
+    assert said == ["0", "1", "12.3", "1000", "1234", "1234567", "0.00123", "1e-07", "3e+12", "unknown", "-41.3"]
+    assert number(129.50812, 6) == "129.508"
+
+
+def test_spans():
+    said = [span(int(s * SECOND)) for s in (0.2, 45, 60, 90, 1500, 12_000, 3600, 100_000, 86_400)]
+    assert said == ["0.2 s", "45 s", "1 min", "1 min 30 s", "25 min", "3 h 20 min", "1 h", "1 d 3 h", "1 d"]
