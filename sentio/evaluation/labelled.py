@@ -89,12 +89,18 @@ def _whole(path: Path, line: int, what: str, text: str, least: int) -> int:
 def read_file(path: Path, group: str, warm_up: int | None) -> Labelled:
     """One file; its step is the usual distance of two samples. ``warm_up``: ns that are only learned from, None for
     `PROBATION` of all. Raises `EvaluationError`."""
-    samples = read_samples(path)
+    samples = _in_order(read_samples(path))
     distances = np.diff(np.unique(samples.times))
     if not len(distances):
         raise EvaluationError(f"{path}: has samples of one time only; at least two times are expected")
     step = max(SECOND, round(float(np.median(distances)) / SECOND) * SECOND)
     return _labelled(group, _stem(path), samples, step, first_scored(samples.times, warm_up))
+
+
+def _in_order(samples: Samples) -> Samples:
+    order = np.argsort(samples.times, kind="stable")
+    labels = None if samples.labels is None else samples.labels[order]
+    return Samples(samples.times[order], samples.values[order], labels)
 
 
 def first_scored(times: Ints, warm_up: int | None) -> int:

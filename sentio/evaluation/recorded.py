@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentio.types import Bools, Floats, Ints, Keys, Panel, Window
+from sentio.errors import EvaluationError
+from sentio.types import SECOND, Bools, Floats, Ints, Keys, Panel, Window
+
+_MOST = 50_000_000
+"""Cells of a grid; each takes some hundred bytes before all is told."""
 
 
 class Recorded:
@@ -57,12 +61,20 @@ def place(times: Ints, values: Floats, step: int) -> Placed:
 
 
 def gridded(keys: Keys, samples: list[tuple[Ints, Floats]], step: int) -> Panel:
-    """One `Panel` on multiples of ``step`` ns: of each of ``keys`` the times ``[n]`` (ns) and values ``[n]``."""
+    """One `Panel` on multiples of ``step`` ns: of each of ``keys`` the times ``[n]`` (ns) and values ``[n]``.
+
+    Raises `EvaluationError` where that is more than can be held, as when one time is years from the others.
+    """
     placed = [place(times, values, step) for times, values in samples]
     some = [p.cells for p in placed if len(p.cells)]
     if not some:
         return Panel(keys, np.empty(0, np.int64), np.empty((len(keys), 0)))
     first, last = min(int(c.min()) for c in some), max(int(c.max()) for c in some)
+    if (steps := last - first + 1) * len(keys) > _MOST:
+        raise EvaluationError(
+            f"{keys[0].name}: its times are {steps:,} steps of {step / SECOND:g} s apart; "
+            f"at most {_MOST:,} are expected, so all times near each other, or a longer step"
+        )
     grid = np.full((len(keys), last - first + 1), np.nan)
     for row, p, (times, values) in zip(grid, placed, samples, strict=True):
         # In the order of time, and of two at one time the later line: assignment keeps the last.

@@ -19,6 +19,7 @@ _WITHOUT_FILE = ("backtest", json.dumps({
     "sources": {"file": {"type": "prometheus", "url": "http://localhost:9090"}},
     "pipelines": {_DEFAULT: {"source": "file", "query": "file"}},
 }))  # fmt: skip
+_LONG = 3650 * DAY
 _ARRIVALS = 3
 """A series that stopped arriving is awaited for so many steps at least."""
 
@@ -38,29 +39,46 @@ class Settings:
 def configured(settings: Settings, environ: Mapping[str, str], step: int | None = None) -> tuple[Config, str]:
     """The configuration, and the alias of the pipeline in it.
 
-    ``step`` (ns) is that of the data, None for the pipeline's own. Raises `ConfigError`.
+    ``step`` (ns) is that of the data, None for the pipeline's own; one that ``changes`` name comes before it. Raises
+    `ConfigError`.
     """
     base = [] if settings.paths else [_WITHOUT_FILE]
     config = load(settings.paths, environ, base)
     alias = _chosen(settings, config)
-    changes = [_change(alias, text) for text in settings.changes]
-    config = load(settings.paths, environ, [*base, *changes])
-    pipeline = config.pipelines[alias]
-    step = step or pipeline.step
+    pipeline, changes = config.pipelines[alias], [_change(alias, text) for text in settings.changes]
+    if step is None or any(text.startswith("step=") for text in settings.changes):
+        # With a time to live that any step is below: what it will be follows from the step.
+        anything = _needs(alias, pipeline.step, ttl=_LONG, every=_LONG, window=_LONG, model_ttl=None)
+        step = load(settings.paths, environ, [*base, anything, *changes]).pipelines[alias].step
+    train = pipeline.train
+    every = max(settings.train_every or train.every, step)
+    needs = _needs(
+        alias,
+        step,
+        ttl=max(pipeline.ttl, _ARRIVALS * step),
+        every=every,
+        window=max(settings.train_window or train.window, 2 * step),
+        model_ttl=None if train.ttl is None else max(train.ttl, every),
+    )
+    return load(settings.paths, environ, [*base, needs, *changes]), alias
+
+
+def _needs(alias: str, step: int, *, ttl: int, every: int, window: int, model_ttl: int | None) -> tuple[str, str]:
+    """What a replay has otherwise than the service, as YAML; all in ns."""
     block: dict[str, object] = {
         "step": format_duration(step),
         # Data without a future need no forecast, and what is in a file has arrived.
         "forecast": {"horizons": []},
         "legacy_names": None,
-        "score": {"every": format_duration(step), "delay": "0s"},
-        "ttl": format_duration(max(pipeline.ttl, _ARRIVALS * step)),
+        "score": {"every": None, "delay": "0s"},
+        "ttl": format_duration(ttl),
         "train": {
-            "every": format_duration(max(settings.train_every or pipeline.train.every, step)),
-            "window": format_duration(max(settings.train_window or pipeline.train.window, 2 * step)),
+            "every": format_duration(every),
+            "window": format_duration(window),
+            "ttl": None if model_ttl is None else format_duration(model_ttl),
         },
     }
-    needs = ("backtest", json.dumps({"pipelines": {alias: block}}))
-    return load(settings.paths, environ, [*base, needs, *changes]), alias
+    return "backtest", json.dumps({"pipelines": {alias: block}})
 
 
 def _chosen(settings: Settings, config: Config) -> str:

@@ -139,6 +139,19 @@ def test_training_more_often_is_another_result(tmp_path: Path, capsys: pytest.Ca
     assert daily_["coverage"] != hourly["coverage"]
 
 
+def test_another_step_than_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = figures(capsys, one_file(tmp_path), "--set", "step=10m")
+    assert found["samples"] == 5 * DAY - int(0.15 * 5 * DAY)
+    assert found["scored"] == found["samples"] // 2  # one in each step
+
+
+def test_a_file_that_is_too_short_for_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "short.csv"
+    path.write_text("time,value\n600,2\n0,1\n300,\n", "utf-8")
+    (found,) = figures(capsys, path)
+    assert (found["samples"], found["scored"], found["coverage"]) == (3, 0, None)
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
     code = main(["backtest", *map(str, arguments)])
     return code, capsys.readouterr().err.strip()
@@ -175,6 +188,12 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
     bad = tmp_path / "bad.csv"
     bad.write_text("time,value\n1,x\n", "utf-8")
     assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a number, or nothing, is expected")
+    bad.write_text("time,value\n1,1\n2,1\n3,1\n1700000000,1\n", "utf-8")
+    assert refused(capsys, bad) == (
+        1,
+        "sentio: bad: its times are 1,700,000,000 steps of 1 s apart; at most 50,000,000 are expected, "
+        "so all times near each other, or a longer step",
+    )
     assert refused(capsys, tmp_path) == (
         1,
         f"sentio: {tmp_path}/manifest.csv: cannot be read (No such file or directory); "
