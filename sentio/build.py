@@ -63,8 +63,21 @@ def runner(
     telemetry: Telemetry,
     pause: Pause,
     save: Callable[[State], None],
+    source: Source | None = None,
 ) -> Runner:
-    """The pipeline ``alias`` of ``config``, ready to tick; touches neither network nor disk."""
+    """The pipeline ``alias`` of ``config``, ready to tick; touches neither network nor disk.
+
+    ``source``: what it reads in place of the one that is configured, as when history is replayed.
+    """
+    pipeline = config.pipelines[alias]
+    read_from = source or reader(config, alias, telemetry=telemetry, pause=pause)
+    detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
+    line = Line(alias, read_from, detector, pipeline.query, pipeline.forecast.horizons)
+    return Runner(line, timing(pipeline), sinks, telemetry, save)
+
+
+def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
+    """What the pipeline ``alias`` reads: its source, guarded, and of its series those of this shard."""
     pipeline = config.pipelines[alias]
     block = config.sources[pipeline.source]
     secrets = config.secrets
@@ -80,9 +93,7 @@ def runner(
     )
     if config.shard:
         source = OwnSeries(source, config.shard.index, config.shard.of)
-    detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
-    line = Line(alias, source, detector, pipeline.query, pipeline.forecast.horizons)
-    return Runner(line, timing(pipeline), sinks, telemetry, save)
+    return source
 
 
 def timing(pipeline: Pipeline) -> Timing:

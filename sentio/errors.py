@@ -61,3 +61,7 @@ class DeadlineExceededError(SentioError):
 
 class WorkerDiedError(SentioError):
     """A task's worker process was killed, twice."""
+
+
+class EvaluationError(SentioError):
+    """What is to be evaluated could not be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,28 +22,44 @@ _SHARED = ("sources", "pipelines")
 """The sections whose entries may be spread over several files."""
 
 
-def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Config:
+def load(paths: Sequence[Path], environ: Mapping[str, str], over: Sequence[tuple[str, str]] = ()) -> Config:
     """The configuration that these files make together; a directory stands for its ``*.yaml`` and ``*.yml``.
+
+    ``over``: YAML texts that are laid over what the files say, the later over the earlier, each with the name that
+    messages call it by. Without ``paths`` they are all there is.
 
     Raises `ConfigError` with every problem in all of them, one a line: ``FILE:LINE: yaml.path: what is wrong;
     what would be right``. No secret is in it. Only the files, and those that ``!file`` names, are touched.
     """
-    if not paths:
+    if not paths and not over:
         raise ConfigError("config: is not given; a YAML file or a directory of them is expected")
     problems: list[Problem] = []
     roots = []
     for path in _files(paths, problems):
         root = read_tree(path, environ, problems)
         roots += [] if root is None else [root]
-    if roots:
+    laid = _laid_over(over, environ, problems)
+    if roots or (laid and not paths):
         whole = all(problem.path != DOCUMENT for problem in problems)
-        root = _with_defaults(_together(roots, problems), problems)
+        root = _with_defaults(_together(roots, problems), problems) if roots else laid.pop(0)
+        root = reduce(merge, laid, root)
         root = with_index(root, environ, problems)
         config, refused = validate(root, whole=whole)
         problems += refused
         if config is not None and not problems:
             return config
     raise refusal(problems)
+
+
+def _laid_over(over: Iterable[tuple[str, str]], environ: Mapping[str, str], problems: list[Problem]) -> list[Node]:
+    """The trees of YAML texts; what none can be made of is a problem."""
+    roots = []
+    for name, text in over:
+        file = YamlFile(name, environ)
+        root = file.read(text.encode())
+        problems += file.problems
+        roots += [] if root is None else [root]
+    return roots
 
 
 def read_tree(

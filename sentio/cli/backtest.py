@@ -1,0 +1,205 @@
+"""``sentio backtest``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentio.cli.options import Commands, Help
+from sentio.config.durations import parse_delay, parse_duration
+from sentio.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentio.evaluation.backtest import Running
+    from sentio.evaluation.evaluate import Judged
+    from sentio.evaluation.settings import Settings
+
+_INTERRUPTED = 130
+_DESCRIPTION = """\
+Replays history through the pipeline as it would have run: it trains as time goes on, and judges each sample by what
+came before it. Prints how many incidents were caught, at how many false alarms a day, and how good the bands are.
+
+DATA is one of
+  FILE      a CSV file, perhaps .gz, with the columns time, value and, where incidents are known, label (0 or 1)
+  DIR       a folder with manifest.csv (set, series, step_seconds, scored_from_index) and SET/SERIES.csv.gz
+  PIPELINE  the name of a pipeline of --config.file, whose history is read from its source
+
+docs/evaluation.md tells what each figure means."""
+_EPILOG = """\
+examples:
+  sentio backtest requests.csv
+  sentio backtest requests.csv --labels incidents.csv --out scores
+  sentio backtest labelled/ --set detector.interval_width=0.999
+  sentio backtest cpu --config.file sentio.yml --window 21d"""
+
+
+class _Help(Help, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "backtest",
+        help="replay history, and count what is caught and what is a false alarm",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=_Help,
+    )
+    parser.add_argument("data", metavar="DATA", help="FILE, DIR or PIPELINE")
+    _add_pipeline(parser)
+    _add_history(parser)
+    _add_output(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which pipeline")
+    group.add_argument(
+        "--config.file", dest="config", type=Path, action="append", metavar="PATH",
+        help="a YAML file, or a directory of them; may be given more than once (a pipeline with every default)",
+    )  # fmt: skip
+    group.add_argument("--pipeline", metavar="NAME", help="whose settings FILE or DIR is judged with (the only one)")
+    group.add_argument(
+        "--set", dest="changes", action="append", default=None, metavar="KEY=VALUE",
+        help="another value for a setting of the pipeline, such as detector.interval_width=0.95; may be given more "
+        "than once (none)",
+    )  # fmt: skip
+    group.add_argument(
+        "--train-every", type=_duration, metavar="LENGTH", default="1d",
+        help="how much time of the data lies between two trainings, in place of train.every: seldom is faster",
+    )  # fmt: skip
+    group.add_argument(
+        "--train-window", type=_duration, metavar="LENGTH", help="in place of train.window, how far back it learns"
+    )
+
+
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which history")
+    group.add_argument(
+        "--labels", type=Path, metavar="FILE", help="incidents, in place of labels: a CSV file with series, start, end"
+    )
+    group.add_argument(
+        "--warm-up", type=_delay, metavar="LENGTH",
+        help="at the start of FILE or PIPELINE, what is only learned from; 0s: nothing (15%% of the samples)",
+    )  # fmt: skip
+    group.add_argument("--start", type=_moment, metavar="TIME", help="of PIPELINE: from when (--window before the end)")
+    group.add_argument("--end", type=_moment, metavar="TIME", help="of PIPELINE: until when (now)")
+    group.add_argument(
+        "--window", type=_duration, metavar="LENGTH", help="of PIPELINE: how much (one and a half times train.window)"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what comes out")
+    group.add_argument("--at", type=float, metavar="SCORE", help="tell what this threshold on anomaly_score gives, too")
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write DIR/SET/SERIES.csv: time, score, value, yhat, lower, upper, anomaly",
+    )
+    group.add_argument("--json", action="store_true", help="print the figures as JSON")
+    group.add_argument("--workers", type=_workers, metavar="N", default=2, help="processes that replay side by side")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sentio.evaluation.backtest import Running
+    from sentio.evaluation.figures import figures_of, plain
+    from sentio.evaluation.settings import Settings
+    from sentio.evaluation.table import report
+    from sentio.evaluation.write import write_scores
+
+    settings = Settings(
+        tuple(arguments.config or ()),
+        arguments.pipeline,
+        tuple(arguments.changes or ()),
+        arguments.train_every,
+        arguments.train_window,
+    )
+    running = Running(arguments.workers, arguments.labels, arguments.warm_up)
+    try:
+        judged = _judged(arguments, settings, running)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    if arguments.out:
+        write_scores(arguments.out, judged)
+    figures = figures_of(judged, arguments.at)
+    print(json.dumps([plain(one) for one in figures], indent=2) if arguments.json else report(figures))
+    return 0
+
+
+def _judged(arguments: argparse.Namespace, settings: Settings, running: Running) -> list[Judged]:
+    """Raises `ConfigError` where there is nothing of the name."""
+    from dataclasses import replace
+
+    from sentio.evaluation.backtest import of_file, of_folder, of_pipeline
+
+    path = Path(arguments.data)
+    with _Progress() as progress:
+        if path.is_dir():
+            return of_folder(path, settings, running, progress)
+        if path.is_file():
+            return of_file(path, settings, running)
+        if not arguments.config:
+            raise ConfigError(
+                f"DATA: there is no file or folder {arguments.data}; one, or a pipeline of --config.file, is expected"
+            )
+        end = arguments.end or time.time_ns()
+        start = arguments.start if arguments.window is None else end - arguments.window
+        if start is not None and start >= end:
+            raise ConfigError("--start: is not before --end; an earlier time is expected")
+        return of_pipeline(replace(settings, pipeline=arguments.data), (start, end), running, progress)
+
+
+class _Progress:
+    """A line on standard error that is written anew, where that is a terminal; gone at the end."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._began = time.monotonic()
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if self._shown:
+            line = f"\r\x1b[Kbacktest: {done} of {of} {what}, {time.monotonic() - self._began:.0f} s"
+            print(line, end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _delay(text: str) -> int:
+    try:
+        return parse_delay(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _moment(text: str) -> int:
+    from sentio.evaluation.samples import moment
+
+    try:
+        return moment(text)
+    except ValueError as error:
+        wrong = f"is {text!r}; seconds since 1970, or a time such as 2024-05-01T12:00:00Z, is expected"
+        raise argparse.ArgumentTypeError(wrong) from error
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"is {text!r}; a whole number from 1 is expected")
+    return int(text)

@@ -1,0 +1,108 @@
+"""One backtest: what is to be replayed, with which configuration, and what came out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentio import build
+from sentio.config.model import Config
+from sentio.errors import EvaluationError
+from sentio.evaluation.evaluate import Judged, in_processes, judge
+from sentio.evaluation.labelled import (
+    Entry,
+    Labelled,
+    Windows,
+    of_panel,
+    read_file,
+    read_manifest,
+    read_windows,
+    with_windows,
+)
+from sentio.evaluation.settings import Settings, configured
+from sentio.telemetry import Telemetry
+from sentio.types import Panel, Window, stack
+
+Progress = Callable[[str, int, int], None]
+"""Hears what is done, how much of it, and of how much."""
+_POINTS_AT_ONCE = 500
+_SERIES_A_TASK = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How it runs: ``workers`` processes; ``labels``, a CSV file of windows; ``warm_up``, ns that are only learned from
+    (None for 15 % of the samples)."""
+
+    workers: int = 2
+    labels: Path | None = None
+    warm_up: int | None = None
+
+
+def of_folder(folder: Path, settings: Settings, running: Running, progress: Progress) -> list[Judged]:
+    """Every series that ``folder/manifest.csv`` lists. Raises `EvaluationError`, `ConfigError`."""
+    entries = read_manifest(folder)
+    configs = {step: configured(settings, os.environ, step) for step in sorted({entry.step for entry in entries})}
+    windows = None if running.labels is None else read_windows(running.labels, {entry.name for entry in entries})
+    calls = [(*configs[entry.step], entry, windows) for entry in entries]
+    done = in_processes(_judge_entry, calls, running.workers, lambda n: progress("series replayed", n, len(calls)))
+    return [one for part in done for one in part]
+
+
+def _judge_entry(config: Config, alias: str, entry: Entry, windows: Windows | None) -> list[Judged]:
+    # In the worker: what is parsed there need not be sent.
+    series = entry.read()
+    return judge(config, alias, [series if windows is None else with_windows(series, windows)])
+
+
+def _with_labels(series: list[Labelled], running: Running) -> list[Labelled]:
+    if running.labels is None:
+        return series
+    windows = read_windows(running.labels, {one.name for one in series})
+    return [with_windows(one, windows) for one in series]
+
+
+def of_file(path: Path, settings: Settings, running: Running) -> list[Judged]:
+    """One file of samples. Raises `EvaluationError`, `ConfigError`."""
+    series = _with_labels([read_file(path, "file", running.warm_up)], running)
+    config, alias = configured(settings, os.environ, series[0].step)
+    return judge(config, alias, series)
+
+
+def of_pipeline(
+    settings: Settings, window: tuple[int | None, int], running: Running, progress: Progress
+) -> list[Judged]:
+    """What the source of a pipeline has between the two times ``window`` (ns; the first None for its training window
+    and half of it). Raises `SourceError`, `EvaluationError`, `ConfigError`."""
+    config, alias = configured(settings, os.environ)
+    pipeline = config.pipelines[alias]
+    start, end = window
+    length = pipeline.train.window * 3 // 2 if start is None else end - start
+    panel = _read(config, alias, Window.ending(end, length, pipeline.step), progress)
+    series = of_panel(panel, alias, pipeline.step, running.warm_up)
+    if not series:
+        raise EvaluationError(f"{alias}: the query gives no series there; a --start and --end with samples is expected")
+    series = _with_labels(series, running)
+    parts = [series[first : first + _SERIES_A_TASK] for first in range(0, len(series), _SERIES_A_TASK)]
+    calls = [(config, alias, part) for part in parts]
+    done = in_processes(judge, calls, running.workers, lambda n: progress("parts replayed", n, len(calls)))
+    return [one for part in done for one in part]
+
+
+def _read(config: Config, alias: str, window: Window, progress: Progress) -> Panel:
+    source = build.reader(config, alias, telemetry=Telemetry(), pause=time.sleep)
+    query = config.pipelines[alias].query
+    parts = list(window.split(_POINTS_AT_ONCE))
+    panels = []
+    for part in parts:
+        panel = source.read(query, part)
+        if panel.notes.partial:
+            raise EvaluationError(
+                f"{alias}: the answer may be incomplete ({panel.notes.partial}); a whole one is expected"
+            )
+        panels.append(panel)
+        progress("parts read", len(panels), len(parts))
+    return stack(panels)

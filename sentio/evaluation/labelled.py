@@ -1,0 +1,186 @@
+"""Series with the incidents that are known of them: a folder, a file, a file of windows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sentio.errors import EvaluationError
+from sentio.evaluation.samples import Samples, fail, moment, read_rows, read_samples
+from sentio.types import SECOND, Floats, Ints, Panel, SeriesKey
+
+MANIFEST = "manifest.csv"
+_COLUMNS = ("set", "series", "step_seconds", "scored_from_index")
+PROBATION = 0.15
+"""The part of a series that is only learned from, where nothing else is said: as in NAB (Lavin and Ahmad 2015)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """One series: ``times [n]`` (ns, as they were recorded), ``values [n]``, ``labels [n]`` (1 inside an incident).
+
+    ``group``: the set that it belongs to, one threshold for all of them. ``step`` in ns. ``scored_from``: the index
+    from which its scores count; what lies before is history to learn from. ``known``: labels were given.
+    """
+
+    group: str
+    key: SeriesKey
+    times: Ints
+    values: Floats
+    labels: Ints
+    step: int
+    scored_from: int
+    known: bool = True
+
+    @property
+    def name(self) -> str:
+        """What it is called in files and tables."""
+        return self.key.name if not self.key.labels else str(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a manifest: where a series is, and how it is to be read. ``step`` in ns."""
+
+    group: str
+    name: str
+    path: Path
+    step: int
+    scored_from: int
+
+    def read(self) -> Labelled:
+        """Its samples. Raises `EvaluationError`."""
+        samples = read_samples(self.path)
+        if self.scored_from >= len(samples.times):
+            raise EvaluationError(
+                f"{self.path}: has {len(samples.times)} rows, and {MANIFEST} has scored_from_index {self.scored_from}; "
+                "a smaller one is expected"
+            )
+        return _labelled(self.group, self.name, samples, self.step, self.scored_from)
+
+
+def read_manifest(folder: Path) -> list[Entry]:
+    """What ``folder/manifest.csv`` lists: the series are in ``SET/SERIES.csv.gz`` or ``SET/SERIES.csv``.
+
+    Raises `EvaluationError` with the line that is wrong.
+    """
+    path = folder / MANIFEST
+    rows = read_rows(path, _COLUMNS)
+    found = []
+    for i, (group, name, step, first) in enumerate(zip(*(rows[c] for c in _COLUMNS), strict=True)):
+        files = [folder / group / f"{name}{tail}" for tail in (".csv.gz", ".csv")]
+        there = next((file for file in files if file.is_file()), None)
+        if there is None:
+            fail(path, i + 2, f"{files[0]} is not there", "the samples of each series that is listed are expected")
+        step_s = _whole(path, i + 2, "step_seconds", step, least=1)
+        found.append(Entry(group, name, there, step_s * SECOND, _whole(path, i + 2, "scored_from_index", first, 0)))
+    return found
+
+
+def _whole(path: Path, line: int, what: str, text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        fail(path, line, f"{what} is {text!r}", f"a whole number from {least} is expected")
+    return int(text)
+
+
+def read_file(path: Path, group: str, warm_up: int | None) -> Labelled:
+    """One file; its step is the usual distance of two samples. ``warm_up``: ns that are only learned from, None for
+    `PROBATION` of all. Raises `EvaluationError`."""
+    samples = _in_order(read_samples(path))
+    distances = np.diff(np.unique(samples.times))
+    if not len(distances):
+        raise EvaluationError(f"{path}: has samples of one time only; at least two times are expected")
+    step = max(SECOND, round(float(np.median(distances)) / SECOND) * SECOND)
+    return _labelled(group, _stem(path), samples, step, first_scored(samples.times, warm_up))
+
+
+def _in_order(samples: Samples) -> Samples:
+    order = np.argsort(samples.times, kind="stable")
+    labels = None if samples.labels is None else samples.labels[order]
+    return Samples(samples.times[order], samples.values[order], labels)
+
+
+def first_scored(times: Ints, warm_up: int | None) -> int:
+    """The index of the first of ``times [n]`` that is scored."""
+    if warm_up is None:
+        return int(PROBATION * len(times))
+    return min(int(np.searchsorted(times - times[0], warm_up)), len(times) - 1)
+
+
+def of_panel(panel: Panel, group: str, step: int, warm_up: int | None) -> list[Labelled]:
+    """The series of ``panel``, none with an incident that is known; all are scored from the same time on."""
+    first = int(panel.times[first_scored(panel.times, warm_up)]) if len(panel.times) else 0
+    found = []
+    for key, row in zip(panel.keys, panel.values, strict=True):
+        there = np.isfinite(row)
+        times = panel.times[there]
+        none = np.zeros(len(times), np.int64)
+        at = int(np.searchsorted(times, first))
+        if at < len(times):
+            found.append(Labelled(group, key, times, row[there], none, step, at, known=False))
+    return found
+
+
+def _labelled(group: str, name: str, samples: Samples, step: int, scored_from: int) -> Labelled:
+    labels = samples.labels
+    none = np.zeros(len(samples.times), np.int64)
+    known = labels is not None
+    return Labelled(
+        group,
+        SeriesKey(name),
+        samples.times,
+        samples.values,
+        none if labels is None else labels,
+        step,
+        scored_from,
+        known,
+    )
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(".csv")
+
+
+Windows = Mapping[str, Sequence[tuple[int, int]]]
+"""Name of a series → start and end (ns, both included) of each of its incidents."""
+
+
+def read_windows(path: Path, names: Iterable[str]) -> Windows:
+    """The incidents that the CSV file ``path`` tells of the series ``names``: series, start, end.
+
+    Raises `EvaluationError` for a series that is none of them, and for a window that ends before it starts.
+    """
+    rows = read_rows(path, ("series", "start", "end"))
+    known = set(names)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for i, (name, *bounds) in enumerate(zip(rows["series"], rows["start"], rows["end"], strict=True)):
+        if name not in known:
+            wrong = f"series is {name!r}, which is not among the data"
+            fail(path, i + 2, wrong, f"one such as {min(known)} is expected")
+        start, end = (_moment(path, i + 2, what, text) for what, text in zip(("start", "end"), bounds, strict=True))
+        if end < start:
+            fail(path, i + 2, f"end is {bounds[1]}, before start ({bounds[0]})", "a later one is expected")
+        found.setdefault(name, []).append((start, end))
+    return found
+
+
+def _moment(path: Path, line: int, what: str, text: str) -> int:
+    try:
+        return moment(text)
+    except ValueError:
+        fail(path, line, f"{what} is {text!r}", "a time in seconds since 1970, or in ISO 8601, is expected")
+
+
+def with_windows(series: Labelled, windows: Windows) -> Labelled:
+    """``series`` with those of ``windows`` that are its own for labels."""
+    return replace(series, labels=_inside(series.times, windows.get(series.name, ())), known=True)
+
+
+def _inside(times: Ints, windows: Iterable[tuple[int, int]]) -> Ints:
+    labels = np.zeros(len(times), np.int64)
+    for start, end in windows:
+        labels[(times >= start) & (times <= end)] = 1
+    return labels

@@ -1,0 +1,136 @@
+"""Reads a file of samples: CSV, perhaps compressed with gzip, with the columns time, value and perhaps label."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from sentio.errors import EvaluationError
+from sentio.types import MILLISECOND, SECOND, Floats, Ints
+
+_MILLISECONDS_FROM = 1e11
+"""As a number of seconds that is the year 5138, as one of milliseconds 1973."""
+_LATEST_S = 9e9
+"""Nanoseconds of an int64 end in 2262."""
+_TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:00Z, are expected"
+_LABELS = {"": 0, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """``times [n]`` (ns, in the order of the file), ``values [n]`` (NaN where empty), ``labels [n]`` (1 inside an
+    incident) or None where the file has no such column."""
+
+    times: Ints
+    values: Floats
+    labels: Ints | None
+
+
+def read_samples(path: Path) -> Samples:
+    """The samples of one file. Raises `EvaluationError` with the line that is wrong."""
+    rows = read_rows(path, ("time", "value"), ("label",))
+    times = _times(path, rows["time"])
+    values = _values(path, rows["value"])
+    labels = _flags(path, rows["label"]) if "label" in rows else None
+    return Samples(times, values, labels)
+
+
+def read_rows(path: Path, needed: Sequence[str], further: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The columns ``needed``, and those of ``further`` that are there, as texts.
+
+    Raises `EvaluationError`: a file that cannot be read or has no rows, a column that is missing, a line that is short.
+    """
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8", newline="")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8-sig", newline="") as file
+        ):
+            lines = list(csv.reader(file))
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        raise EvaluationError(f"{path}: cannot be read ({text}); a CSV file, or one in gzip, is expected") from error
+    head = [name.strip().lower() for name in lines[0]] if lines else []
+    for name in needed:
+        if name not in head:
+            said = ", ".join(head) or "nothing"
+            fail(path, 1, f"has the columns {said}", f"{' and '.join(needed)} are expected")
+    body = [line for line in lines[1:] if line]
+    if not body:
+        fail(path, 1, "has no rows below its head", "at least one is expected")
+    if any(len(line) < len(head) for line in body):
+        number = next(i for i, line in enumerate(lines, 1) if line and len(line) < len(head))
+        fail(path, number, f"has {len(lines[number - 1])} fields", f"{len(head)} are expected")
+    return {name: [line[head.index(name)].strip() for line in body] for name in (*needed, *further) if name in head}
+
+
+def fail(path: Path, line: int, wrong: str, right: str) -> NoReturn:
+    """Raises `EvaluationError`."""
+    raise EvaluationError(f"{path}:{line}: {wrong}; {right}")
+
+
+def moment(text: str) -> int:
+    """Nanoseconds of one time: a number of seconds or milliseconds, or ISO 8601 (UTC where it names no zone).
+
+    Raises `ValueError` for any other text.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        at = datetime.fromisoformat(text)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000) * MILLISECOND
+    return int(_from_numbers(np.array([number]))[0])
+
+
+def _from_numbers(numbers: Floats) -> Ints:
+    """ns of seconds, or of milliseconds where that is what their size says. Raises `ValueError`."""
+    seconds = numbers / 1000 if np.median(np.abs(numbers)) > _MILLISECONDS_FROM else numbers
+    if not np.isfinite(seconds).all() or np.abs(seconds).max() > _LATEST_S:
+        raise ValueError("no time")
+    # Whole seconds stay whole: a double of nanoseconds would be some hundred of them off.
+    whole = np.floor(seconds)
+    milliseconds = np.round((seconds - whole) * 1000).astype(np.int64)
+    return np.asarray(whole.astype(np.int64) * SECOND + milliseconds * MILLISECOND)
+
+
+def _times(path: Path, texts: list[str]) -> Ints:
+    try:
+        return _from_numbers(np.array(texts, dtype=np.float64))
+    except ValueError:
+        pass  # one of them is no number: a time in words, or a mistake
+    found = np.empty(len(texts), np.int64)
+    for i, text in enumerate(texts):
+        try:
+            found[i] = moment(text)
+        except ValueError:
+            fail(path, i + 2, f"time is {text!r}", _TIME)
+    return found
+
+
+def _values(path: Path, texts: list[str]) -> Floats:
+    try:
+        found = np.array([text or "nan" for text in texts], dtype=np.float64)
+    except ValueError:
+        for i, text in enumerate(texts):
+            try:
+                float(text or "nan")
+            except ValueError:
+                fail(path, i + 2, f"value is {text!r}", "a number, or nothing, is expected")
+        raise
+    found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def _flags(path: Path, texts: list[str]) -> Ints:
+    try:
+        return np.array([_LABELS[text] for text in texts], np.int64)
+    except KeyError:
+        i = next(i for i, text in enumerate(texts) if text not in _LABELS)
+        fail(path, i + 2, f"label is {texts[i]!r}", "0, or 1 inside an incident, is expected")

@@ -1,0 +1,236 @@
+"""``sentio backtest``, as it is called."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentio.cli import main
+from sentio.types import SECOND
+from tests.evaluation.made import BEGIN, DAY, STEP, daily, labelled_folder, write_series
+
+CONFIGURATION = """
+sources: {here: {type: prometheus, url: "http://127.0.0.1:9"}}
+pipelines:
+  narrow: {source: here, query: up, detector: {interval_width: 0.5}}
+  wide: {source: here, query: up, step: 1m, detector: {interval_width: 0.999}}
+"""
+
+
+def one_file(folder: Path, name: str = "load.csv", *, labels: bool = True) -> Path:
+    """Five days, a spike of an hour on the last."""
+    values, flags = daily(5 * DAY, 4), np.zeros(5 * DAY, np.int64)
+    values[4 * DAY : 4 * DAY + 12] += 60
+    flags[4 * DAY : 4 * DAY + 12] = 1
+    times = BEGIN + STEP * np.arange(5 * DAY, dtype=np.int64)
+    return write_series(folder / name, times, values, flags if labels else None)
+
+
+def figures(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, Any]]:
+    assert main(["backtest", *map(str, arguments), "--json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_folder_in_two_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = labelled_folder(tmp_path / "data")
+    assert main(["backtest", str(folder), "--out", str(tmp_path / "out"), "--at", "3"]) == 0
+    seen = capsys.readouterr()
+    assert seen.err == ""  # no progress where nobody watches
+    first = seen.out.splitlines()
+    assert first[0] == "recall at so many false alarms a series and day, one threshold on anomaly_score for each set"
+    assert first[1].split() == [
+        "set",
+        "series",
+        "days",
+        "incidents",
+        "at",
+        "0.05",
+        "at",
+        "0.1",
+        "at",
+        "0.2",
+        "at",
+        "0.5",
+    ]
+    assert first[2].split() == ["db", "1", "2", "1", "1.000", "1.000", "1.000", "1.000"]
+    assert first[3].split() == ["web", "2", "4", "2", "1.000", "1.000", "1.000", "1.000"]
+    assert first[4].split() == ["pooled", "3", "6", "3", "1.000", "1.000", "1.000", "1.000"]
+    for title in ("what is flagged (anomaly = 1)", "what anomaly_score >= 3 gives"):
+        assert title in first
+    assert len({len(line) for line in first[1:5]}) == 1  # aligned
+    with (tmp_path / "out/web/one.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["time", "score", "value", "yhat", "lower", "upper", "anomaly"]
+    assert [int(row["time"]) for row in rows] == [int(BEGIN // SECOND) + 300 * i for i in range(2 * DAY, 4 * DAY)]
+    spike = rows[DAY]
+    assert float(spike["score"]) > 1
+    assert float(spike["value"]) > float(spike["upper"])
+    assert spike["anomaly"] == "1.0"
+
+
+def test_a_file_with_and_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = figures(capsys, one_file(tmp_path))
+    assert (found["name"], found["series"], found["incidents"]) == ("file", 1, 1)
+    assert found["recall"]["0.1"] == 1.0
+    assert found["flagged"]["recall"] == 1.0
+    assert 0.5 < found["coverage"] <= 1
+    assert found["nab"]["standard"] > 90
+    (bare,) = figures(capsys, one_file(tmp_path, "bare.csv.gz", labels=False))
+    assert (bare["incidents"], bare["recall"]["0.1"], bare["flagged"]["recall"]) == (0, None, None)
+    assert bare["samples"] == found["samples"] == 5 * DAY - int(0.15 * 5 * DAY)
+
+
+def test_labels_in_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = BEGIN // SECOND + 4 * DAY * 300
+    labels = tmp_path / "incidents.csv"
+    labels.write_text(f"series,start,end\nload,{start},{start + 3300}\n", "utf-8")
+    (beside,) = figures(capsys, one_file(tmp_path, labels=False), "--labels", labels)
+    (inside,) = figures(capsys, one_file(tmp_path))
+    assert beside == inside
+
+
+def test_settings_from_a_file_and_from_the_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, config = one_file(tmp_path), tmp_path / "sentio.yml"
+    config.write_text(CONFIGURATION, "utf-8")
+    (narrow,) = figures(capsys, path, "--config.file", config, "--pipeline", "narrow")
+    (wide,) = figures(capsys, path, "--config.file", config, "--pipeline", "wide")
+    (wider,) = figures(
+        capsys, path, "--config.file", config, "--pipeline", "narrow", "--set", "detector.interval_width=0.999"
+    )
+    assert narrow["coverage"] < wide["coverage"]
+    assert wider == wide
+
+
+def test_a_pipeline_is_read_from_its_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "sentio.yml"
+    config.write_text(
+        """
+        sources: {here: {type: "tests.evaluation.waves:Waves", series: 40}}
+        pipelines: {waves: {source: here, query: up, step: 5m, train: {window: 3d}, score: {delay: 1m}}}
+        """,
+        "utf-8",
+    )
+    end = int(BEGIN // SECOND)
+    labels = tmp_path / "incidents.csv"
+    labels.write_text(f'series,start,end\n"up{{i=""3""}}",{end - 7200},{end}\n', "utf-8")
+    arguments = ["waves", "--config.file", config, "--end", end, "--warm-up", "2d", "--labels", labels]
+    (found,) = figures(capsys, *arguments, "--out", tmp_path / "out")
+    assert (found["name"], found["series"], found["incidents"]) == ("waves", 40, 1)
+    assert found["days"] == 40 * 2.5  # one and a half times three days, less two to learn from
+    assert len(list((tmp_path / "out/waves").iterdir())) == 40
+    (shorter,) = figures(capsys, *arguments, "--window", "3d")
+    (same,) = figures(capsys, *arguments, "--start", end - 3 * 86400)
+    assert shorter == same
+    assert shorter["days"] == 40
+
+
+def test_training_more_often_is_another_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = one_file(tmp_path)
+    (daily_,), (hourly,) = figures(capsys, path), figures(capsys, path, "--train-every", "1h", "--warm-up", "1d")
+    assert daily_["samples"] != hourly["samples"]
+    assert daily_["coverage"] != hourly["coverage"]
+
+
+def test_another_step_than_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = figures(capsys, one_file(tmp_path), "--set", "step=10m")
+    assert found["samples"] == 5 * DAY - int(0.15 * 5 * DAY)
+    assert found["scored"] == found["samples"] // 2  # one in each step
+
+
+def test_a_file_that_is_too_short_for_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "short.csv"
+    path.write_text("time,value\n600,2\n0,1\n300,\n", "utf-8")
+    (found,) = figures(capsys, path)
+    assert (found["samples"], found["scored"], found["coverage"]) == (3, 0, None)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    code = main(["backtest", *map(str, arguments)])
+    return code, capsys.readouterr().err.strip()
+
+
+def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, config = one_file(tmp_path), tmp_path / "sentio.yml"
+    config.write_text(CONFIGURATION, "utf-8")
+    assert refused(capsys, tmp_path / "none.csv") == (
+        2,
+        f"DATA: there is no file or folder {tmp_path}/none.csv; one, or a pipeline of --config.file, is expected",
+    )
+    assert refused(capsys, path, "--config.file", config) == (
+        2,
+        "--pipeline: is not given; one of narrow, wide is expected",
+    )
+    assert refused(capsys, "cpu", "--config.file", config) == (
+        2,
+        '--pipeline: is "cpu", which is no pipeline; one of narrow, wide is expected',
+    )
+    assert refused(capsys, path, "--set", "interval_width") == (
+        2,
+        '--set: is "interval_width"; a key and a value, such as detector.interval_width=0.95, are expected',
+    )
+    assert refused(capsys, path, "--set", "detector.interval_width=2") == (
+        2,
+        "--set detector.interval_width:1: pipelines.backtest.detector.interval_width: is 2; "
+        "a number below 1 is expected",
+    )
+    assert refused(capsys, "narrow", "--config.file", config, "--start", "5", "--end", "4") == (
+        2,
+        "--start: is not before --end; an earlier time is expected",
+    )
+    bad = tmp_path / "bad.csv"
+    bad.write_text("time,value\n1,x\n", "utf-8")
+    assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a number, or nothing, is expected")
+    bad.write_text("time,value\n1,1\n2,1\n3,1\n1700000000,1\n", "utf-8")
+    assert refused(capsys, bad) == (
+        1,
+        "sentio: bad: its times are 1,700,000,000 steps of 1 s apart; at most 50,000,000 are expected, "
+        "so all times near each other, or a longer step",
+    )
+    assert refused(capsys, tmp_path) == (
+        1,
+        f"sentio: {tmp_path}/manifest.csv: cannot be read (No such file or directory); "
+        "a CSV file, or one in gzip, is expected",
+    )
+    assert refused(capsys, path, "--out", path) == (
+        1,
+        f"sentio: --out {path}: cannot be written (Not a directory); a folder is expected",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--workers", "0"], "argument --workers: is '0'; a whole number from 1 is expected"),
+        (["--train-every", "0s"], 'argument --train-every: is "0s"; a duration above 0, such as 15s, 5m or 14d, is'),
+        (["--start", "now"], "argument --start: is 'now'; seconds since 1970, or a time such as 2024-05-01T12:00:00Z,"),
+    ],
+)
+def test_calls_that_are_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["backtest", "x.csv", *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_help_teaches() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sentio", "backtest", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    for words in (
+        "judges each sample by what came before it",
+        "PIPELINE the name of a pipeline of --config.file",
+        "seldom is faster (default: 1d)",
+        "0s: nothing (15% of the samples)",
+        "sentio backtest requests.csv --labels incidents.csv --out scores",
+    ):
+        assert words in text

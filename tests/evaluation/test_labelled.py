@@ -1,0 +1,147 @@
+"""What files may look like, and what is said of those that do not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentio.errors import EvaluationError
+from sentio.evaluation.labelled import read_file, read_manifest, read_windows, with_windows
+from sentio.evaluation.samples import moment, read_samples
+from sentio.types import SECOND
+from tests.evaluation.made import labelled_folder
+
+
+def written(folder: Path, text: str, name: str = "a.csv") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("1700000000", "1700000300.5"),
+        ("1700000000000", "1700000300500"),
+        ("2023-11-14T22:13:20Z", "2023-11-14T22:18:20.500Z"),
+        ("2023-11-14 22:13:20", "2023-11-14 22:18:20.5"),
+        ("2023-11-15T00:13:20+02:00", "2023-11-15T00:18:20.500+02:00"),
+    ],
+)
+def test_times_in_seconds_milliseconds_and_words(tmp_path: Path, times: tuple[str, str]) -> None:
+    path = written(tmp_path, f"\ufeffvalue, Time ,other,label\n1.5,{times[0]},x,0\n,{times[1]},y,1\n")
+    found = read_samples(path)
+    assert found.times.tolist() == [1_700_000_000 * SECOND, 1_700_000_300 * SECOND + SECOND // 2]
+    np.testing.assert_array_equal(found.values, [1.5, np.nan])
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1]
+    assert moment(times[1]) == found.times[1]
+
+
+TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:00Z, are expected"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1: has the columns nothing; time and value are expected"),
+        ("t,value\n1,2\n", "1: has the columns t, value; time and value are expected"),
+        ("time,value\n", "1: has no rows below its head; at least one is expected"),
+        ("time,value\n1,2\n3\n", "3: has 1 fields; 2 are expected"),
+        ("time,value\n1,2\nyesterday,3\n", f"3: time is 'yesterday'; {TIME}"),
+        ("time,value\n1,2\n1e20,3\n", f"3: time is '1e20'; {TIME}"),
+        ("time,value\n1,2\n2,high\n", "3: value is 'high'; a number, or nothing, is expected"),
+        ("time,value,label\n1,2,0\n2,3,yes\n", "3: label is 'yes'; 0, or 1 inside an incident, is expected"),
+    ],
+)
+def test_a_file_that_is_wrong_is_told_by_its_line(tmp_path: Path, text: str, said: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(EvaluationError, match=f"^{re.escape(f'{path}:{said}')}$"):
+        read_samples(path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    expected = "a CSV file, or one in gzip, is expected"
+    with pytest.raises(
+        EvaluationError, match=re.escape(f"{path}: cannot be read (No such file or directory); {expected}")
+    ):
+        read_samples(path)
+    path = written(tmp_path, "time,value\n1,2\n", "plain.csv.gz")
+    with pytest.raises(EvaluationError, match=re.escape(f"{path}: cannot be read (Not a gzipped file")):
+        read_samples(path)
+    path = tmp_path / "bytes.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EvaluationError, match=re.escape(f"{path}: cannot be read ('utf-8' codec")):
+        read_samples(path)
+    path = written(tmp_path, "time,value\n5,2\n5,3\n")
+    with pytest.raises(EvaluationError, match="has samples of one time only; at least two times are expected"):
+        read_file(path, "file", None)
+
+
+def test_the_step_is_the_usual_distance_and_the_warm_up_is_left_out(tmp_path: Path) -> None:
+    times = [60 * i + (600 if i > 50 else 0) for i in range(100)]
+    path = written(tmp_path, "time,value\n" + "".join(f"{t},1\n" for t in times), "a.b.csv")
+    found = read_file(path, "file", None)
+    assert (found.name, found.step, found.scored_from, found.known) == ("a.b", 60 * SECOND, 15, False)
+    assert read_file(path, "file", 0).scored_from == 0
+    assert read_file(path, "file", 600 * SECOND).scored_from == 10
+    assert read_file(path, "file", 10**18).scored_from == 99
+
+
+def test_a_folder_with_a_manifest(tmp_path: Path) -> None:
+    entries = read_manifest(labelled_folder(tmp_path))
+    assert [(e.group, e.name, e.step // SECOND, e.scored_from) for e in entries] == [
+        ("web", "one", 300, 576),
+        ("web", "two", 300, 576),
+        ("db", "slow", 3600, 48),
+    ]
+    found = entries[0].read()
+    assert (len(found.times), int(found.labels.sum()), found.known) == (1152, 12, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("web,three,300,0", "2: {folder}/web/three.csv.gz is not there; the samples of each series that is listed are"),
+        ("web,one,5m,0", "2: step_seconds is '5m'; a whole number from 1 is expected"),
+        ("web,one,300,-1", "2: scored_from_index is '-1'; a whole number from 0 is expected"),
+    ],
+)
+def test_a_manifest_that_is_wrong(tmp_path: Path, line: str, said: str) -> None:
+    path = written(labelled_folder(tmp_path), f"set,series,step_seconds,scored_from_index\n{line}\n", "manifest.csv")
+    with pytest.raises(EvaluationError, match=re.escape(f"{path}:{said.format(folder=tmp_path)}")):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_that_starts_behind_the_last_row(tmp_path: Path) -> None:
+    written(labelled_folder(tmp_path), "set,series,step_seconds,scored_from_index\nweb,one,300,1152\n", "manifest.csv")
+    with pytest.raises(
+        EvaluationError, match=r"has 1152 rows, and manifest\.csv has scored_from_index 1152; a smaller"
+    ):
+        read_manifest(tmp_path)[0].read()
+
+
+def test_windows_beside_the_data(tmp_path: Path) -> None:
+    path = written(tmp_path, "time,value\n" + "".join(f"{60 * i},1\n" for i in range(10)))
+    labels = written(tmp_path, "series,start,end\na,120,180\na,1970-01-01T00:06:30Z,1970-01-01T00:08:00Z\n", "w.csv")
+    found = with_windows(read_file(path, "file", 0), read_windows(labels, ["a"]))
+    assert found.labels.tolist() == [0, 0, 1, 1, 0, 0, 0, 1, 1, 0]
+    assert found.known
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("b,1,2", "2: series is 'b', which is not among the data; one such as a is expected"),
+        ("a,2,1", "2: end is 1, before start (2); a later one is expected"),
+        ("a,now,1", "2: start is 'now'; a time in seconds since 1970, or in ISO 8601, is expected"),
+    ],
+)
+def test_windows_that_are_wrong(tmp_path: Path, line: str, said: str) -> None:
+    path = written(tmp_path, f"series,start,end\n{line}\n")
+    with pytest.raises(EvaluationError, match=f"^{re.escape(f'{path}:{said}')}$"):
+        read_windows(path, ["a"])

@@ -1,0 +1,93 @@
+"""Incidents and false alarms are counted as another program with the same rules does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentio.evaluation.measures import Counter, Counts, Curve, Track, covered, episodes, near_incident
+from tests.evaluation.made import track
+
+GOLDEN = json.loads(Path("tests/data/alarm_counts.json").read_text("utf-8"))
+SETS = {"first": range(6), "second": range(6, 12), "pooled": range(12)}
+HOUR = 3600
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_curve_is_the_other_programs(name: str) -> None:
+    curve, expected = Curve([track(n) for n in SETS[name]]), GOLDEN[name]
+    assert (curve.series, curve.days, curve.incidents) == tuple(expected[k] for k in ("series", "days", "incidents"))
+    assert {rate: curve.recall(float(rate)) for rate in expected["recall"]} == expected["recall"]
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("threshold", ["0.5", "1.0", "1.5"])
+def test_what_a_threshold_gives_is_the_other_programs(name: str, threshold: str) -> None:
+    found, expected = Curve([track(n) for n in SETS[name]]).at(float(threshold)), GOLDEN[name]["at"][threshold]
+    assert {key: getattr(found, key) for key in expected} == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "count"),
+    [
+        ([], 300, 0),
+        ([0], 300, 1),
+        ([0, HOUR], 300, 1),
+        ([0, HOUR + 1], 300, 2),
+        ([0, 3 * HOUR], HOUR, 1),
+        ([0, 3 * HOUR + 1], HOUR, 2),
+        (range(0, 6 * HOUR, 300), 300, 1),
+        (range(0, 6 * HOUR + 1, 300), 300, 2),
+        (range(0, 24 * HOUR + 1, 300), 300, 5),
+    ],
+)
+def test_episodes(seconds: list[int], step: float, count: int) -> None:
+    assert episodes(np.array(list(seconds), np.float64), step) == count
+
+
+def one(labels: list[int], score: list[float], step: float = 1800.0) -> Track:
+    return Track(step * np.arange(len(labels)), np.array(labels, np.int64), np.array(score), step)
+
+
+def test_an_incident_is_widened_and_its_delay_counts_from_its_start() -> None:
+    labels = [0, 0, 0, 1, 1, 1, 0, 0, 0, 0]
+    for at, counts in (
+        (0, Counts(1, 0, 1, 0)),
+        (1, Counts(1, 1, 0, 0)),  # two steps before: no delay below zero
+        (5, Counts(1, 1, 0, 3600.0)),
+        (7, Counts(1, 1, 0, 7200.0)),
+        (8, Counts(1, 0, 1, 0)),
+    ):
+        score = np.zeros(10)
+        score[at] = 1.0
+        assert Counter(one(labels, score.tolist())).at(1.0) == counts
+
+
+def test_scores_that_are_none_count_as_zero_and_infinite_ones_as_high() -> None:
+    counter = Counter(one([0] * 4, [np.nan, -np.inf, np.inf, -1.0]))
+    assert counter.score.tolist() == [0.0, 0.0, 1e12, -1.0]
+    assert counter.at(1.0).false == 1
+
+
+def test_without_an_incident_there_is_no_recall_but_a_rate() -> None:
+    curve = Curve([one([0] * 97, [0.0] * 48 + [2.0] + [0.0] * 48)])
+    assert np.isnan(curve.recall(0.1))
+    assert np.isnan(curve.at(1.0).recall)
+    assert curve.at(1.0).false == 1 / 2
+    assert np.isnan(curve.at(1.0).delay)
+
+
+def test_without_a_positive_score_nothing_is_caught() -> None:
+    assert Curve([one([0, 1, 1, 0], [0.0] * 4)]).recall(0.5) == 0.0
+
+
+def test_coverage_counts_what_has_a_band_and_is_no_incident() -> None:
+    value = np.array([1.0, 2, 3, 4, np.nan, 6])
+    lower, upper = np.full(6, 1.0), np.array([3.0, 3, 3, 3, 3, np.nan])
+    labels = np.array([0, 0, 0, 0, 0, 0])
+    clean = ~near_incident(np.arange(6.0), labels, 1)
+    assert covered(value, lower, upper, clean) == (3, 4)
+    assert covered(value, lower, upper, clean & (value > 1)) == (2, 3)
