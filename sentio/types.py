@@ -354,9 +354,9 @@ class AlertLevel(enum.IntEnum):
 class Event:
     """One series at an alert level: that it has changed (in `Report.events`), or that it stands (in `Report.firing`).
 
-    ``since`` ns: when the alert began, which is when the series left `AlertLevel.OK`; on the event that ends it, too, so
-    that both are of one alert. ``at`` ns: the time of the sample that decided it. ``cause``: the condition that holds
-    now, or that did not any more. Numbers are NaN where there is none.
+    ``since`` ns: when the alert began, which is when the series left `AlertLevel.OK`; on the event that ends it, too,
+    so that both are of one alert. ``at`` ns: the time of the sample that decided it. ``cause``: the condition that
+    holds now, or that did not any more. Numbers are NaN where there is none.
     """
 
     key: SeriesKey
