@@ -14,6 +14,12 @@ from sentio import __version__
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
+_DELIVERIES = (
+    "ok", "timeout", "unreachable", "tls", "auth", "not_found", "throttled", "server_error", "redirect", "bad_answer",
+    "refused", "not_taken", "defect",
+)  # fmt: skip
+"""How the delivery of an alert may end."""
+
 Ages = Callable[[], Iterable[tuple[str, float | None, float | None]]]
 """Gives (alias, age of the newest sample, age of the oldest model), each in seconds or None."""
 
@@ -86,7 +92,7 @@ class Telemetry:
 
     def begin_sink(self, alias: str, sink: str) -> None:
         """The same for a sink of that pipeline's."""
-        for outcome in ("ok", "timeout", "unreachable", "auth", "throttled", "server_error", "refused"):
+        for outcome in _DELIVERIES:
             self.deliveries.labels(alias, sink, outcome)
         self.sink_retries.labels(alias, sink)
         self.sink_dropped.labels(alias, sink)

@@ -6,8 +6,11 @@ import json
 import logging
 import threading
 from dataclasses import replace
+from typing import ClassVar
 
 from sentio.cli import main
+from sentio.config.options import Options
+from sentio.types import Report
 from tests.faulty import FaultyServer, answer, text
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
 from tests.sinks.alerts import event
@@ -91,6 +94,29 @@ def test_the_end_tries_once_more_and_says_what_is_left(tmp_path, caplog):
             tell(service, event())
             eventually(lambda: server.requests)
         assert "sink a: 2 reports are left undelivered" in caplog.text
+
+
+class Own:
+    """A sink of one's own, which takes whole reports."""
+
+    class Options(Options):
+        """None."""
+
+    got: ClassVar[list[Report]] = []
+
+    def __init__(self, _options: Options) -> None:
+        pass
+
+    def emit(self, report: Report) -> None:
+        self.got.append(report)
+
+
+def test_a_sink_of_ones_own_gets_whole_reports(tmp_path):
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source:
+        file.write_text(config_text(source.url, tmp_path / "db") + f"sinks: {{own: {{type: '{__name__}:Own'}}}}\n")
+        with running([file]):
+            eventually(lambda: any(len(report.scores.keys) == 3 for report in Own.got))
 
 
 def notify(capsys, file, *names):
