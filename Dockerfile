@@ -9,11 +9,11 @@ COPY requirements.lock /src/
 RUN /opt/sentio/bin/python -m pip install -q --require-hashes -r /src/requirements.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY sentio /src/sentio
-# Setuptools builds the package and is not needed after; nor is pip, nor what Prophet has for plots only, which it does
-# without where it is missing; nor are sources and headers, nor Stan's compiler, which only has to be there: Prophet's
-# model is compiled. Everything is compiled here, for the running container cannot write it.
+# Setuptools builds the package and is not needed after; nor is pip; nor are sources and headers, nor Stan's compiler,
+# which only has to be there: Prophet's model is compiled. Matplotlib stays: it draws the pictures of alerts. Everything
+# is compiled here, for the running container cannot write it.
 RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
- && /opt/sentio/bin/python -m pip uninstall -q -y matplotlib contourpy cycler fonttools kiwisolver pillow pyparsing setuptools pip \
+ && /opt/sentio/bin/python -m pip uninstall -q -y setuptools pip \
  && find /opt/sentio/lib -type d -name tests -prune -exec rm -rf {} + \
  && find /opt/sentio/lib -type f -regex '.*\.\(o\|a\|h\|hpp\|d\|pyi\|pyx\|pxd\)' -delete \
  && find /opt/sentio/lib -path '*/cmdstan-*/bin/stanc' -exec truncate -s 0 {} + \
@@ -39,7 +39,7 @@ CMD ["seed", "/prometheus", "--workload", "/usr/share/sentio/workload"]
 
 FROM base AS sentio
 # Compiled for the processor that builds; another one compiles anew, into the volume, which starts with a copy of these.
-ENV NUMBA_CACHE_DIR=/var/lib/sentio/kernels
+ENV NUMBA_CACHE_DIR=/var/lib/sentio/kernels MPLCONFIGDIR=/var/lib/sentio/matplotlib
 RUN sentio warmup
 COPY examples/stack.yml /etc/sentio/sentio.yml
 EXPOSE 8000

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from sentio import catalog
 from sentio.config.adapter import Adapter
+from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Pipeline
 from sentio.config.options import Options
 from sentio.config.redact import redact
 from sentio.contracts import Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
-from sentio.guard import GuardedSource, Pause
+from sentio.guard import GuardedSink, GuardedSource, Pause
+from sentio.outbox import Outbox
 from sentio.pipeline import Line
 from sentio.runner import Runner, Timing
+from sentio.selection import Selection
 from sentio.shard import OwnSeries, own_part
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, State
@@ -29,6 +33,9 @@ Pool = WorkerPool | DaskPool
 _DAY = 86_400 * SECOND
 _MINUTE = 60 * SECOND
 _TIMEOUT, _RETRIES = 30 * SECOND, 3
+_RETRY_FOR = 3600 * SECOND
+_ALERT_REPORTS, _WHOLE_REPORTS = 1000, 100
+"""Reports that wait for a sink at most: those of alerts alone are small."""
 _SLACK = 10 * SECOND
 _LAYOUT = 1
 """Of a saved state; another number where the arrays of a detector change."""
@@ -40,6 +47,20 @@ class Deadlines:
 
     train: int
     score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """One address that a sink delivers to; ``name`` is the sink's, with a number where it has several."""
+
+    name: str
+    sink: Sink
+    options: Options
+
+    @property
+    def timeout(self) -> int:
+        """Nanoseconds for one attempt."""
+        return int(getattr(self.options, "timeout", _TIMEOUT))
 
 
 def executor(config: Config) -> Pool:
@@ -94,6 +115,38 @@ def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) ->
     if config.shard:
         source = OwnSeries(source, config.shard.index, config.shard.of)
     return source
+
+
+def receivers(config: Config, name: str) -> list[Receiver]:
+    """The sink ``name`` of ``config``, for each of its receivers by itself; touches neither network nor disk."""
+    block = config.sinks[name]
+    made = catalog.resolve("sinks", block.type)
+    parts = block.options.apart() if isinstance(block.options, Delivery) else (block.options,)
+    names = [f"{name}[{i}]" for i in range(len(parts))] if len(parts) > 1 else [name]
+    return [Receiver(label, made(options), options) for label, options in zip(names, parts, strict=True)]
+
+
+def outboxes(config: Config, name: str, telemetry: Telemetry) -> tuple[Outbox, ...]:
+    """An outbox in front of each receiver of the sink ``name``."""
+    return tuple(_outbox(receiver, config.secrets, telemetry) for receiver in receivers(config, name))
+
+
+def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry) -> Outbox:
+    stopping, options = threading.Event(), receiver.options
+    guarded = GuardedSink(
+        receiver.sink,
+        name=receiver.name,
+        telemetry=telemetry,
+        redact=lambda text: redact(text, secrets),
+        timeout=receiver.timeout,
+        retry_for=getattr(options, "retry_for", _RETRY_FOR),
+        pause=stopping.wait,
+    )
+    if not isinstance(options, Delivery):
+        return Outbox(guarded, stopping, telemetry=telemetry, bound=_WHOLE_REPORTS)
+    select = Selection(options.least, resolved=options.send_resolved)
+    every = getattr(receiver.sink, "every_report", False)
+    return Outbox(guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every)
 
 
 def timing(pipeline: Pipeline) -> Timing:

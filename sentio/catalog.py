@@ -20,7 +20,11 @@ CATALOG = MappingProxyType(
             "prophet": "sentio.detectors.prophet:Prophet",
         },
         "sinks": {
-            "exposition": "sentio.sinks.exposition:Exposition",
+            "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
+            "apprise": "sentio.sinks.apprise:Apprise",
+            "email": "sentio.sinks.email:Email",
+            "slack": "sentio.sinks.slack:Slack",
+            "webhook": "sentio.sinks.webhook:Webhook",
         },
     }
 )

@@ -10,7 +10,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 
 from sentio.contracts import Sink, Source
 from sentio.deadline import remaining, within
@@ -22,13 +23,15 @@ log = logging.getLogger(__name__)
 
 Redact = Callable[[str], str]
 Pause = Callable[[float], object]
-"""Waits for so many seconds, or less when Sentio is to stop."""
+"""Waits for so many seconds, or less when Sentio is to stop; what it gives is true then."""
 
 _BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+_SINK_BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+_NEVER = float("inf")
 _LONGEST_PAUSE_S = 900.0
 
 
-class _News:
+class News:
     """Says a text once, until it changes or is over."""
 
     def __init__(self, where: str) -> None:
@@ -73,9 +76,9 @@ class GuardedSource:
         self._pause = pause
         self._clock = clock
         self._not_before, self._asked = 0.0, ""
-        self._news = _News(f"pipeline {alias}, source {name}")
-        self._partial = _News(f"pipeline {alias}, source {name}, whole answers")
-        self._single = _News(f"pipeline {alias}, source {name}, single series")
+        self._news = News(f"pipeline {alias}, source {name}")
+        self._partial = News(f"pipeline {alias}, source {name}, whole answers")
+        self._single = News(f"pipeline {alias}, source {name}, single series")
 
     def read(self, query: str, window: Window) -> Panel:
         t = self._telemetry
@@ -147,23 +150,83 @@ class GuardedSource:
 
 
 class GuardedSink:
-    """A `Sink` whose failures are counted and logged, and never reach the tick."""
+    """A `Sink` whose failures are counted and logged, and never reach the tick.
 
-    def __init__(self, sink: Sink, *, name: str, telemetry: Telemetry, redact: Redact) -> None:
+    Each attempt ends within ``timeout`` nanoseconds, and there are further ones for ``retry_for`` nanoseconds from when
+    the report was made: the caller's thread waits for them (`sentio.outbox` has one of its own). ``begun`` seconds, on
+    ``clock``, is when that was, where it was not just now.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        name: str,
+        telemetry: Telemetry,
+        redact: Redact,
+        timeout: int | None = None,
+        retry_for: int = 0,
+        backoff: Sequence[float] = _SINK_BACKOFF,
+        pause: Pause = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._sink = sink
-        self._name = name
+        self.name = name
         self._telemetry = telemetry
         self._redact = redact
-        self._news: dict[str, _News] = {}
+        self._timeout = _NEVER if timeout is None else timeout / SECOND
+        self._retry_for = retry_for / SECOND
+        self._backoff = backoff
+        self._pause, self._clock = pause, clock
+        self._news: dict[str, News] = {}
+        self._giving_up: set[str] = set()
 
     def emit(self, report: Report) -> None:
+        self.deliver(report, self._clock())
+
+    def deliver(self, report: Report, begun: float) -> bool:
+        """Whether that was the end of it: delivered, or given up. False where Sentio is to stop before."""
         alias = report.pipeline
-        news = self._news.setdefault(alias, _News(f"pipeline {alias}, sink {self._name}"))
         try:
-            self._sink.emit(report)
+            done = self._attempts(report, begun + self._retry_for)
         except SinkError as error:
-            self._telemetry.deliveries.labels(alias, self._name, error.reason).inc()
-            news.bad(error.reason, self._redact(str(error)))
-            return
-        self._telemetry.deliveries.labels(alias, self._name, "ok").inc()
-        news.good()
+            self._telemetry.deliveries.labels(alias, self.name, error.reason).inc()
+            self._bad(alias, error)
+            self._gave_up(alias, error)
+            return True
+        if done:
+            self._telemetry.deliveries.labels(alias, self.name, "ok").inc()
+            self._news_of(alias).good()
+            self._giving_up.discard(alias)
+        return done
+
+    def _gave_up(self, alias: str, error: SinkError) -> None:
+        """The first of an outage is news; those after it are counted."""
+        if self._retry_for and not error.permanent and alias not in self._giving_up:
+            self._giving_up.add(alias)
+            log.warning("pipeline %s, sink %s: a report is given up after %g s", alias, self.name, self._retry_for)
+
+    def _attempts(self, report: Report, until: float) -> bool:
+        for attempt in count():
+            try:
+                with within(self._timeout):
+                    self._sink.emit(report)
+                return True
+            except SinkError as error:
+                wait = max(
+                    min(error.retry_after or 0.0, _LONGEST_PAUSE_S), self._backoff[min(attempt, len(self._backoff) - 1)]
+                )
+                if error.permanent or self._clock() + wait > until:
+                    raise
+                # Said at the first failure: an hour later it would be no news.
+                self._bad(report.pipeline, error)
+            if self._pause(wait):
+                return False
+            self._telemetry.sink_retries.labels(report.pipeline, self.name).inc()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _bad(self, alias: str, error: SinkError) -> None:
+        self._news_of(alias).bad(error.reason, self._redact(str(error)))
+
+    def _news_of(self, alias: str) -> News:
+        return self._news.setdefault(alias, News(f"pipeline {alias}, sink {self.name}"))

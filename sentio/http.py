@@ -43,8 +43,8 @@ class TooLargeError(Exception):
     """The answer is larger than the caller takes."""
 
 
-class _Watch:
-    """Shuts the sockets of one call down when its time is up."""
+class Watch:
+    """Shuts the sockets of one call down when its time is up; ``fired`` says that it was."""
 
     def __init__(self, seconds: float) -> None:
         self.fired = False
@@ -68,7 +68,7 @@ class _Watch:
             for sock in self._held:
                 _shut(sock)
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Watch:
         _call.watch = self
         self._timer.start()
         return self
@@ -91,7 +91,7 @@ def _shut(sock: socket.socket) -> None:
 
 
 class _Call(threading.local):
-    watch: _Watch | None = None
+    watch: Watch | None = None
 
 
 _call = _Call()
@@ -157,11 +157,17 @@ class StraightSession(requests.Session):
 
 
 @contextlib.contextmanager
-def watched(seconds: float) -> Iterator[None]:
-    """What a library does inside, through a session with a `WatchedAdapter`, is cut off after ``seconds``, or what
-    is left of the deadline around; it then raises what a broken connection raises."""
-    with _Watch(remaining(seconds)):
-        yield
+def watched(seconds: float) -> Iterator[Watch]:
+    """What a library does inside, through a session with a `WatchedAdapter` or on sockets shown to `hold`, is cut off
+    after ``seconds``, or what is left of the deadline around; it then raises what a broken connection raises."""
+    with Watch(remaining(seconds)) as watch:
+        yield watch
+
+
+def hold(sock: socket.socket) -> None:
+    """Show the watch around, if there is one, a socket that it is to shut down when the time is up."""
+    if _call.watch:
+        _call.watch.hold(sock)
 
 
 def fetch(
@@ -181,7 +187,7 @@ def fetch(
     left = remaining(timeout)
     if left <= 0:
         raise DeadlineExceededError("the time for the call was up before it was made")
-    with _Watch(left) as watch:
+    with Watch(left) as watch:
         try:
             with session.request(method, url, stream=True, allow_redirects=False, timeout=left, **options) as response:
                 return Answer(response.status_code, response.headers, _body(response, max_bytes))

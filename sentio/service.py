@@ -13,15 +13,17 @@ from sentio import build
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
+from sentio.contracts import Sink
 from sentio.errors import ConfigError, StoreError
 from sentio.guard import GuardedSink
+from sentio.outbox import Outbox, close
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
 from sentio.server import Server
 from sentio.sinks.exposition import Exposition
 from sentio.store import Store
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, State
+from sentio.types import SECOND, Report, State
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,26 @@ class Keeper:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlet:
+    """A sink at work, an outbox for each of its receivers, with what it was made from."""
+
+    block: Adapter
+    outboxes: tuple[Outbox, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """A `sentio.contracts.Sink` of one pipeline: all that are its own when a report is made, whatever a reload does."""
+
+    alias: str
+    sinks: Callable[[str], Iterable[Sink]]
+
+    def emit(self, report: Report) -> None:
+        for sink in self.sinks(self.alias):
+            sink.emit(report)
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A pipeline at work, with what it was made from."""
 
@@ -101,7 +123,8 @@ class Service:
         self._load, self._digest = load, digest
         self.telemetry = Telemetry()
         self.exposition = Exposition(ttl=self._ttl, legacy=self._legacy)
-        self._sinks = (GuardedSink(self.exposition, name="exposition", telemetry=self.telemetry, redact=self.redact),)
+        self._page = GuardedSink(self.exposition, name="exposition", telemetry=self.telemetry, redact=self.redact)
+        self._outlets: dict[str, Outlet] = {}
         self._scheduler = Scheduler(self.telemetry)
         self._reloading = threading.Lock()
         self._stopping = threading.Event()
@@ -137,6 +160,8 @@ class Service:
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
         self._pool = build.executor(config)
+        self._outlets = {name: self._outlet(config, name) for name in config.sinks}
+        self._begin_sinks()
         for alias in config.pipelines:
             self._running[alias] = self._make(config, alias)
             self._restore(alias)
@@ -159,6 +184,8 @@ class Service:
         with contextlib.ExitStack() as closing:  # each of them, whatever becomes of the others
             if self._store:
                 closing.callback(self._store.close)
+            boxes = [box for outlet in self._outlets.values() for box in outlet.outboxes]
+            closing.callback(close, boxes)
             if self._web:
                 closing.callback(self._web.stop)
             for alias, running in list(self._running.items()):
@@ -166,6 +193,8 @@ class Service:
             if self._pool:
                 closing.callback(self._pool.shutdown, wait=False, cancel_futures=True)
             self._scheduler.stop()
+            for box in boxes:
+                box.stop()  # on threads of their own: meanwhile the rest is saved and closed
 
     def reload(self) -> ConfigError | None:
         """Take the configuration anew. What is refused changes nothing, and is returned."""
@@ -205,9 +234,11 @@ class Service:
         kept = {a for a, r in self._running.items() if a in config.pipelines and _same(r, config, a)}
         # First what may fail, while all is as it was.
         made = {alias: self._make(config, alias) for alias in config.pipelines if alias not in kept}
+        outlets = {name: self._kept_outlet(config, name) or self._outlet(config, name) for name in config.sinks}
         if (before.server, before.store, before.executor) != (config.server, config.store, config.executor):
             log.warning("configuration: server, store and executor take effect at the next start")
         self._config = config
+        self._replace_outlets(outlets)
         self._tell_shard()
         for alias in [a for a in self._running if a not in kept]:
             self._drop(alias)
@@ -217,6 +248,40 @@ class Service:
             self._schedule(alias)
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
+
+    def _outlet(self, config: Config, name: str) -> Outlet:
+        return Outlet(config.sinks[name], build.outboxes(config, name, self.telemetry))
+
+    def _kept_outlet(self, config: Config, name: str) -> Outlet | None:
+        """The one at work, where nothing of it changed: it keeps what is queued."""
+        outlet = self._outlets.get(name)
+        return outlet if outlet and outlet.block == config.sinks[name] else None
+
+    def _replace_outlets(self, outlets: dict[str, Outlet]) -> None:
+        """What is gone or changed tries once more what it has, on its own threads."""
+        before = {box.name: box for outlet in self._outlets.values() for box in outlet.outboxes}
+        after = {box.name: box for outlet in outlets.values() for box in outlet.outboxes}
+        self._outlets = outlets
+        for name, box in before.items():
+            if after.get(name) is not box:
+                box.stop()
+            if name not in after:
+                self.telemetry.forget_sink(name)
+        self._begin_sinks()
+
+    def _begin_sinks(self) -> None:
+        for alias in self.config.pipelines:
+            for box in self._boxes_of(alias):
+                self.telemetry.begin_sink(alias, box.name)
+
+    def _sinks_of(self, alias: str) -> list[Sink]:
+        """The page, and what the configuration in force says."""
+        return [self._page, *self._boxes_of(alias)]
+
+    def _boxes_of(self, alias: str) -> list[Outbox]:
+        names = self.config.sinks_of(alias) if alias in self.config.pipelines else ()
+        outlets = self._outlets  # a reload puts another in its place
+        return [box for name in names if name in outlets for box in outlets[name].outboxes]
 
     def _tell_shard(self) -> None:
         self.telemetry.shard.clear()
@@ -233,7 +298,7 @@ class Service:
             config,
             alias,
             executor=self._pool,
-            sinks=self._sinks,
+            sinks=(Fanout(alias, self._sinks_of),),
             telemetry=self.telemetry,
             pause=self._stopping.wait,
             save=keeper.save,
@@ -315,4 +380,6 @@ class Service:
 def _same(running: Running, config: Config, alias: str) -> bool:
     pipeline = config.pipelines[alias]
     source = config.sources[pipeline.source]
-    return (running.pipeline, running.source, running.shard) == (pipeline, source, config.shard)
+    # Where its reports go is looked up for each: no pipeline has to begin anew for that.
+    before = running.pipeline.model_copy(update={"sinks": pipeline.sinks})
+    return (before, running.source, running.shard) == (pipeline, source, config.shard)

@@ -14,6 +14,12 @@ from sentio import __version__
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
+_DELIVERIES = (
+    "ok", "timeout", "unreachable", "tls", "auth", "not_found", "throttled", "server_error", "redirect", "bad_answer",
+    "refused", "not_taken", "defect",
+)  # fmt: skip
+"""How the delivery of an alert may end."""
+
 Ages = Callable[[], Iterable[tuple[str, float | None, float | None]]]
 """Gives (alias, age of the newest sample, age of the oldest model), each in seconds or None."""
 
@@ -58,6 +64,10 @@ class Telemetry:
         self.tick_seconds = seconds("sentio_tick_duration_seconds", "Whole ticks.", q, "tick")
         text = "Reports by outcome: ok, or why they were not delivered."
         self.deliveries = counter("sentio_sink_deliveries_total", text, q, "sink", "outcome")
+        self.sink_retries = counter("sentio_sink_retries_total", "Attempts after the first.", q, "sink")
+        text = "Reports that were let go because the queue was full."
+        self.sink_dropped = counter("sentio_sink_dropped_total", text, q, "sink")
+        self.sink_queue = gauge("sentio_sink_queue_size", "Reports waiting for a sink, or under way to it.", "sink")
         text = "Whether the last configuration was accepted."
         self.reload_ok = gauge("sentio_config_last_reload_successful", text)
         text = "When one was accepted last."
@@ -79,6 +89,18 @@ class Telemetry:
             self.series_failures.labels(alias, reason)
         for outcome in ("ok", "duplicate_labels", "legacy_names"):
             self.deliveries.labels(alias, "exposition", outcome)
+
+    def begin_sink(self, alias: str, sink: str) -> None:
+        """The same for a sink of that pipeline's."""
+        for outcome in _DELIVERIES:
+            self.deliveries.labels(alias, sink, outcome)
+        self.sink_retries.labels(alias, sink)
+        self.sink_dropped.labels(alias, sink)
+        self.sink_queue.labels(sink)
+
+    def forget_sink(self, sink: str) -> None:
+        """Drop the gauge of a sink that is gone."""
+        self.sink_queue.remove(sink)
 
     def watch_ages(self, ages: Ages) -> None:
         """Have the ages of data and models worked out at each scrape."""

@@ -80,3 +80,10 @@ class DetectorBlock(Adapter):
 
     kind = "detectors"
     default = "prophet"
+
+
+@dataclass(frozen=True)
+class SinkBlock(Adapter):
+    """Where alerts and reports go."""
+
+    kind = "sinks"

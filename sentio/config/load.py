@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from sentio.config.explain import explain, explain_misfits, secrets_written
 from sentio.config.misfit import kind
-from sentio.config.model import Config, unknown_sources
+from sentio.config.model import Config, unknown_sinks, unknown_sources
 from sentio.config.shard import with_index
 from sentio.config.tree import DOCUMENT, Node, Place, Problem, merge
 from sentio.config.yamlfile import MAX_BYTES, YamlFile
 from sentio.errors import ConfigError
 
-_SHARED = ("sources", "pipelines")
+_SHARED = ("sources", "pipelines", "sinks")
 """The sections whose entries may be spread over several files."""
 
 
@@ -100,11 +100,16 @@ def validate(root: Node, *, whole: bool = True) -> tuple[Config | None, list[Pro
         problems = [p for p in problems if p.path not in _SHARED or not p.text.startswith(lacking)]
         return None, problems
     # Pydantic looks at the whole only when each part is right; the names are compared whatever else is wrong.
-    sources, pipelines = (node.mapping if (node := root.child(name)) else {} for name in _SHARED)
+    sources, pipelines, sinks = (node.mapping if (node := root.child(name)) else {} for name in _SHARED)
     wanted = {alias: node.child("source") for alias, node in pipelines.items()}
     named = {alias: node.value for alias, node in wanted.items() if node is not None}
-    strays = explain_misfits(unknown_sources(sources, named), root)
+    told = {alias: _items(node.child("sinks")) for alias, node in pipelines.items()}
+    strays = explain_misfits([*unknown_sources(sources, named), *unknown_sinks(sinks, told)], root)
     return None, list(dict.fromkeys([*problems, *strays]))
+
+
+def _items(node: Node | None) -> list[object]:
+    return [one.value for one in node.value] if node is not None and isinstance(node.value, list) else []
 
 
 def _files(paths: Iterable[Path], problems: list[Problem]) -> list[Path]:

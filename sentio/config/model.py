@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sentio.config.adapter import DetectorBlock, SourceBlock
+from sentio.config.adapter import DetectorBlock, SinkBlock, SourceBlock
 from sentio.config.alerts import Alerts
 from sentio.config.durations import Delay, Duration, format_duration
 from sentio.config.listen import Listen, parse_listen
 from sentio.config.misfit import Loc, misfit, misfits, one_of, show
-from sentio.config.options import Options, Url
+from sentio.config.options import LabelName, Options, Url
 from sentio.config.redact import SHORTEST
 from sentio.config.secrets import secret_texts
 from sentio.types import SECOND
@@ -29,7 +29,6 @@ MAX_HORIZONS = 10
 
 _ALIAS = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.:-]*")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SCHEDULER = re.compile(r"(?:tcp|tls)://(?:[a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 _SCHEDULER_EXPECTED = "the address of a Dask scheduler, such as tcp://scheduler:8786, is expected"
 
@@ -52,12 +51,6 @@ def _metric(text: str) -> str:
     return text
 
 
-def _label(text: str) -> str:
-    if not _LABEL.fullmatch(text) or text.startswith("__"):
-        raise misfit(f"is {show(text)}", "a label name (letters, digits and _) is expected")
-    return text
-
-
 def _some_path(path: Path) -> Path:
     if path == Path():  # what Path("") is
         raise misfit("is empty", "the path of a file is expected")
@@ -71,7 +64,14 @@ def _scheduler(text: str) -> str:
     return text
 
 
+def _sink_name(text: str) -> str:
+    if text == "exposition":
+        raise misfit("is the name of what publishes on /metrics, which is always there", "another name is expected")
+    return text
+
+
 Alias = Annotated[str, AfterValidator(_alias)]
+SinkName = Annotated[Alias, AfterValidator(_sink_name)]
 
 
 class Train(Options):
@@ -125,7 +125,7 @@ class LegacyNames(Options):
     """The names that the first Sentio published: ``<prefix>_yhat``, ``_yhat_lower``, ``_yhat_upper``."""
 
     prefix: Annotated[str, AfterValidator(_metric)]
-    label: Annotated[str, AfterValidator(_label)]
+    label: LabelName
     """The one label they carry; its value is the series' own."""
     horizon: Duration
     """How far ahead they look; one of the forecast's horizons."""
@@ -147,6 +147,8 @@ class Pipeline(Options):
     forecast: Forecast = Forecast()
     detector: DetectorBlock = Field(default_factory=dict, validate_default=True)
     alerts: Alerts = Alerts()
+    sinks: tuple[str, ...] | None = None
+    """Where its reports go, beside ``/metrics``; None for every sink."""
     legacy_names: LegacyNames | None = None
 
     @property
@@ -183,6 +185,18 @@ class Pipeline(Options):
             wrong = f"is {format_duration(every)}" + ("" if score.every else ", the step")
             raise misfits(*((("every",), misfit(wrong, right, relative=True)) for right in rights))
         return score
+
+    @field_validator("sinks")
+    @classmethod
+    def _each_once(cls, sinks: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        names = sinks or ()
+        twice = [i for i, name in enumerate(names) if name in names[:i]]
+        if twice:
+            wrongs = [f"is the same as sinks[{names.index(names[i])}]" for i in twice]
+            raise misfits(
+                *(((i,), misfit(wrong, "each once is expected")) for i, wrong in zip(twice, wrongs, strict=True))
+            )
+        return sinks
 
     @field_validator("legacy_names")
     @classmethod
@@ -274,6 +288,8 @@ class Config(Options):
 
     sources: dict[Alias, SourceBlock] = Field(min_length=1)
     pipelines: dict[Alias, Pipeline] = Field(min_length=1)
+    sinks: dict[SinkName, SinkBlock] = Field(default_factory=dict)
+    """Beside the exposition, which is always there."""
     server: Server = Server()
     store: Store = Store()
     executor: Executor = Executor()
@@ -283,11 +299,17 @@ class Config(Options):
     _marked: frozenset[str] = PrivateAttr(default=frozenset())
 
     @model_validator(mode="after")
-    def _sources_exist(self) -> Config:
+    def _sources_and_sinks_exist(self) -> Config:
         found = unknown_sources(self.sources, {name: p.source for name, p in self.pipelines.items()})
+        found += unknown_sinks(self.sinks, {name: p.sinks or () for name, p in self.pipelines.items()})
         if found:
             raise misfits(*found)
         return self
+
+    def sinks_of(self, alias: str) -> tuple[str, ...]:
+        """The names of the sinks that the reports of this pipeline go to."""
+        chosen = self.pipelines[alias].sinks
+        return tuple(self.sinks) if chosen is None else chosen
 
     def marked(self, secrets: Iterable[str]) -> Config:
         """The same, knowing that these texts came from ``!env`` and ``!file``."""
@@ -311,6 +333,22 @@ def unknown_sources(sources: Iterable[str], wanted: Mapping[str, object]) -> lis
         if choices and isinstance(source, str) and source not in known:
             error = misfit(f"is {show(source)}, which is no source", one_of(choices, source))
             found.append((("pipelines", alias, "source"), error))
+    return found
+
+
+def unknown_sinks(
+    sinks: Iterable[str], wanted: Mapping[str, Sequence[object]]
+) -> list[tuple[Loc, PydanticCustomError]]:
+    """A misfit for each entry of a pipeline's ``sinks`` (alias → them) that is none of ``sinks``."""
+    known = set(sinks)
+    choices = sorted(filter(_ALIAS.fullmatch, known))  # the others are a problem of their own
+    found: list[tuple[Loc, PydanticCustomError]] = []
+    for alias, names in wanted.items():
+        for i, name in enumerate(names):
+            if isinstance(name, str) and name not in known:
+                right = one_of(choices, name) if choices else "a sink of that name under sinks, at the top, is expected"
+                error = misfit(f"is {show(name)}, which is no sink", right)
+                found.append((("pipelines", alias, "sinks", i), error))
     return found
 
 

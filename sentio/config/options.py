@@ -6,9 +6,9 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
-from sentio.config.misfit import misfit
+from sentio.config.misfit import misfit, show
 
 
 class Options(BaseModel):
@@ -58,6 +58,28 @@ def parse_url(text: str) -> str:
         raise misfit("is a URL with a query (?…) or a fragment (#…)", "only the server's address is expected")
     return text.rstrip("/")
 
+
+def parse_secret_url(text: SecretStr) -> SecretStr:
+    """As `parse_url`, for an address that is a secret, where a query is as good."""
+    before, mark, _ = text.get_secret_value().partition("?")
+    address = parse_url(before)
+    return text if mark else SecretStr(address)
+
+
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def parse_label(text: str) -> str:
+    """Raises `ValueError` (a `misfit`) for what is no label's name."""
+    if not _LABEL.fullmatch(text) or text.startswith("__"):
+        raise misfit(f"is {show(text)}", "a label name (letters, digits and _) is expected")
+    return text
+
+
+LabelName = Annotated[str, AfterValidator(parse_label)]
+
+SecretUrl = Annotated[SecretStr, AfterValidator(parse_secret_url)]
+"""An http or https URL that whoever has it can post to."""
 
 Url = Annotated[str, AfterValidator(parse_url)]
 """An http or https URL of a server, without credentials, query, fragment or slash at the end."""

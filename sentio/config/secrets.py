@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pydantic import SecretBytes, SecretStr
@@ -21,6 +22,7 @@ def _within(value: object) -> Iterator[str]:
     match value:
         case SecretStr():
             yield value.get_secret_value()
+            yield from _parts(value.get_secret_value())
         case SecretBytes():
             yield value.get_secret_value().decode("utf-8", "replace")
         case Adapter():
@@ -34,6 +36,24 @@ def _within(value: object) -> Iterator[str]:
         case list() | tuple() | set() | frozenset():
             for item in value:
                 yield from _within(item)
+
+
+_PARTS = re.compile(r"[/:@?&=]+")
+_SHORTEST_PART = 10
+"""Characters: "services" and "localhost" are no secrets, wherever they stand."""
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Of an address that is a secret what messages of libraries may show by itself: its path, and its tokens."""
+    scheme, there, rest = text.partition("://")
+    if not there:
+        return
+    host, _, path = rest.partition("/")
+    yield f"/{path}"
+    hidden = f"{host}/{path}" if scheme not in ("http", "https") else path
+    before, at, _ = host.rpartition("@")
+    yield from (part for part in _PARTS.split(hidden) if len(part) >= _SHORTEST_PART)
+    yield from _PARTS.split(before) if at else ()
 
 
 def texts_in_secret_fields(shape: Shape, node: Node) -> frozenset[str]:

@@ -20,7 +20,6 @@ from itertools import compress
 import numpy as np
 
 from sentio.config.model import LegacyNames
-from sentio.config.options import Options
 from sentio.errors import SinkError
 from sentio.types import (
     ANOMALY,
@@ -123,9 +122,6 @@ class Exposition:
 
     ``ttl``: nanoseconds that each pipeline's lines are served without a newer report.
     """
-
-    class Options(Options):
-        """None: where and how the page is served is the server's."""
 
     def __init__(self, ttl: Callable[[str], int], legacy: Callable[[str], LegacyNames | None]) -> None:
         self._ttl, self._legacy = ttl, legacy

@@ -236,6 +236,32 @@ SECTIONS = (
         ("Once a day, during a backup say, and harmless: raise the 0 of the rule.",),
     ),
     Section(
+        "SentioAlertsNotDelivered",
+        "Alerts of Sentio do not reach a receiver: reports were given up or let go in the last half hour, or one has "
+        "been tried again and again for five minutes. The series are watched as ever; it is the messages that fail.",
+        (
+            Look(
+                "How many, and why.",
+                query='sum by (sink, outcome) (increase(sentio_sink_deliveries_total{sink!="exposition", '
+                'outcome!="ok"}[30m])) > 0',
+            ),
+            Look("How many wait.", query="sentio_sink_queue_size > 0"),
+            Look("What the receiver says stands in the log, once until it changes.", command="sentio notify"),
+        ),
+        (
+            "`unreachable`, `timeout`, `server_error`: the receiver is down, or the way to it is.",
+            "`auth`, `not_found`: a password, a token or a webhook that is not valid any more.",
+            "`refused`: the receiver does not take such a message; the log has its words.",
+            "`throttled`: more messages than it takes.",
+        ),
+        (
+            "Where it is down: see to it. What waits is sent when it is back, unless it is older than `retry_for`.",
+            "Where it refuses: correct the configuration, and try it with `sentio notify`. What was refused is lost.",
+            "Too many messages: raise `min_level`, or send to an Alertmanager, which groups them.",
+        ),
+        ("A receiver that is away for long now and then: a longer `for`.",),
+    ),
+    Section(
         "SentioReloadFailed",
         "The configuration was changed, and the new one is refused. Sentio goes on with the old one. A restart would "
         "fail with exit code 2, so correct it first.",

@@ -20,7 +20,7 @@ OWN = adapters.__name__
 def test_names() -> None:
     assert "prometheus" in catalog.names("sources")
     assert "prophet" in catalog.names("detectors")
-    assert "exposition" in catalog.names("sinks")
+    assert "slack" in catalog.names("sinks")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in catalog.CATALOG for name in catalog.names(kind)])

@@ -71,12 +71,20 @@ def test_full() -> None:
     assert memory.detector.type == "prophet"
     assert config.server.address == ("::1", 0)
     assert config.executor.scheduler == "tcp://scheduler:8786"
+    assert (config.sinks_of("db.cpu-1"), config.sinks_of("memory")) == (("am", "mail"), tuple(config.sinks))
     assert config.shard is not None
     assert (config.shard.index, config.shard.of) == (1, 3)
 
 
 def test_secrets_are_collected() -> None:
-    assert good("full.yaml").secrets == {"a password of a file", "a token of the environment", "tenant-1"}
+    of_sinks = {"a password of the sinks", "a scope of the sinks", "a password of the mail"}
+    of_addresses = {
+        "https://hooks.slack.com/services/T0/B0/0123456789", "/services/T0/B0/0123456789", "0123456789",
+        "https://hook.example/?key=a-key-of-ours", "/?key=a-key-of-ours", "a-key-of-ours",
+        "json://localhost/a-token-of-ours", "/a-token-of-ours", "a-token-of-ours",
+    }  # fmt: skip
+    of_sources = {"a password of a file", "a token of the environment", "tenant-1"}
+    assert good("full.yaml").secrets == of_sources | of_sinks | of_addresses
     assert good("least.yaml").secrets == frozenset()
 
 

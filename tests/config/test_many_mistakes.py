@@ -58,7 +58,7 @@ EXPECTED = [
     "22: store.path: is empty; the path of a file is expected",
     '23: executor.type: is "threads"; processes or dask is expected',
     "23: executor.workers: is 1.5; a whole number is expected",
-    "24: logging: unknown key; defaults, executor, pipelines, server, shard, sources or store is expected",
+    "24: logging: unknown key; defaults, executor, pipelines, server, shard, sinks, sources or store is expected",
 ]
 
 

@@ -91,6 +91,10 @@ SECRET_PLACES = [
     ("sources", "main", "basic_auth", "password"),
     ("sources", "main", "headers"),
     ("sources", "main", "headers", "X-Token"),
+    ("sinks", "chat", "url"),
+    ("sinks", "mail", "password"),
+    ("sinks", "many", "urls"),
+    ("sinks", "am", "headers", "X-Scope"),
 ]
 
 SHAPES: list[Any] = [

@@ -103,6 +103,7 @@ def test_deep_aliases_do_not_exhaust_the_stack(tmp_path: Path) -> None:
 def test_strange_keys_and_values_stay_on_one_line(tmp_path: Path) -> None:
     text = SOURCES + PIPELINES + '"a\\nb\\u2028\\"": 1\nserver: {listen: "x\\ny\\u0085\\u202e"}\n'
     assert refused(tmp_path, text) == [
-        '5: "a\\nb\\u2028\\"": unknown key; defaults, executor, pipelines, server, shard, sources or store is expected',
+        '5: "a\\nb\\u2028\\"": unknown key; '
+        "defaults, executor, pipelines, server, shard, sinks, sources or store is expected",
         '6: server.listen: is "x\\ny\\u0085\\u202e"; host:port such as 0.0.0.0:8000 is expected',
     ]

@@ -11,15 +11,18 @@ from concurrent.futures import Executor, Future
 import pytest
 
 from sentio import catalog
+from sentio.config.delivery import Delivery
 from sentio.config.options import Options
 from sentio.contracts import Sink, Source
-from tests.contract.detector_checks import CHECKS
+from tests.contract import detector_checks, sink_checks
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
+LEAST |= {("sinks", name): sink_checks.options_of(name, 1) for name in catalog.names("sinks")}
 """The options that an adapter cannot do without."""
 
 ADAPTERS = [(kind, name) for kind in catalog.CATALOG for name in catalog.names(kind)]
 DETECTORS = catalog.names("detectors")
+SINKS = catalog.names("sinks")
 
 
 class Here(Executor):
@@ -34,15 +37,30 @@ def make(kind: str, name: str):
     options = found.Options(**LEAST.get((kind, name), {}))
     if kind == "detectors":
         return found(options, Here())
-    if kind == "sinks":
-        return found(ttl=lambda _: 1, legacy=lambda _: None)
     return found(options)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("check", detector_checks.CHECKS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detector(name, check):
     check(make("detectors", name))
+
+
+@pytest.mark.parametrize("check", sink_checks.CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("name", SINKS)
+def test_sink(name, check):
+    with sink_checks.bench(name) as bench:
+        check(bench)
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_sink_whose_receiver_is_not_there(name):
+    sink_checks.check_nobody_there(name)
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_sink_has_the_options_of_all(name):
+    assert issubclass(catalog.resolve("sinks", name).Options, Delivery)
 
 
 @pytest.mark.parametrize(("kind", "name"), ADAPTERS)
@@ -56,13 +74,7 @@ def test_an_adapter_is_made_without_network_or_disk(kind, name, monkeypatch):
     for module, function in ((socket, "socket"), (builtins, "open"), (os, "open"), (os, "stat")):
         monkeypatch.setattr(module, function, refuse)
     found = catalog.resolve(kind, name)
-    made = (
-        found(options, Here())
-        if kind == "detectors"
-        else found(ttl=lambda _: 1, legacy=lambda _: None)
-        if kind == "sinks"
-        else found(options)
-    )
+    made = found(options, Here()) if kind == "detectors" else found(options)
     monkeypatch.undo()
     assert made is not None
 

@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from sentio import catalog, cli, errors, types
 from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
+from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Executor, Pipeline, Server, Shard, Store
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
@@ -39,15 +40,25 @@ class Option:
     """Words that its type must say."""
 
 
+KINDS = {"sources": "Sources", "detectors": "Detectors", "sinks": "Sinks"}
+"""Kind of adapter → how the headings call it."""
+
+
+def own_options(model: type[BaseModel]) -> dict[str, Option]:
+    """Those of `walk` that are not in the table of all sinks."""
+    shared = Delivery.model_fields.keys() if model is not Delivery and issubclass(model, Delivery) else set()
+    return {name: option for name, option in walk(model) if name not in shared}
+
+
 def option_tables() -> dict[str, type[BaseModel]]:
     """Heading of the section → the model whose options its table lists."""
     adapters = {
         f"## {title}: `type: {name}`": catalog.resolve(kind, name).Options  # type: ignore[attr-defined]
-        for kind, title in (("sources", "Sources"), ("detectors", "Detectors"))
+        for kind, title in KINDS.items()
         for name in catalog.CATALOG[kind]
     }
     own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor, "## Shard": Shard}
-    return {**adapters, **own}
+    return {**adapters, "## Sinks": Delivery, **own}
 
 
 def options(pages: Pages) -> list[str]:
@@ -55,7 +66,7 @@ def options(pages: Pages) -> list[str]:
     wrong = []
     for heading, model in option_tables().items():
         written = named(section(pages[CONFIGURATION], heading))
-        there = dict(walk(model))
+        there = own_options(model)
         wrong += [f"{heading}: {name} is not documented" for name in there.keys() - written.keys()]
         wrong += [f"{heading}: there is no option {name}" for name in written.keys() - there.keys()]
         for name in there.keys() & written.keys():
@@ -76,7 +87,7 @@ def options(pages: Pages) -> list[str]:
 
 def sections(pages: Pages) -> list[str]:
     """Every section of a configuration is documented, none but those."""
-    top = {"sources", "pipelines", "server", "store", "executor", "shard"}
+    top = {"sources", "sinks", "pipelines", "server", "store", "executor", "shard"}
     wrong = [f"Config has the section {name}" for name in Config.model_fields.keys() - top]
     wrong += [f"Config has no section {name}" for name in top - Config.model_fields.keys()]
     return wrong + [f"{h}: no such section" for h in option_tables() if not section(pages[CONFIGURATION], h)]
@@ -84,7 +95,8 @@ def sections(pages: Pages) -> list[str]:
 
 def walk(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Option]]:
     """Dotted name and `Option` of every leaf, and of every mapping that may be left out."""
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         below = nested(field.annotation)
         is_list = get_origin(field.annotation) is tuple
         if below is None or not isinstance(field.get_default(call_default_factory=True), BaseModel):
@@ -258,21 +270,28 @@ def mentioned_metrics(pages: Pages) -> list[str]:
 
 def reasons_in_code() -> set[str]:
     """Every word that the code gives as a reason."""
-    found: set[str] = {"fit"}  # runner.py labels it without a Failure
+    found: set[str] = {"fit", "defect"}  # runner.py and outbox.py label them without a Failure
     for file in (ROOT / "sentio").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 3:
+                found |= _words(node.value.elts[1])  # of trouble(): text, reason, whether it would be so again
             if isinstance(node, ast.Call):
                 if getattr(node.func, "id", "") == "Failure" and len(node.args) > 1:
                     found |= _constant(node.args[1])
                 if "Error" in getattr(node.func, "id", ""):
                     found |= {w for k in node.keywords if k.arg == "reason" for w in _constant(k.value)}
+    from sentio import client
     from sentio.sources import prometheus
 
-    return found | {reason for reason, _ in prometheus._MEANINGS.values()} | {"bad_query"}
+    return found | {reason for m in (client, prometheus) for reason, _ in m._MEANINGS.values()} | {"bad_query"}
 
 
 def _constant(node: ast.expr) -> set[str]:
     return {str(node.value)} if isinstance(node, ast.Constant) else set()
+
+
+def _words(node: ast.expr) -> set[str]:
+    return _words(node.body) | _words(node.orelse) if isinstance(node, ast.IfExp) else _constant(node)
 
 
 def reasons(pages: Pages) -> list[str]:
@@ -364,11 +383,10 @@ def addresses(pages: Pages) -> list[str]:
 def adapters(pages: Pages) -> list[str]:
     """Every adapter of the catalog is documented, and no other."""
     text, wrong = pages[CONFIGURATION], []
-    for kind, title in (("sources", "Sources"), ("detectors", "Detectors")):
+    for kind, title in KINDS.items():
         written = set(re.findall(rf"^## {title}: `type: (\w+)`$", text, re.MULTILINE))
         wrong += [f"{kind}: {name} is in one of the two only" for name in written ^ catalog.CATALOG[kind].keys()]
-    sinks = section(text, "## Sinks")
-    return wrong + [f"sinks: {name} is not documented" for name in catalog.CATALOG["sinks"] if f"`{name}`" not in sinks]
+    return wrong
 
 
 def rooms(pages: Pages) -> list[str]:

@@ -23,8 +23,12 @@ from tests.docs import checks
 from tests.docs.pages import ROOT, Pages, all_pages, blocks, documents
 
 PAGES = all_pages()
-ENVIRON = {"SENTIO_TOKEN": "secret", "SENTIO_PASSWORD": "secret"}
-CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml")
+ENVIRON = {
+    "SENTIO_TOKEN": "secret",
+    "SENTIO_PASSWORD": "secret",
+    "SENTIO_SLACK_URL": "https://slack.example/services/T0/B0/xyz",
+}
+CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml")
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
 OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
@@ -90,7 +94,17 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (checks.environment_variables, CONFIGURATION, "| `METRIC_NAME` |", "| `NAME` |"),
     (checks.addresses, OPERATIONS, "| `/-/ready` |", "| `/ready` |"),
     (checks.adapters, CONFIGURATION, "## Detectors: `type: prophet`", "## Detectors: `type: gaussian`"),
-    (checks.adapters, CONFIGURATION, "`exposition`, which", "What"),
+    (checks.adapters, CONFIGURATION, "## Sinks: `type: slack`", "## Sinks: `type: teams`"),
+    (checks.options, CONFIGURATION, "| `retry_for` | duration | `1h` |", "| `retry_for` | duration | `2h` |"),
+    (checks.options, CONFIGURATION, "| `resend_every` | duration | `1m` |", "| `resend` | duration | `1m` |"),
+    (checks.options, CONFIGURATION, "| `from` | text | required |", "| `sender` | text | required |"),
+    (
+        checks.options,
+        CONFIGURATION,
+        "| `url` | secret URL | required | The webhook.",
+        "| `url` | URL | required | The webhook.",
+    ),
+    (checks.reasons, METRICS, "| `not_taken` |", "| `not_delivered` |"),
     (checks.rooms, ARCHITECTURE, "| `recent.py` |", "| `lately.py` |"),
     (checks.rooms, ARCHITECTURE, "| `web/` |", "| `www/` |"),
     (checks.layers, ARCHITECTURE, "contracts | history | deadline | alerting | judgement\n", "contracts | history\n"),
@@ -154,12 +168,18 @@ def test_full_example_has_every_option() -> None:
 
     Tagged.add_constructor("!env", lambda _, node: node.value)
     written = set(paths(yaml.load(PAGES["examples/full.yml"], Tagged)))  # noqa: S506 # a SafeLoader that knows a tag
-    places = {"Sources": "sources.*.", "Detectors": "pipelines.*.detector.", "Pipelines": "pipelines.*."}
+    places = {
+        "Sources": "sources.*.",
+        "Detectors": "pipelines.*.detector.",
+        "Pipelines": "pipelines.*.",
+        "Sinks": "sinks.*.",
+    }
     for heading, model in checks.option_tables().items():
         title = heading.removeprefix("## ").split(":")[0]
         place = places.get(title, title.lower() + ".")
         expected = {place + name.replace("[]", "") for name, _ in checks.walk(model)}
-        assert expected <= written | {"pipelines.*.source", "sources.*.headers", "executor.scheduler"}
+        free = {"pipelines.*.source", "sources.*.headers", "executor.scheduler"}
+        assert expected <= written | free
 
 
 def test_full_example_has_the_other_executor_as_a_comment(tmp_path: Path) -> None:
@@ -177,7 +197,7 @@ def paths(value: Any, at: str = "") -> Iterator[str]:
             yield from paths(item, at)
     elif isinstance(value, dict):
         for key, item in value.items():
-            path = f"{at}.*" if at in ("sources", "pipelines") else f"{at}.{key}".lstrip(".")
+            path = f"{at}.*" if at in ("sources", "pipelines", "sinks") else f"{at}.{key}".lstrip(".")
             yield path
             yield from paths(item, path)
 

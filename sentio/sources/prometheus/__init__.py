@@ -6,27 +6,23 @@ The connection is prometheus-api-client's (its address, headers and session); th
 
 from __future__ import annotations
 
-import base64
-import email.utils
 import json
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import requests
-import urllib3
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
+from sentio.client import innermost, open_session, retry_after, said, signer, trouble
+from sentio.config.access import Access, SecretFileError
 from sentio.config.durations import ByteSize, Duration
-from sentio.config.misfit import misfit
-from sentio.config.options import Options, Url
+from sentio.config.options import Url
 from sentio.config.redact import redact
 from sentio.errors import DeadlineExceededError, SourceError
-from sentio.http import Answer, StraightSession, TooLargeError, WatchedAdapter, fetch, watched
+from sentio.http import Answer, TooLargeError, WatchedAdapter, fetch, watched
 from sentio.sources.prometheus.decode import decode
 from sentio.sources.prometheus.discovery import Discovery
 from sentio.sources.prometheus.interning import Interning
@@ -44,59 +40,20 @@ _SAMPLES_AT_ONCE = 300_000
 _GROWTH = 8
 
 
-class BasicAuth(Options):
-    """A user name, and a password given or in a file that is read anew on each use."""
-
-    username: str
-    password: SecretStr | None = None
-    password_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> BasicAuth:
-        if (self.password is None) == (self.password_file is None):
-            raise misfit("has both or neither of password and password_file", "one of them is expected")
-        return self
-
-
-class Tls(Options):
-    """Whom to trust, and who we are."""
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    insecure_skip_verify: bool = False
-
-    @model_validator(mode="after")
-    def _pair(self) -> Tls:
-        if self.key_file and not self.cert_file:
-            raise misfit("has a key_file without its cert_file", "both are expected")
-        return self
-
-
 class Prometheus:
     """A `sentio.contracts.Source`; touches no network before the first `read`."""
 
-    class Options(Options):
+    class Options(Access):
         """Where the server is and how to ask it."""
 
         url: Url
         timeout: Duration = 30 * SECOND
         """For one read with all its retries."""
         retries: Annotated[int, Field(ge=0, le=20)] = 3
-        basic_auth: BasicAuth | None = None
-        bearer_token_file: Path | None = None
-        headers: dict[str, SecretStr] = Field(default_factory=dict)
-        tls: Tls = Tls()
         max_series: Annotated[int, Field(ge=1)] = 10_000
         max_bytes: ByteSize = 64 * 1024 * 1024
         max_points: Annotated[int, Field(ge=1)] = 11_000
         """The server's own limit per series and query: Prometheus 11,000, VictoriaMetrics 30,000."""
-
-        @model_validator(mode="after")
-        def _one_way_in(self) -> Prometheus.Options:
-            if self.basic_auth and self.bearer_token_file:
-                raise misfit("has basic_auth and bearer_token_file", "one of them is expected")
-            return self
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -138,7 +95,7 @@ class Prometheus:
         from prometheus_api_client.exceptions import PrometheusApiClientException
 
         connection = self._connect()
-        connection.auth = _signer(self._authorization()[0])
+        connection.auth = signer(self._authorization()[0])
         try:
             with watched(self._options.timeout / SECOND):
                 return [name for name in connection.all_metrics() if isinstance(name, str)]
@@ -150,7 +107,7 @@ class Prometheus:
             TypeError,
             RecursionError,
         ) as error:
-            log.debug("%s: does not tell its metric names (%s)", self._options.url, _innermost(error))
+            log.debug("%s: does not tell its metric names (%s)", self._options.url, innermost(error))
             return []
 
     def _range(self, query: str, window: Window) -> Panel:
@@ -184,7 +141,7 @@ class Prometheus:
                 "POST",  # as Grafana does: a query of any length fits
                 connection.url + path,
                 data=form,
-                auth=_signer(authorization),
+                auth=signer(authorization),
                 headers=connection.headers,
                 # Without it, requests would follow REQUESTS_CA_BUNDLE, whatever the session says.
                 verify=connection._session.verify,
@@ -196,16 +153,9 @@ class Prometheus:
         except TooLargeError as error:
             text = f"answers more than max_bytes ({self._options.max_bytes} bytes); narrow the query or raise max_bytes"
             raise SourceError(text, reason="max_bytes", permanent=True) from error
-        except requests.exceptions.SSLError as error:
-            why = _innermost(error)
-            text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"
-            if "CERTIFICATE_VERIFY_FAILED" not in why:
-                expected = "https, and a client certificate if it wants one, is expected"
-                text = f"no TLS connection comes about ({why}); {expected}"
-            raise SourceError(text, reason="tls", permanent=True) from error
         except requests.RequestException as error:
-            text = f"cannot be reached ({_innermost(error)}); a server that answers is expected"
-            raise SourceError(text, reason="unreachable") from error
+            text, reason, permanent = trouble(error)
+            raise SourceError(text, reason=reason, permanent=permanent) from error
         if answer.status != 200:
             raise _refusal(answer)
         return answer.body
@@ -221,13 +171,7 @@ class Prometheus:
         from prometheus_api_client import PrometheusConnect
 
         o = self._options
-        session = StraightSession()
-        session.verify = str(o.tls.ca_file) if o.tls.ca_file else not o.tls.insecure_skip_verify
-        if o.tls.insecure_skip_verify:
-            log.warning("%s: its certificate is not verified, as insecure_skip_verify asks for", o.url)
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if o.tls.cert_file:
-            session.cert = (str(o.tls.cert_file), str(o.tls.key_file)) if o.tls.key_file else str(o.tls.cert_file)
+        session = open_session(o, o.url)
         headers = {name: value.get_secret_value() for name, value in o.headers.items()}
         connection = PrometheusConnect(o.url, headers=headers, session=session, timeout=o.timeout / SECOND)
         # It mounts a transport of its own for the address, with retries and no deadline.
@@ -235,32 +179,10 @@ class Prometheus:
         return connection
 
     def _authorization(self) -> tuple[bytes, tuple[str, ...]]:
-        """The header's value and the secrets in it, for each request anew, so that a rotated file is picked up."""
-        o = self._options
-        if o.bearer_token_file:
-            token = _read(o.bearer_token_file, "bearer_token_file")
-            return f"Bearer {token}".encode(), (token,)
-        if o.basic_auth:
-            b = o.basic_auth
-            password = (
-                b.password.get_secret_value()
-                if b.password
-                else _read(b.password_file or Path(), "basic_auth.password_file")
-            )
-            pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
-            return f"Basic {pair}".encode(), (pair, password)
-        return b"", ()
-
-
-def _signer(authorization: bytes) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Called for every request; even with nothing to add, or requests would look into a netrc."""
-
-    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if authorization:
-            request.headers["Authorization"] = authorization  # type: ignore[assignment] # bytes are as good
-        return request
-
-    return sign
+        try:
+            return self._options.authorization()
+        except SecretFileError as error:
+            raise SourceError(str(error), reason="auth", permanent=True) from error
 
 
 def _from(window: Window, done: int) -> Window:
@@ -273,29 +195,6 @@ def _seconds(nanoseconds: int) -> str:
     return f"{whole}.{rest // 1_000_000:03d}"
 
 
-def _read(path: Path, option: str) -> str:
-    """The secret in the file. One line: a header cannot hold two, and http.client would quote them in its refusal."""
-    try:
-        secret = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        text = f"{option}: {path} cannot be read ({error}); a file with the secret is expected"
-        raise SourceError(text, reason="auth", permanent=True) from error
-    if not secret or not secret.isprintable():
-        what = "several lines, or control characters" if secret else "nothing but blanks"
-        text = f"{option}: {path} holds {what}; one line with the secret is expected"
-        raise SourceError(text, reason="auth", permanent=True)
-    return secret
-
-
-def _innermost(error: BaseException) -> str:
-    """The plain reason under the layers of requests and urllib3."""
-    while (inner := getattr(error, "reason", None) or error.__cause__ or error.__context__) and isinstance(
-        inner, BaseException
-    ):
-        error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
 _MEANINGS = {
     401: ("auth", "basic_auth or bearer_token_file that the server accepts"),
     403: ("auth", "credentials that may read"),
@@ -305,20 +204,20 @@ _MEANINGS = {
 
 
 def _refusal(answer: Answer) -> SourceError:
-    said = _said(answer)
+    words = _said(answer)
     status = answer.status
     if 300 <= status < 400:
         where = answer.headers.get("Location", "elsewhere")
         text = f"redirects ({status}) to {where}; the final address is expected, redirects are not followed"
         return SourceError(text, reason="redirect", permanent=True)
     if status == 429:
-        text = f"asks for a pause ({status}: {said}); fewer queries, or a higher limit, are expected"
-        return SourceError(text, reason="throttled", retry_after=_retry_after(answer))
+        text = f"asks for a pause ({status}: {words}); fewer queries, or a higher limit, are expected"
+        return SourceError(text, reason="throttled", retry_after=retry_after(answer))
     if status >= 500:
-        text = f"fails ({status}: {said}); an answer is expected"
-        return SourceError(text, reason="server_error", retry_after=_retry_after(answer))
+        text = f"fails ({status}: {words}); an answer is expected"
+        return SourceError(text, reason="server_error", retry_after=retry_after(answer))
     reason, expected = _MEANINGS.get(status, ("bad_query", "a query that it accepts"))
-    text = f"refuses the query ({status}: {said}); {expected} is expected"
+    text = f"refuses the query ({status}: {words}); {expected} is expected"
     return SourceError(text, reason=reason, permanent=True)
 
 
@@ -328,17 +227,4 @@ def _said(answer: Answer) -> str:
         body: Any = json.loads(answer.body)
         return str(body["error"])[:300]
     except (ValueError, KeyError, TypeError):
-        return " ".join(answer.body[:120].decode("utf-8", "replace").split()) or "no text"
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds from a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3)."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isdecimal():  # isdigit takes ², which is no number
-        return float(text)
-    if text:
-        try:
-            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-        except ValueError:
-            return None
-    return None
+        return said(answer)

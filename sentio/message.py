@@ -1,0 +1,153 @@
+"""Alerts in words, for every sink: subjects, sentences, numbers, and a picture of eight heights."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from sentio.types import SECOND, Event, Report
+
+WORST = 20
+"""Alerts that one message spells out; of the others it says how many there are."""
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SUBJECT = 120
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def word(event: Event) -> str:
+    """``critical``, ``warning``, ``info``, or ``resolved`` for an alert that has ended."""
+    return event.level_to.word if event.level_to else "resolved"
+
+
+def worst(events: Sequence[Event], most: int = WORST) -> list[Event]:
+    """At most so many, the worst first: by level, then by score."""
+    return sorted(events, key=lambda e: (-e.level_to, -_or_zero(e.score), str(e.key)))[:most]
+
+
+def _or_zero(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def left_out(events: Sequence[Event], most: int = WORST) -> str:
+    """``and 980 more``; empty where `worst` has them all."""
+    return f"and {len(events) - most:,} more" if len(events) > most else ""
+
+
+def subject(report: Report) -> str:
+    """One line of at most 120 characters: ``[critical] cpu: load{host="a"}``, or how many there are of what."""
+    first = worst(report.events, 1)[0]
+    if len(report.events) == 1:
+        what = str(first.key)
+    else:
+        counts = Counter(map(word, report.events))
+        what = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda c: _RANKS[c[0]]))
+    return cut(plain(f"[{word(first)}] {report.pipeline}: {what}"), _SUBJECT)
+
+
+_RANKS = {"critical": 0, "warning": 1, "info": 2, "resolved": 3}
+
+
+def sentence(event: Event) -> str:
+    """What is the matter, on one line."""
+    if event.text:
+        return plain(event.text)
+    if not event.level_to:
+        return f"resolved after {span(event.at - event.since)}"
+    return f"is {number(event.value)}, expected {band(event)}"
+
+
+def band(event: Event) -> str:
+    """``1.2 to 3.4``."""
+    return f"{number(event.lower)} to {number(event.upper)}"
+
+
+def facts(event: Event) -> dict[str, str]:
+    """What is known of it, by name; what is not known is left out."""
+    known = {
+        "value": number(event.value),
+        "expected": number(event.yhat),
+        "band": band(event) if math.isfinite(event.lower) and math.isfinite(event.upper) else "",
+        "score": number(event.score),
+        "kind": event.kind,
+        "cause": event.cause,
+        "since": moment(event.since),
+    }
+    return {name: plain(text) for name, text in known.items() if text not in ("", _NONE)}
+
+
+_NONE = "unknown"
+
+
+def number(value: float) -> str:
+    """Four significant digits, thousands apart; the very large and the very small with an exponent."""
+    if not math.isfinite(value):
+        return _NONE
+    if value and not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.4g}"
+    digits = 3 - math.floor(math.log10(abs(value))) if value else 0
+    rounded = round(value, digits)
+    text = f"{rounded:,.{max(0, digits)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def moment(at: int) -> str:
+    """A time in nanoseconds as people read it, to the second, UTC."""
+    return datetime.fromtimestamp(at / SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def rfc3339(at: int) -> str:
+    """A time in nanoseconds as programs read it, to the microsecond."""
+    whole, rest = divmod(at, SECOND)
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest // 1000:06d}Z"
+
+
+def span(length: int) -> str:
+    """A length in nanoseconds, in its two largest units: ``2h 5m``."""
+    left, parts = max(0, length // SECOND), []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def sparkline(values: npt.NDArray[np.floating], width: int = 40) -> str:
+    """The last ``width`` of ``values`` as bars of eight heights; a gap where there is none. Empty where none is."""
+    shown = np.asarray(values, float)[-width:]
+    there = np.isfinite(shown)
+    if not there.any():
+        return ""
+    low, high = shown[there].min(), shown[there].max()
+    span_ = high - low
+    share = np.where(there, (shown - low) / span_ if span_ > 0 else 0.5, 0.0)
+    return "".join(
+        _BARS[min(7, int(8 * x))] if ok else " " for x, ok in zip(share.tolist(), there.tolist(), strict=True)
+    )
+
+
+def plain(text: str) -> str:
+    """On one line, without control characters and what UTF-8 cannot say."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def identity(report: Report) -> str:
+    """The same for every attempt to deliver ``report``, and for no other report: 32 hex digits."""
+    parts = [report.pipeline, str(report.at)]
+    parts += [f"{e.key}|{int(e.level_from)}|{int(e.level_to)}|{e.at}" for e in report.events]
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def lines(events: Iterable[Event]) -> str:
+    """One of each, as text: level, series, sentence."""
+    return "\n".join(f"{word(e)}: {plain(str(e.key))}: {sentence(e)}" for e in events)

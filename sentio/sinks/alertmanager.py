@@ -1,0 +1,160 @@
+"""Alertmanager's API v2, spoken as Prometheus speaks it: what stands is repeated, what has ended is, for a while."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Self
+from urllib.parse import urlencode
+
+from pydantic import Field
+
+from sentio.client import Client, each
+from sentio.config.access import Access
+from sentio.config.delivery import Delivery
+from sentio.config.durations import Duration
+from sentio.config.options import LabelName, Url
+from sentio.config.secrets import secret_texts
+from sentio.message import facts, plain, rfc3339, sentence, word
+from sentio.types import SECOND, AlertLevel, Event, Report, SeriesKey
+
+_PATH = "/api/v2/alerts"
+_AT_ONCE = 256
+"""Alerts of one request, as many as Prometheus sends."""
+_ENDED_FOR = 300 * SECOND
+_OUTLIVES = 4
+"""An alert ends by itself when it has not been repeated so many times."""
+
+Id = tuple[str, SeriesKey, AlertLevel]
+"""Pipeline, series and level: to Alertmanager, an alert of another severity is another alert."""
+Clock = Callable[[], int]
+
+
+class Alertmanager:
+    """A `sentio.contracts.Sink` that posts to each Alertmanager of a cluster, and keeps for each what it has."""
+
+    every_report = True
+    """Not only those with events: what stands is repeated."""
+
+    class Options(Delivery, Access):
+        """Which Alertmanagers, and what their alerts are labelled with."""
+
+        urls: Annotated[tuple[Url, ...], Field(min_length=1)]
+        alertname: str = "SentioAnomaly"
+        labels: dict[LabelName, str] = Field(default_factory=dict)
+        """Put on every alert; they win over those of the series."""
+        external_url: Url | None = None
+        """Where a browser reaches Sentio: alerts link to it."""
+        resend_every: Duration = 60 * SECOND
+
+        def apart(self) -> tuple[Self, ...]:
+            return tuple(self.model_copy(update={"urls": (url,)}) for url in self.urls)
+
+    def __init__(self, options: Options, clock: Clock = time.time_ns) -> None:
+        self._peers = [_Peer(url, options, clock) for url in options.urls]
+
+    def emit(self, report: Report) -> None:
+        """Post what is due. Raises `SinkError` when one of them has not taken it; called again with the same report,
+        it posts only what is left."""
+        each(partial(peer.post, report) for peer in self._peers)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How long it is from one report of a pipeline to the next: the less of the last two, for one may be an outage."""
+
+    last: int = 0
+    gaps: deque[int] = field(default_factory=lambda: deque(maxlen=2))
+
+    def length(self, at: int) -> int:
+        if self.last and at > self.last:
+            self.gaps.append(at - self.last)
+        self.last = max(at, self.last)
+        return min(self.gaps, default=0)
+
+
+class _Peer:
+    """One Alertmanager, and what it was told: when, and of which event."""
+
+    def __init__(self, url: str, options: Alertmanager.Options, clock: Clock) -> None:
+        self._url, self._options, self._clock = url + _PATH, options, clock
+        self._client = Client(url, options.timeout, access=options, secrets=secret_texts(options))
+        self._told: dict[Id, tuple[int, Event]] = {}
+        self._ended: dict[Id, tuple[int, Event]] = {}
+        self._paces: dict[str, _Pace] = {}
+
+    def post(self, report: Report) -> None:
+        now = self._clock()
+        self._forget(now)
+        fires = self._note(report, now)
+        pace = self._paces.setdefault(report.pipeline, _Pace()).length(report.at)
+        until = now + _OUTLIVES * max(self._options.resend_every, pace)
+        ends = {id_: event for id_, (_, event) in self._ended.items() if id_[0] == report.pipeline}
+        changed = set(map(id, report.events))
+        due = [*self._due(ends, changed, now), *self._due(fires, changed, now)]
+        for first in range(0, len(due), _AT_ONCE):
+            part = due[first : first + _AT_ONCE]
+            alerts = [self._alert(id_, event, event.at if id_ in ends else until) for id_, event in part]
+            self._client.post(self._url, json.dumps(alerts).encode())
+            self._told.update({id_: (now, event) for id_, event in part})
+
+    def _note(self, report: Report, now: int) -> dict[Id, Event]:
+        """What stands after ``report``; what it ends is put with what has ended."""
+        fires: dict[Id, Event] = {}
+        for event in report.events:
+            if event.level_from and event.level_from != event.level_to:
+                ended = (report.pipeline, event.key, event.level_from)
+                if self._ended.get(ended, (0, None))[1] is not event:
+                    self._ended[ended] = (now, event)
+            if event.level_to:
+                fires[report.pipeline, event.key, event.level_to] = event
+        for event in report.firing:
+            fires.setdefault((report.pipeline, event.key, event.level_to), event)
+        for id_ in fires:
+            self._ended.pop(id_, None)
+        return fires
+
+    def _due(self, alerts: dict[Id, Event], changed: set[int], now: int) -> Iterator[tuple[Id, Event]]:
+        """News that were not told yet, and what was told long enough ago."""
+        for id_, event in alerts.items():
+            at, of = self._told.get(id_, (None, None))
+            news = id(event) in changed and of is not event
+            if at is None or news or now - at >= self._options.resend_every:
+                yield id_, event
+
+    def _forget(self, now: int) -> None:
+        """What has ended long enough ago, and what has not been repeated since."""
+        self._ended = {id_: (at, event) for id_, (at, event) in self._ended.items() if now - at < _ENDED_FOR}
+        age = max(_ENDED_FOR, 2 * self._options.resend_every)
+        self._told = {id_: (at, event) for id_, (at, event) in self._told.items() if now - at < age}
+
+    def _alert(self, id_: Id, event: Event, ends_at: int) -> dict[str, object]:
+        alias, _, level = id_
+        o = self._options
+        link = f"{o.external_url}/?{urlencode({'query': alias})}" if o.external_url else ""
+        ours = {"alertname": o.alertname, "severity": level.word, "metric": event.key.name or alias, "query": alias}
+        about = {"summary": f"{word(event)}: {plain(str(event.key))}", "description": sentence(event), **facts(event)}
+        return {
+            "labels": _labels(event.key.labels, {**ours, **o.labels}),
+            "annotations": {name: text for name, text in about.items() if text},
+            "startsAt": rfc3339(event.since),
+            "endsAt": rfc3339(max(ends_at, event.since)),
+            **({"generatorURL": link} if link else {}),
+        }
+
+
+def _labels(own: Iterable[tuple[str, str]], ours: dict[str, str]) -> dict[str, str]:
+    """Ours, and those of the series: with ``exported_`` before a name that is taken, as on ``/metrics``."""
+    labels = dict(ours)
+    for given, value in own:
+        name = re.sub(r"[^a-zA-Z0-9_]", "_", given)
+        prefix = "_" if name[:1].isdigit() else ""
+        while prefix + name in labels:
+            prefix = f"exported_{prefix}"
+        labels[prefix + name] = value
+    return labels

@@ -1,0 +1,229 @@
+"""E-mail: one message a report, as text and as HTML with a picture of the worst alert."""
+
+from __future__ import annotations
+
+import html
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from sentio.chart import png
+from sentio.config.access import SecretFileError, Tls, read_secret
+from sentio.config.delivery import Delivery
+from sentio.config.misfit import misfit, show
+from sentio.config.redact import redact
+from sentio.config.secrets import secret_texts
+from sentio.deadline import remaining
+from sentio.errors import SinkError
+from sentio.http import hold, watched
+from sentio.message import facts, identity, left_out, lines, plain, sentence, subject, word, worst
+from sentio.types import SECOND, Event, Report
+
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def _address(text: str) -> str:
+    _, address = parseaddr(text)
+    name, at, domain = address.rpartition("@")
+    if not (name and at and domain) or not text.isprintable() or not text.isascii():
+        raise misfit(f"is {show(text)}", 'an address such as me@example.org or "Sentio <me@example.org>" is expected')
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Email:
+    """A `sentio.contracts.Sink` that sends mail by SMTP."""
+
+    class Options(Delivery):
+        """Which server, from whom, to whom."""
+
+        host: str
+        port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+        """None for that of ``security``: 587, 465 or 25."""
+        security: Literal["starttls", "tls", "none"] = "starttls"
+        username: str | None = None
+        password: SecretStr | None = None
+        password_file: Path | None = None
+        tls: Tls = Tls()
+        sender: Address = Field(alias="from")
+        to: Annotated[tuple[Address, ...], Field(min_length=1)]
+        picture: bool = True
+
+        @model_validator(mode="after")
+        def _whole_credentials(self) -> Email.Options:
+            given = (self.password is not None) + (self.password_file is not None)
+            if given != (self.username is not None):
+                wrong = "has a username without one password, or a password without a username"
+                raise misfit(wrong, "username and one of password and password_file, or none of them, are expected")
+            return self
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._where = f"{options.host}:{options.port or _PORTS[options.security]}"
+
+    def emit(self, report: Report) -> None:
+        """Send the events of ``report``, if there are any, as one message. Raises `SinkError`."""
+        if not report.events:
+            return
+        message, secrets = self._message(report), secret_texts(self._options)
+        try:
+            password = self._password()
+            secrets |= {password}
+            with watched(self._options.timeout / SECOND) as watch:
+                try:
+                    self._send(message, password)
+                except (OSError, smtplib.SMTPException) as error:
+                    if watch.fired or isinstance(error, TimeoutError):
+                        raise self._late() from error
+                    raise
+        except SecretFileError as error:
+            raise SinkError(f"{self._where}: {error}", reason="auth", permanent=True) from error
+        except UnicodeError as error:
+            text = f"{self._where}: username or password is beyond ASCII, which smtplib cannot send; ASCII is expected"
+            raise SinkError(text, reason="auth", permanent=True) from error
+        except (OSError, smtplib.SMTPException) as error:
+            text, reason, permanent = _trouble(error)
+            text = redact(f"{self._where}: {text}", secrets)
+            raise SinkError(text, reason=reason, permanent=permanent) from error
+
+    def _late(self) -> SinkError:
+        return SinkError(
+            f"{self._where}: the mail was not taken in time; an answer in time is expected", reason="timeout"
+        )
+
+    def _password(self) -> str:
+        o = self._options
+        if o.password_file:
+            return read_secret(o.password_file, "password_file")
+        return o.password.get_secret_value() if o.password else ""
+
+    def _send(self, message: EmailMessage, password: str) -> None:
+        o = self._options
+        with self._connected() as server:
+            if o.security == "starttls":
+                server.starttls(context=_context(o.tls))
+            if o.username is not None:
+                server.login(o.username, password)
+            refused = server.send_message(message)
+        if refused:
+            raise smtplib.SMTPRecipientsRefused(refused)
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        o = self._options
+        port, left = o.port or _PORTS[o.security], max(0.01, remaining(o.timeout / SECOND))
+        if o.security == "tls":
+            server: smtplib.SMTP = _WatchedTls(o.host, port, timeout=left, context=_context(o.tls))
+        else:
+            server = _Watched(o.host, port, timeout=left)
+        try:
+            yield server
+        finally:
+            # Whatever becomes of the farewell: the mail was taken, or was not, before it.
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
+            server.close()
+
+    def _message(self, report: Report) -> EmailMessage:
+        o, first = self._options, worst(report.events, 1)[0]
+        message = EmailMessage()
+        message["Subject"] = subject(report)
+        message["From"], message["To"] = o.sender, ", ".join(o.to)
+        message["Date"] = formatdate(report.at / SECOND)
+        # The same for every attempt: a mail that comes twice is shown once.
+        message["Message-ID"] = f"<{identity(report)}@{parseaddr(o.sender)[1].rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        more = left_out(report.events)
+        message.set_content("\n".join(filter(None, [lines(worst(report.events)), more])) + "\n")
+        picture = png(first) if o.picture else b""
+        message.add_alternative(_page(report, more, pictured=bool(picture)), subtype="html")
+        if picture:
+            page: Any = message.get_payload(1)
+            page.add_related(picture, "image", "png", cid="<picture>", filename="alert.png")
+        return message
+
+
+class _Watched(smtplib.SMTP):
+    """Its socket is shut when the time is up: smtplib's timeout is one per receive."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc] # not in the stubs
+        hold(sock)
+        return sock
+
+
+class _WatchedTls(smtplib.SMTP_SSL):
+    """The same, with TLS from the first byte."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain_ = socket.create_connection((host, port), timeout)
+        hold(plain_)
+        return self.context.wrap_socket(plain_, server_hostname=host)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(tls.ca_file) if tls.ca_file else None)
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def _page(report: Report, more: str, *, pictured: bool) -> str:
+    rows = "".join(_row(event) for event in worst(report.events))
+    image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band"></p>'
+    title = html.escape(subject(report))
+    end = f"<p>{html.escape(more)}</p>" if more else ""
+    return f"<html><body><h3>{title}</h3>{image if pictured else ''}<table>{rows}</table>{end}</body></html>"
+
+
+def _row(event: Event) -> str:
+    cells = [f"<b>{word(event)}</b>", html.escape(plain(str(event.key)))]
+    known = html.escape(", ".join(f"{name}: {text}" for name, text in facts(event).items()))
+    cells.append(f"{html.escape(sentence(event))}<br><small>{known}</small>")
+    return "<tr>" + "".join(f'<td valign="top">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _trouble(error: Exception) -> tuple[str, str, bool]:
+    """What went wrong in our words, the reason, and whether it would again."""
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return f"refuses the password ({_said(error)}); credentials that it accepts are expected", "auth", True
+        case smtplib.SMTPRecipientsRefused():
+            codes = [code for code, _ in error.recipients.values()]
+            to, (code, words) = next(iter(error.recipients.items()))
+            text = f"refuses {len(codes)} of the recipients, the first is {to} ({code}: {_text(words)})"
+            return f"{text}; addresses that it takes are expected", "refused", max(codes) >= 500
+        case smtplib.SMTPNotSupportedError():
+            text = f"does not offer what is asked for ({error}); another security, or no password, is expected"
+            return text, "refused", True
+        case smtplib.SMTPResponseException():
+            text = f"refuses the mail ({_said(error)}); a mail that it accepts is expected"
+            return text, "refused" if error.smtp_code >= 500 else "server_error", error.smtp_code >= 500
+        case FileNotFoundError() | PermissionError():
+            return f"a file of tls cannot be read ({error}); one that can is expected", "tls", True
+        case ssl.SSLError():
+            text = f"no TLS connection comes about ({error.reason or error}); a tls.ca_file that signed it is expected"
+            return text, "tls", True
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
+
+
+def _said(error: smtplib.SMTPResponseException) -> str:
+    return f"{error.smtp_code}: {_text(error.smtp_error)}"
+
+
+def _text(words: bytes | str) -> str:
+    return plain(words.decode("utf-8", "replace") if isinstance(words, bytes) else words)[:120]

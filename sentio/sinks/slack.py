@@ -1,0 +1,70 @@
+"""Slack, by an incoming webhook. One takes no files, so a series is drawn with eight heights of a bar."""
+
+from __future__ import annotations
+
+import json
+
+from sentio.client import Client
+from sentio.config.delivery import Delivery
+from sentio.config.options import SecretUrl
+from sentio.config.secrets import secret_texts
+from sentio.message import band, cut, facts, left_out, plain, sentence, sparkline, subject, word, worst
+from sentio.types import AlertLevel, Event, Report
+
+_HEADER, _SECTION = 150, 3000
+"""Characters that Slack takes."""
+_SIGNS = {
+    AlertLevel.OK: ":white_check_mark:",
+    AlertLevel.INFO: ":information_source:",
+    AlertLevel.WARNING: ":warning:",
+    AlertLevel.CRITICAL: ":rotating_light:",
+}
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"})
+
+
+class Slack:
+    """A `sentio.contracts.Sink` that posts one message a report to a channel."""
+
+    class Options(Delivery):
+        """Where to."""
+
+        url: SecretUrl
+        """The incoming webhook: whoever has it can post, so it is a secret."""
+
+    def __init__(self, options: Options) -> None:
+        self._url = options.url
+        self._client = Client("slack", options.timeout, secrets=secret_texts(options))
+
+    def emit(self, report: Report) -> None:
+        """Post the events of ``report``, if there are any. Raises `SinkError`."""
+        if report.events:
+            self._client.post(self._url.get_secret_value(), json.dumps(_message(report)).encode())
+
+
+def _message(report: Report) -> dict[str, object]:
+    title = subject(report)
+    blocks: list[dict[str, object]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": cut(title, _HEADER), "emoji": False}}
+    ]
+    blocks += [_section(_about(event)) for event in worst(report.events)]
+    if more := left_out(report.events):
+        blocks.append(_section(more))
+    return {"text": title.translate(_ESCAPES), "blocks": blocks}
+
+
+def _section(text: str) -> dict[str, object]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION)}}
+
+
+def _about(event: Event) -> str:
+    # Cut before they are escaped, so that no escape is.
+    name = cut(plain(str(event.key)), 500).translate(_ESCAPES)
+    said = cut(sentence(event), 1000).translate(_ESCAPES)
+    lines = [f"{_SIGNS[event.level_to]} *{word(event)}* `{name}`", said]
+    if drawn := sparkline(event.recent[0]):
+        lines.append(f"`{drawn}`")
+    known = facts(event)
+    if "band" in known:
+        known["expected"] = band(event)
+    shown = (f"{name}: {known[name]}" for name in ("value", "expected", "score", "cause", "since") if name in known)
+    return "\n".join([*lines, cut(" · ".join(shown), 500).translate(_ESCAPES)])

@@ -1,0 +1,164 @@
+"""The service's sinks: who is told, what a reload keeps, and the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import replace
+from typing import ClassVar
+
+from sentio.cli import main
+from sentio.config.options import Options
+from sentio.types import Report
+from tests.faulty import FaultyServer, answer, text
+from tests.service.support import config_text, eventually, get, metric, prometheus, running
+from tests.sinks.alerts import event
+
+GOOD = answer(text("ok"))
+
+
+def events_of(server):
+    return [json.loads(request.body) for request in server.requests]
+
+
+def with_sinks(url, folder, more="", pipeline="query: load", **sinks):
+    blocks = ", ".join(f"{name}: {{type: webhook, url: '{to}'}}" for name, to in sinks.items())
+    return config_text(url, folder / "db", load=pipeline) + f"sinks: {{{blocks}{more}}}\n"
+
+
+def tell(service, *events):
+    """Its last report once more, with these events: what alerts a pipeline has is not what is tested here."""
+    (runner,) = service.runners()
+    eventually(lambda: runner.report)
+    runner._publish(replace(runner.report, events=events, firing=events))
+
+
+def test_a_pipeline_tells_its_sinks_and_a_reload_changes_them_without_beginning_anew(tmp_path):
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source, FaultyServer(GOOD) as a, FaultyServer(GOOD) as b:
+        file.write_text(with_sinks(source.url, tmp_path, a=a.url, b=b.url))
+        with running([file]) as (service, web):
+            tell(service, event())
+            eventually(lambda: len(a.requests) == len(b.requests) == 1)
+            runner, boxes = service.runners()[0], service._outlets["a"].outboxes
+            file.write_text(with_sinks(source.url, tmp_path, pipeline="query: load, sinks: [a]", a=a.url, b=b.url))
+            assert service.reload() is None
+            assert service.runners() == [runner], "the pipeline goes on"
+            assert service._outlets["a"].outboxes is boxes
+            tell(service, event())
+            eventually(lambda: len(a.requests) == 2)
+            assert len(b.requests) == 1
+            page = get(f"{web.url}/metrics")[1]
+            assert metric(page, 'sentio_sink_deliveries_total{outcome="ok",query="load",sink="a"}') == 2
+            assert metric(page, 'sentio_sink_queue_size{sink="b"}') == 0
+            file.write_text(with_sinks(source.url, tmp_path, a=a.url))
+            assert service.reload() is None
+            page = get(f"{web.url}/metrics")[1]
+            assert metric(page, 'sentio_sink_queue_size{sink="b"}') is None
+            assert metric(page, 'sentio_sink_queue_size{sink="a"}') == 0
+
+
+def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp_path):
+    file = tmp_path / "sentio.yml"
+    holds = threading.Event()
+
+    def hold(request, connection):
+        holds.wait(60)
+        GOOD(request, connection)
+
+    with prometheus() as source, FaultyServer(hold) as kept, FaultyServer(answer(text("no"), 503)) as changed:
+        file.write_text(with_sinks(source.url, tmp_path, a=kept.url, b=f"{changed.url}/old"))
+        with running([file]) as (service, _web):
+            for _ in range(3):
+                tell(service, event())
+            eventually(lambda: len(kept.requests) == 1 and len(changed.requests) >= 1)
+            changed.behave = GOOD
+            file.write_text(with_sinks(source.url, tmp_path, a=kept.url, b=f"{changed.url}/new"))
+            assert service.reload() is None
+            eventually(lambda: [r.path for r in changed.requests].count("/old") >= 3)
+            holds.set()
+            eventually(lambda: len(kept.requests) == 3)
+            tell(service, event())
+            eventually(lambda: changed.requests[-1].path == "/new")
+            assert len({r.headers["idempotency-key"] for r in changed.requests if r.path == "/old"}) == 3
+
+
+def test_the_end_tries_once_more_and_says_what_is_left(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source, FaultyServer(answer(text("no"), 503)) as server:
+        file.write_text(with_sinks(source.url, tmp_path, a=server.url))
+        with running([file]) as (service, _web):
+            tell(service, event())
+            tell(service, event())
+            eventually(lambda: server.requests)
+        assert "sink a: 2 reports are left undelivered" in caplog.text
+
+
+class Own:
+    """A sink of one's own, which takes whole reports."""
+
+    class Options(Options):
+        """None."""
+
+    got: ClassVar[list[Report]] = []
+
+    def __init__(self, _options: Options) -> None:
+        pass
+
+    def emit(self, report: Report) -> None:
+        self.got.append(report)
+
+
+def test_a_sink_of_ones_own_gets_whole_reports(tmp_path):
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source:
+        file.write_text(config_text(source.url, tmp_path / "db") + f"sinks: {{own: {{type: '{__name__}:Own'}}}}\n")
+        with running([file]):
+            eventually(lambda: any(len(report.scores.keys) == 3 for report in Own.got))
+
+
+def notify(capsys, file, *names):
+    code = main(["notify", f"--config.file={file}", *names])
+    said = capsys.readouterr()
+    return code, said.out.splitlines(), said.err.splitlines()
+
+
+def test_notify_says_what_each_answered(tmp_path, capsys):
+    file = tmp_path / "sentio.yml"
+    with FaultyServer(GOOD) as good, FaultyServer(answer(lambda r: b"no " + r.path.encode(), 403)) as bad:
+        both = f", am: {{type: alertmanager, urls: ['{good.url}', 'http://127.0.0.1:1']}}"
+        file.write_text(with_sinks("http://x", tmp_path, both, a=good.url, b=f"{bad.url}/hunter2Xyzzy"))
+        assert notify(capsys, file, "a") == (0, ["a: delivered"], [])
+        (told,) = events_of(good)
+        assert told["subject"] == '[warning] test: sentio_test{instance="test"}'
+        assert told["events"][0]["text"] == "This is a test of Sentio's alerts; nothing is the matter."
+        code, said, _ = notify(capsys, file)
+    assert code == 1
+    assert said == [
+        "a: delivered",
+        "b: not delivered: webhook: refuses it (403: no <redacted>); "
+        "a user name, password or token that may write is expected",
+        "am[0]: delivered",
+        "am[1]: not delivered: http://127.0.0.1:1: cannot be reached (Connection refused); "
+        "a server that answers is expected",
+    ]
+
+
+def test_notify_refuses_what_is_no_sink(tmp_path, capsys):
+    file = tmp_path / "sentio.yml"
+    file.write_text(with_sinks("http://x", tmp_path, slack="http://y"))
+    right = "slack is expected (did you mean slack?)"
+    assert notify(capsys, file, "slak") == (2, [], [f'sentio notify: "slak" is no sink; {right}'])
+    file.write_text(config_text("http://x", tmp_path / "db"))
+    said = "sentio notify: the configuration has no sinks; one under sinks, at the top, is expected"
+    assert notify(capsys, file) == (2, [], [said])
+
+
+def test_check_touches_no_network(tmp_path):
+    file = tmp_path / "sentio.yml"
+    with FaultyServer(GOOD) as server:
+        file.write_text(with_sinks(server.url, tmp_path, a=server.url))
+        assert main(["check", str(file)]) == 0
+        assert server.requests == []

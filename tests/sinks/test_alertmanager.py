@@ -1,0 +1,228 @@
+"""Against Debian's Alertmanager; and against a server that counts, for what may not be sent twice."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentio import build
+from sentio.config.load import load
+from sentio.errors import SinkError
+from sentio.outbox import Outbox, close
+from sentio.sinks.alertmanager import Alertmanager
+from sentio.telemetry import Telemetry
+from sentio.types import SECOND
+from tests.faulty import FaultyServer, answer, in_turn, text
+from tests.servers import until
+from tests.sinks.alertmanagers import AlertmanagerProcess
+from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, now, report
+
+GOOD = answer(text(""))
+MINUTE = 60 * SECOND
+
+
+class Clock:
+    """What the sink takes for now, from the system's on."""
+
+    def __init__(self) -> None:
+        self.now = now()
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def made(*urls: str, clock: Clock | None = None, **options: Any) -> Alertmanager:
+    return Alertmanager(Alertmanager.Options(urls=urls, **options), clock or Clock())
+
+
+def seconds(text_: str) -> float:
+    return datetime.fromisoformat(text_).timestamp()
+
+
+def posted(server: FaultyServer) -> list[list[dict[str, Any]]]:
+    return [json.loads(request.body) for request in server.requests]
+
+
+def outboxes(folder: Path, telemetry: Telemetry, urls: list[str], **options: Any) -> tuple[Outbox, ...]:
+    config = {
+        "sources": {"p": {"type": "prometheus", "url": "http://127.0.0.1:1"}},
+        "pipelines": {"cpu": {"source": "p", "query": "up"}},
+        "sinks": {"am": {"type": "alertmanager", "urls": urls, **options}},
+    }
+    file = folder / "sentio.yml"
+    file.write_text(json.dumps(config), "utf-8")
+    return build.outboxes(load([file], {}), "am", telemetry)
+
+
+# A real one.
+
+
+def test_an_alert_stands_with_its_labels_and_times(tmp_path: Path) -> None:
+    with AlertmanagerProcess(tmp_path / "am") as there:
+        clock = Clock()
+        one = event(since=clock.now - MINUTE, at=clock.now, of=key("a"))
+        extra = {"team": "sre", "i": "ours"}
+        sink = made(there.url, clock=clock, labels=extra, external_url="http://sentio.example/")
+        sink.emit(report(one, firing=(one,)))
+        (alert,) = there.alerts()
+    assert alert["labels"] == {
+        "alertname": "SentioAnomaly",
+        "severity": "critical",
+        "metric": "load",
+        "query": "cpu",
+        "team": "sre",
+        "i": "ours",
+        "exported_i": "a",
+    }
+    assert alert["annotations"].pop("since").endswith("UTC")
+    assert alert["annotations"] == {
+        "summary": 'critical: load{i="a"}',
+        "description": "is 29, expected 17 to 23",
+        "value": "29",
+        "expected": "20",
+        "band": "17 to 23",
+        "score": "3",
+        "cause": "score > 1 for 3 of 5",
+    }
+    assert alert["generatorURL"] == "http://sentio.example/?query=cpu"
+    assert seconds(alert["startsAt"]) == pytest.approx(one.since / SECOND, abs=0.01)
+    assert seconds(alert["endsAt"]) == pytest.approx(clock.now / SECOND + 240, abs=0.01)
+
+
+def test_resolved_is_seen_and_a_change_of_level_replaces(tmp_path: Path) -> None:
+    received: list[dict[str, Any]] = []
+
+    def receive(request: Any, connection: Any) -> None:
+        received.extend(json.loads(request.body)["alerts"])
+        GOOD(request, connection)
+
+    with FaultyServer(receive) as hook, AlertmanagerProcess(tmp_path / "am", hook.url) as there:
+        sink = Alertmanager(Alertmanager.Options(urls=(there.url,)))
+        since = now() - MINUTE
+        first = event(after=WARNING, since=since)
+        sink.emit(report(first, firing=(first,)))
+        until(lambda: [a for a in received if a["labels"]["severity"] == "warning"], 20, "told of the warning")
+        worse = event(WARNING, CRITICAL, since=since)
+        sink.emit(report(worse, firing=(worse,)))
+        until(lambda: [a["labels"]["severity"] for a in there.alerts()] == ["critical"], 20, "the one for the other")
+        until(lambda: [a for a in received if a["labels"]["severity"] == "critical"], 20, "told of the critical one")
+        sink.emit(report(event(CRITICAL, OK, since=since)))
+        until(lambda: there.alerts() == [], 20, "none stands any more")
+        over = ("resolved", "critical")
+        until(lambda: over in [(a["status"], a["labels"]["severity"]) for a in received], 20, "told of its end")
+
+
+def test_odd_labels_survive(tmp_path: Path) -> None:
+    with AlertmanagerProcess(tmp_path / "am") as there:
+        one = event(of=ODD)
+        made(there.url).emit(report(one, firing=(one,)))
+        (alert,) = there.alerts()
+    assert alert["labels"]["a_b"] == 'quoted "x" \\'
+    assert alert["labels"]["exported_severity"] == "line\nbreak"
+    assert alert["labels"]["z"].startswith("grüße 🎉")
+
+
+def test_a_thousand_alerts(tmp_path: Path) -> None:
+    with AlertmanagerProcess(tmp_path / "am") as there:
+        many = tuple(event(of=key(i)) for i in range(1000))
+        made(there.url).emit(report(*many, firing=many))
+        assert len(there.alerts()) == 1000
+
+
+def test_one_that_is_down_keeps_nothing_from_the_other_and_loses_nothing(tmp_path: Path) -> None:
+    telemetry = Telemetry()
+    up, down = AlertmanagerProcess(tmp_path / "a"), AlertmanagerProcess(tmp_path / "b")
+    boxes = outboxes(tmp_path, telemetry, [up.url, down.url], resend_every="1s")
+    assert [box.name for box in boxes] == ["am[0]", "am[1]"]
+
+    def tell(*events: Any, firing: tuple[Any, ...] = ()) -> None:
+        for box in boxes:
+            box.emit(report(*events, firing=firing))
+
+    def shown(there: AlertmanagerProcess) -> list[str]:
+        return [alert["labels"]["i"] for alert in there.alerts()]
+
+    with up:
+        first, second = event(of=key("first")), event(of=key("second"))
+        tell(first, firing=(first,))
+        until(lambda: shown(up) == ["first"], 20, "the one that is up has it")
+        tell(second, firing=(first, second))
+        until(lambda: shown(up) == ["first", "second"], 20, "and the next one")
+        for _ in range(20):  # the ticks of an outage
+            tell(firing=(first, second))
+        labels = {"query": "cpu", "sink": "am[1]"}
+        until(lambda: telemetry.registry.get_sample_value("sentio_sink_retries_total", labels), 20, "retries")
+        assert telemetry.registry.get_sample_value("sentio_sink_queue_size", {"sink": "am[1]"}) == 3
+        assert telemetry.registry.get_sample_value("sentio_sink_dropped_total", labels) is None
+        over = event(CRITICAL, OK, of=key("first"))
+        tell(over, firing=(second,))
+        until(lambda: shown(up) == ["second"], 20, "its end is told")
+        with down:
+            until(lambda: shown(down) == ["second"], 90, "the other one has caught up, with the end of the first")
+            close(boxes)
+
+
+# One that counts.
+
+
+def test_what_stands_is_repeated_when_it_is_due() -> None:
+    clock = Clock()
+    one = event()
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        for i in range(9):  # two minutes of ticks
+            sink.emit(report(*([one] if i == 0 else []), firing=(event(),), at=clock.now))
+            clock.now += 15 * SECOND
+        assert len(server.requests) == 3
+        ends = [seconds(alerts[0]["endsAt"]) for alerts in posted(server)]
+    assert ends[1] - ends[0] == pytest.approx(60)
+
+
+def test_the_end_is_repeated_for_five_minutes() -> None:
+    clock = Clock()
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        sink.emit(report(event(CRITICAL, OK), at=clock.now))
+        for _ in range(60):
+            clock.now += 10 * SECOND
+            sink.emit(report(at=clock.now))
+        said = posted(server)
+    assert len(said) == 5
+    assert len({alerts[0]["endsAt"] for alerts in said}) == 1
+
+
+def test_it_outlives_the_time_between_two_reports() -> None:
+    clock = Clock()
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        for length in (300, 300, 7200, 300):
+            sink.emit(report(firing=(event(),), at=clock.now))
+            clock.now += length * SECOND
+        ends = [seconds(alerts[0]["endsAt"]) for alerts in posted(server)]
+        at = [clock.now / SECOND - left for left in (8100, 7800, 7500, 300)]
+    assert [round(a - b) for a, b in zip(ends, at, strict=True)] == [240, 1200, 1200, 1200]
+
+
+def test_what_was_taken_is_not_sent_again_with_what_was_not() -> None:
+    many = tuple(event(of=key(i)) for i in range(600))
+    whole = report(*many, firing=many)
+    with FaultyServer(in_turn(GOOD, answer(text("no"), 503), GOOD)) as one, FaultyServer(GOOD) as other:
+        sink = made(one.url, other.url)
+        with pytest.raises(SinkError) as caught:
+            sink.emit(whole)
+        assert (caught.value.reason, caught.value.permanent) == ("server_error", False)
+        sink.emit(whole)
+        assert [len(alerts) for alerts in posted(one)] == [256, 256, 256, 88]
+        assert [len(alerts) for alerts in posted(other)] == [256, 256, 88]
+        sent = [alert["labels"]["i"] for alerts in posted(other) for alert in alerts]
+    assert sorted(sent) == sorted(str(i) for i in range(600))
+
+
+def test_nothing_is_sent_where_nothing_is_due() -> None:
+    with FaultyServer(GOOD) as server:
+        made(server.url).emit(report())
+        assert server.requests == []

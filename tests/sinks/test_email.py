@@ -1,0 +1,236 @@
+"""E-mail through real SMTP servers, and through some that misbehave."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentio import build
+from sentio.config.load import load
+from sentio.errors import SinkError
+from sentio.outbox import close
+from sentio.sinks.email import Email
+from sentio.telemetry import Telemetry
+from tests.servers import until
+from tests.sinks.alerts import ODD, event, key, report
+from tests.sinks.mailbox import mailbox
+
+PASSWORD = "hunter2Xyzzy"  # noqa: S105 - what is looked for
+
+
+def made(port: int, **options: Any) -> Email:
+    plain = {"host": "127.0.0.1", "port": port, "security": "none", "from": "Sentio <sentio@example.org>"}
+    return Email(Email.Options(**{**plain, "to": ["a@example.org", "b@example.org"], **options}))
+
+
+def refused(sink: Email) -> SinkError:
+    with pytest.raises(SinkError) as caught:
+        sink.emit(report(event()))
+    text = str(caught.value)
+    assert PASSWORD not in text
+    assert text.isprintable()
+    assert "; " in text
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not on PATH; on Debian: apt-get install openssl")
+    folder = tmp_path_factory.mktemp("certificates")
+    line = "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem -subj /CN=mail"
+    subprocess.run(
+        ["openssl", *line.split(), "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+def server_side(folder: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def test_a_report_is_one_mail_of_text_page_and_picture() -> None:
+    many = [event(of=ODD), *(event(of=key(i)) for i in range(9_999))]
+    with mailbox() as box:
+        made(box.port).emit(report(*many))
+        (mail,) = box.mails
+    assert mail["Subject"] == "[critical] cpu: 10,000 critical"
+    assert (mail["From"], mail["To"]) == ("Sentio <sentio@example.org>", "a@example.org, b@example.org")
+    text = mail.get_body(("plain",))
+    page = mail.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    said = text.get_content()
+    assert len(said.splitlines()) == 21
+    assert said.splitlines()[-1] == "and 9,980 more"
+    assert "critical: load{" in said
+    (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert isinstance(picture, EmailMessage)
+    assert picture.get_content().startswith(b"\x89PNG")
+    assert picture["Content-ID"] == "<picture>"
+    assert 'src="cid:picture"' in page.get_content()
+
+
+def test_odd_labels_survive_and_inject_nothing() -> None:
+    with mailbox() as box:
+        made(box.port).emit(report(event(of=ODD, text="line\r\nBcc: evil@example.org")))
+        (mail,) = box.mails
+    assert mail["Bcc"] is None
+    page, text = mail.get_body(("html",)), mail.get_body(("plain",))
+    assert page is not None
+    assert text is not None
+    assert "<b>&" not in page.get_content()
+    assert "grüße 🎉" in text.get_content()
+
+
+def test_the_same_report_has_the_same_id() -> None:
+    with mailbox() as box:
+        one = report(event())
+        for r in (one, one, report(event())):
+            made(box.port).emit(r)
+        first, second, third = (mail["Message-ID"] for mail in box.mails)
+    assert first == second != third
+    assert first.endswith("@example.org>")
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("with_file", [False, True])
+def test_over_tls_with_a_password(certificate: Path, tmp_path: Path, security: str, with_file: bool) -> None:
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    secret = {"password_file": tmp_path / "password"} if with_file else {"password": PASSWORD}
+    with mailbox(server_side(certificate), starttls=security == "starttls", auth=True) as box:
+        options = {"security": security, "username": "me", **secret}
+        made(box.port, **options, tls={"ca_file": certificate / "cert.pem"}).emit(report(event()))
+        assert len(box.mails) == 1
+        assert box.users == [(b"me", PASSWORD.encode())]
+        error = refused(made(box.port, **options))
+        assert (error.reason, error.permanent) == ("tls", True)
+        assert "a tls.ca_file that signed it is expected" in str(error)
+        made(box.port, **options, tls={"insecure_skip_verify": True}).emit(report(event()))
+        assert len(box.mails) == 2
+
+
+def test_a_wrong_password_is_permanent_and_not_told() -> None:
+    with mailbox(auth=True) as box:
+        error = refused(made(box.port, username="me", password=f"{PASSWORD}-wrong"))
+    assert (error.reason, error.permanent) == ("auth", True)
+
+
+def test_a_password_beyond_ascii_is_said() -> None:
+    with mailbox(auth=True) as box:
+        error = refused(made(box.port, username="me", password="pässwörd"))  # noqa: S106 # made up
+    assert (error.reason, error.permanent) == ("auth", True)
+
+
+def test_recipients_that_are_refused() -> None:
+    with mailbox() as box:
+        box.refuse = {"b@example.org": "550 no such user"}
+        error = refused(made(box.port))
+        assert len(box.mails) == 1, "the other one has it"
+        assert (error.reason, error.permanent) == ("refused", True)
+        assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(error)
+        box.refuse = {"a@example.org": "450 later", "b@example.org": "450 later"}
+        assert refused(made(box.port)).permanent is False
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "permanent"), [("554 no", "refused", True), ("451 later", "server_error", False)]
+)
+def test_a_mail_that_is_refused(said: str, reason: str, permanent: bool) -> None:
+    with mailbox() as box:
+        box.answer = said
+        error = refused(made(box.port))
+    assert (error.reason, error.permanent) == (reason, permanent)
+
+
+def test_starttls_that_is_not_offered() -> None:
+    with mailbox() as box:
+        error = refused(made(box.port, security="starttls"))
+    assert (error.reason, error.permanent) == ("refused", True)
+    assert "another security" in str(error)
+
+
+def test_a_certificate_that_is_gone(tmp_path: Path) -> None:
+    with mailbox() as box:
+        error = refused(made(box.port, security="tls", tls={"ca_file": tmp_path / "gone.pem"}))
+    assert (error.reason, error.permanent) == ("tls", True)
+    assert "a file of tls cannot be read" in str(error)
+
+
+def test_nobody_there() -> None:
+    error = refused(made(1))
+    assert (error.reason, error.permanent) == ("unreachable", False)
+    assert str(error) == "127.0.0.1:1: cannot be reached (Connection refused); a server that answers is expected"
+
+
+@contextmanager
+def tarpit() -> Iterator[tuple[int, threading.Event]]:
+    """Drips its greeting, a byte now and then: each arrives long before a timeout per receive."""
+    ended, there = threading.Event(), threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        while not ended.is_set():
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            there.set()
+            with sock:
+                try:
+                    while not ended.wait(0.05):
+                        sock.sendall(b"2")
+                except OSError:
+                    continue
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1], there
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+def test_a_tarpit_is_left_at_the_deadline(security: str) -> None:
+    with tarpit() as (port, _):
+        started = time.monotonic()
+        error = refused(made(port, security=security, timeout="500ms"))
+        assert time.monotonic() - started < 20
+    assert error.reason == ("tls" if security == "tls" else "timeout")
+
+
+def test_a_tick_does_not_wait_for_a_tarpit(tmp_path: Path) -> None:
+    with tarpit() as (port, there):
+        file = tmp_path / "sentio.yml"
+        file.write_text(
+            "sources: {p: {type: prometheus, url: 'http://127.0.0.1:1'}}\npipelines: {cpu: {source: p, query: up}}\n"
+            f"sinks: {{mail: {{type: email, host: 127.0.0.1, port: {port}, security: none, from: a@example.org,\n"
+            "  to: [b@example.org], timeout: 1s, retry_for: 1ms}}\n"
+        )
+        telemetry = Telemetry()
+        (box,) = build.outboxes(load([file], {}), "mail", telemetry)
+        box.emit(report(event()))
+        assert there.wait(10), "the mail is under way"
+        labels = {"query": "cpu", "sink": "mail", "outcome": "timeout"}
+
+        def late() -> float | None:
+            return telemetry.registry.get_sample_value("sentio_sink_deliveries_total", labels)
+
+        assert not late(), "emit has come back before the delivery has ended"
+        until(late, 20, "the delivery has ended at its deadline")
+        close([box])

@@ -1,0 +1,234 @@
+"""The queue in front of a sink: ticks never wait, nothing is lost that need not be, and the end is bounded."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from sentio.errors import SinkError
+from sentio.guard import GuardedSink
+from sentio.outbox import Outbox, close
+from sentio.selection import Selection
+from sentio.telemetry import Telemetry
+from sentio.types import SECOND, Report
+from tests.servers import until
+from tests.sinks.alerts import event, report
+
+
+class Receiver:
+    """A sink that fails as often as it is told, and waits at a gate."""
+
+    def __init__(self, *failures: SinkError | Exception) -> None:
+        self.failures = list(failures)
+        self.tried: list[Report] = []
+        self.got: list[Report] = []
+        self.entered, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
+
+    def emit(self, report: Report) -> None:
+        self.tried.append(report)
+        self.entered.set()
+        self.gate.wait(30)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.got.append(report)
+
+
+class Bench:
+    def __init__(self, receiver: Receiver, *, retry_for: int = 3600 * SECOND, backoff=(0.01,), every=False, bound=1000):
+        self.telemetry = Telemetry()
+        stopping = threading.Event()
+        sink = GuardedSink(
+            receiver,
+            name="slack",
+            telemetry=self.telemetry,
+            redact=lambda text: text.replace("secret", "<redacted>"),
+            timeout=5 * SECOND,
+            retry_for=retry_for,
+            backoff=backoff,
+            pause=stopping.wait,
+        )
+        self.outbox = Outbox(
+            sink, stopping, telemetry=self.telemetry, bound=bound, select=Selection(), every_report=every
+        )
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.telemetry.registry.get_sample_value(name, {"sink": "slack", **labels})
+
+    def outcome(self, outcome: str) -> float | None:
+        return self.value("sentio_sink_deliveries_total", query="cpu", outcome=outcome)
+
+
+def failure(reason: str = "unreachable", **more) -> SinkError:
+    return SinkError("cannot be reached with secret", reason=reason, **more)
+
+
+def test_emit_returns_while_the_receiver_still_holds_the_report() -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench = Bench(receiver)
+    for _ in range(3):
+        bench.outbox.emit(report(event()))
+    assert receiver.entered.wait(10)
+    assert receiver.got == [], "it has come back before anything was delivered"
+    assert bench.value("sentio_sink_queue_size") == 3
+    receiver.gate.set()
+    until(lambda: len(receiver.got) == 3, 10, "all of them delivered")
+    until(lambda: bench.value("sentio_sink_queue_size") == 0, 10, "the queue counted")
+    close([bench.outbox])
+
+
+def test_a_failure_is_tried_again_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    receiver = Receiver(*[failure()] * 4)
+    bench = Bench(receiver)
+    one = report(event())
+    bench.outbox.emit(one)
+    until(lambda: bench.outcome("ok"), 10, "delivered")
+    assert [r.at for r in receiver.tried] == [one.at] * 5
+    assert bench.value("sentio_sink_retries_total", query="cpu") == 4
+    said = [r.getMessage() for r in caplog.records]
+    assert said == [
+        "pipeline cpu, sink slack: cannot be reached with <redacted>",
+        "pipeline cpu, sink slack: works again",
+    ]
+    close([bench.outbox])
+
+
+def test_a_permanent_failure_is_given_up_and_the_next_one_sent() -> None:
+    receiver = Receiver(failure("refused", permanent=True))
+    bench = Bench(receiver)
+    bench.outbox.emit(report(event()))
+    bench.outbox.emit(report(event()))
+    until(lambda: bench.outcome("ok"), 10, "the second one delivered")
+    assert bench.outcome("refused") == 1
+    assert len(receiver.tried) == 2
+    close([bench.outbox])
+
+
+def test_a_report_is_given_up_when_its_time_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver(*[failure()] * 10_000)
+    bench = Bench(receiver, retry_for=SECOND // 5, backoff=(0.02,))
+    bench.outbox.emit(report(event()))
+    bench.outbox.emit(report(event()))
+    until(lambda: bench.outcome("unreachable") == 2, 10, "given up")
+    assert caplog.text.count("a report is given up after 0.2 s") == 1
+    assert caplog.text.count("cannot be reached") == 1
+    receiver.failures.clear()
+    bench.outbox.emit(report(event()))
+    until(lambda: bench.outcome("ok"), 10, "the next one delivered")
+    close([bench.outbox])
+
+
+def test_what_the_receiver_asks_for_is_waited() -> None:
+    receiver = Receiver(failure("throttled", retry_after=0.4))
+    waits: list[float] = []
+    telemetry = Telemetry()
+    sink = GuardedSink(
+        receiver,
+        name="slack",
+        telemetry=telemetry,
+        redact=str,
+        retry_for=3600 * SECOND,
+        backoff=(0.01,),
+        pause=waits.append,
+    )
+    sink.emit(report(event()))
+    assert waits == [0.4]
+    receiver.failures.append(failure("throttled", retry_after=1e9))
+    sink.emit(report(event()))
+    assert waits == [0.4, 900.0], "bounded"
+
+
+def test_a_defect_costs_one_report_alone(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver(ZeroDivisionError("a defect"))
+    bench = Bench(receiver)
+    bench.outbox.emit(report(event()))
+    bench.outbox.emit(report(event()))
+    until(lambda: bench.outcome("ok"), 10, "the second one delivered")
+    assert bench.outcome("defect") == 1
+    assert "could not be delivered" in caplog.text
+    close([bench.outbox])
+
+
+def test_what_stands_is_superseded_and_events_are_kept() -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench = Bench(receiver, every=True)
+    standing = event()
+    bench.outbox.emit(report())
+    assert receiver.entered.wait(10)
+    bench.outbox.emit(report(standing, firing=(standing,), at=1))
+    for at in range(2, 50):
+        bench.outbox.emit(report(firing=(standing,), at=at))
+    bench.outbox.emit(report(firing=(standing,), at=50, pipeline="other"))
+    receiver.gate.set()
+    until(lambda: len(receiver.got) == 4, 10, "the first, the event, the newest, the other pipeline's")
+    _, changed, newest, other = receiver.got
+    assert (changed.at, changed.events, changed.firing) == (1, (standing,), ())
+    assert (newest.at, newest.firing) == (49, (standing,))
+    assert other.at == 50
+    close([bench.outbox])
+
+
+def test_a_full_queue_lets_go_of_what_has_no_events_then_of_the_oldest(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench = Bench(receiver, every=True, bound=3)
+    bench.outbox.emit(report(event(), at=0))
+    assert receiver.entered.wait(10)
+    bench.outbox.emit(report(at=1, pipeline="quiet"))
+    for at in range(2, 7):
+        bench.outbox.emit(report(event(), at=at))
+    assert bench.value("sentio_sink_dropped_total", query="quiet") == 1
+    assert bench.value("sentio_sink_dropped_total", query="cpu") == 2
+    receiver.gate.set()
+    until(lambda: len(receiver.got) == 4, 10, "what is left")
+    assert [r.at for r in receiver.got] == [0, 4, 5, 6]
+    until(lambda: "queue: works again" in caplog.text, 10, "the end is said")
+    assert caplog.text.count("reports wait, and older ones are let go") == 1
+    close([bench.outbox])
+
+
+def test_without_events_nothing_is_queued_for_a_sink_that_wants_events() -> None:
+    receiver = Receiver()
+    bench = Bench(receiver)
+    bench.outbox.emit(report(firing=(event(),)))
+    bench.outbox.emit(report(event()))
+    until(lambda: receiver.got, 10, "the one with an event")
+    assert len(receiver.tried) == 1
+    close([bench.outbox])
+
+
+def test_at_the_end_each_is_tried_once_more_and_the_rest_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver(*[failure()] * 2)
+    bench = Bench(receiver, backoff=(100.0,))
+    for _ in range(4):
+        bench.outbox.emit(report(event()))
+    assert receiver.entered.wait(10)
+    until(lambda: caplog.records, 10, "the first has failed, and is waited for")
+    close([bench.outbox])
+    assert len(receiver.tried) == 5
+    assert len(receiver.got) == 3
+    assert caplog.records[-1].getMessage() == "sink slack: 1 reports are left undelivered"
+    bench.outbox.emit(report(event()))
+    assert len(receiver.tried) == 5, "nothing is taken any more"
+
+
+def test_the_end_does_not_wait_for_a_receiver_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench, idle = Bench(receiver), Bench(Receiver())
+    bench.outbox.emit(report(event()))
+    bench.outbox.emit(report(event()))
+    assert receiver.entered.wait(10)
+    started = time.monotonic()
+    close([bench.outbox, idle.outbox])
+    assert time.monotonic() - started < 10, "two seconds, and some for a slow machine"
+    assert not receiver.got
+    assert "sink slack: 2 reports are left undelivered" in caplog.text
+    receiver.gate.set()
