@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from sentio import catalog
+from sentio.alerting import Alerting
 from sentio.config.adapter import Adapter
 from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Pipeline
@@ -20,6 +21,7 @@ from sentio.contracts import Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink, GuardedSource, Pause
+from sentio.judgement.judge import Judge
 from sentio.outbox import Outbox
 from sentio.pipeline import Line
 from sentio.runner import Runner, Timing
@@ -32,6 +34,7 @@ Pool = WorkerPool | DaskPool
 
 _DAY = 86_400 * SECOND
 _MINUTE = 60 * SECOND
+_WIDTH = 0.99
 _TIMEOUT, _RETRIES = 30 * SECOND, 3
 _RETRY_FOR = 3600 * SECOND
 _ALERT_REPORTS, _WHOLE_REPORTS = 1000, 100
@@ -93,7 +96,12 @@ def runner(
     pipeline = config.pipelines[alias]
     read_from = source or reader(config, alias, telemetry=telemetry, pause=pause)
     detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
-    line = Line(alias, read_from, detector, pipeline.query, pipeline.forecast.horizons)
+    width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
+    line = Line(
+        alias, read_from, detector, pipeline.query, pipeline.forecast.horizons,
+        judge=Judge(pipeline.judgement.policy(width), pipeline.step),
+        alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
+    )  # fmt: skip
     return Runner(line, timing(pipeline), sinks, telemetry, save)
 
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sentio.alerting import Alerting, Recents, events
 from sentio.contracts import Forecaster, Source
 from sentio.errors import SourceError
 from sentio.history import History
+from sentio.judgement.judge import Judge, Judged
+from sentio.judgement.kinds import Kind
+from sentio.judgement.sentence import sentence
 from sentio.types import (
+    Bools,
     Failure,
     Floats,
     Forecast,
+    Ints,
     Keys,
     Panel,
     Report,
     SeriesStatus,
     State,
     Window,
+    joined,
     positions,
 )
 
 _POINTS_AT_ONCE, _SAMPLES_AT_ONCE = 500, 1_000_000
 """The history is read so many points at a time, and of many series fewer: what is read is held twice for a moment."""
+_MOST_TIMES, _MOST_TEXTS = 16, 1000
 _SERIES_AT_ONCE = 64
 """A train tick publishes what it has fitted after so many series, or as many as the detector does well with."""
 
@@ -38,6 +46,19 @@ class Line:
     detector: Forecaster
     query: str
     horizons: tuple[int, ...]
+    judge: Judge
+    alerting: Alerting
+    step: int
+    """ns between two samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What one pipeline knows: its models, what its judge has seen, and the alerts that stand."""
+
+    model: State = field(default_factory=lambda: State((), {}))
+    judged: State = field(default_factory=lambda: State((), {}))
+    alerts: State = field(default_factory=lambda: State((), {}))
 
 
 def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> None:
@@ -83,12 +104,112 @@ def read_fresh(line: Line, window: Window) -> tuple[Panel, Failure | None]:
         return Panel.empty(last), Failure(line.query, error.reason, str(error))
 
 
-def score(line: Line, state: State, fresh: Panel, keys: Keys, now: int) -> tuple[State, Report]:
-    """Judge ``fresh`` for ``keys``: those that arrived, and those that are awaited still."""
-    state, scores = line.detector.score(state, fresh.onto(keys))
-    ahead = line.detector.forecast(state, now + np.array(line.horizons, np.int64))
-    report = Report(line.alias, now, scores, _onto(ahead, keys), _status(state, keys), failures=fresh.notes.failures)
-    return state, report
+def score(
+    line: Line, memory: Memory, fresh: Panel, keys: Keys, now: int, *, left_out: Bools | None = None, whole: bool = True
+) -> tuple[Memory, Report, Judged]:
+    """Judge ``fresh`` for ``keys``: those that arrived, and those that are awaited still.
+
+    ``left_out [S, m]``: what is not to be judged; ``whole``: what is not in ``fresh`` did not arrive.
+    """
+    model, scores = line.detector.score(memory.model, fresh.onto(keys))
+    known = line.judge.onto(memory.judged, keys)
+    fitted = _fitted(model, keys)
+    before = _expected_before(line, model, known, keys, fitted)
+    judged, found = line.judge.judge(
+        known, scores, before=before, fitted_at=fitted, left_out=left_out, whole=whole and not fresh.notes.partial
+    )
+    ahead = _onto(line.detector.forecast(model, now + np.array(line.horizons, np.int64)), keys)
+    report = Report(
+        line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
+        failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
+    )  # fmt: skip
+    return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
+
+
+def alert(line: Line, memory: Memory, report: Report, found: Judged, recent: Recents) -> tuple[Memory, Report]:
+    """``report`` with the alerts that its scores make. ``recent`` has its samples already."""
+    state, outcome = line.alerting.step(memory.alerts, report.scores)
+
+    def kind(row: int, column: int) -> str:
+        code = int(found.incidents.kind[row, column]) if found.incidents is not None else 0
+        return Kind(code).word if code else ""
+
+    def text(row: int, column: int) -> str:
+        return (
+            ""
+            if found.incidents is None
+            else sentence(found.incidents, row, column, step=line.step, now=int(report.scores.times[column]))
+        )
+
+    changed, firing = events(outcome, report.scores, recent=recent, step=line.step, kind=kind, text=text)
+    failures = (*report.failures, *outcome.failures)
+    report = replace(report, events=changed, firing=firing, failures=failures, levels=outcome.level)
+    return Memory(memory.model, memory.judged, state), report
+
+
+def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int) -> State:
+    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from."""
+    _, scores = line.detector.score(fitted, history)
+    return line.judge.learn(judged, history, step, scores, _fitted(fitted, history.keys))
+
+
+def _kept(old: State, new: State, modelled: Keys) -> State:
+    """``new``, and of ``old`` the series that do not arrive and have a model still: they may come back."""
+    if old.keys == new.keys or not old.keys or old.arrays.keys() != new.arrays.keys():
+        return new
+    away = (positions(old.keys, new.keys) < 0) & (positions(old.keys, modelled) >= 0)
+    return joined([new, old.select(np.flatnonzero(away))]) if away.any() else new
+
+
+def _fitted(model: State, keys: Keys) -> Ints:
+    """``[S]`` ns when each series' model was fitted; 0 where there is none."""
+    fitted = np.zeros(len(keys), np.int64)
+    if model.keys:
+        at = positions(keys, model.keys)
+        fitted[at >= 0] = model["fitted_at"][at[at >= 0]]
+    return fitted
+
+
+def _expected_before(line: Line, model: State, known: State, keys: Keys, fitted: Ints) -> Floats:
+    """``[S]``: what a model that is new expects of the last sample that was judged; NaN where it is not new."""
+    before = np.full(len(keys), np.nan)
+    at = line.judge.times(known)
+    new = (fitted != line.judge.models(known)) & (fitted > 0) & (at > 0)
+    # Nearly always the series were judged last at one time; the few that were not can wait for the next sample.
+    for time in np.unique(at[new])[-_MOST_TIMES:].tolist():
+        rows = np.flatnonzero(new & (at == time))
+        part = tuple(keys[i] for i in rows.tolist())
+        before[rows] = _onto(line.detector.forecast(_of(model, part), np.array([time])), part).yhat[:, 0]
+    return before
+
+
+def _of(model: State, keys: Keys) -> State:
+    if keys == model.keys:
+        return model
+    at = positions(keys, model.keys)
+    return model.select(at[at >= 0])
+
+
+def _widened(ahead: Forecast, widening: Floats) -> Forecast:
+    """Its bands as wide as the model's own errors have shown that they must be."""
+    factor = widening[:, None]
+    lower, upper = ahead.yhat - (ahead.yhat - ahead.lower) * factor, ahead.yhat + (ahead.upper - ahead.yhat) * factor
+    return replace(ahead, lower=lower, upper=upper)
+
+
+def _kinds(found: Judged) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+    if found.incidents is None or not len(found.scores.times):
+        return np.zeros(len(found.scores.keys), np.int8)
+    kinds = np.where(found.incidents.open[:, -1], found.incidents.kind[:, -1], 0)
+    return np.asarray(kinds.astype(np.int8))
+
+
+def _texts(line: Line, found: Judged) -> dict[int, str]:
+    if found.incidents is None or not len(found.scores.times):
+        return {}
+    rows = np.flatnonzero(found.incidents.open[:, -1])[:_MOST_TEXTS]
+    now = int(found.scores.times[-1])
+    return {row: sentence(found.incidents, row, step=line.step, now=now) for row in rows.tolist()}
 
 
 def _onto(ahead: Forecast, keys: Keys) -> Forecast:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
@@ -18,12 +18,15 @@ import numpy as np
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
 from sentio.history import History
-from sentio.pipeline import Line, learn, read_fresh, score, train
+from sentio.judgement.runs import NEVER
+from sentio.pipeline import Line, Memory, alert, learn, prepare, read_fresh, score, train
 from sentio.recent import Recent
 from sentio.telemetry import Telemetry
 from sentio.types import (
+    ANOMALY,
     SECOND,
     Array,
+    Bools,
     Failure,
     Ints,
     Keys,
@@ -66,7 +69,9 @@ class Timing:
     max_points: int
 
 
-_SEEN = "@seen"
+_SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
+_PREPARED_FROM, _PREPARED_AT_ONCE = 2016, 500_000
+"""A series' judge begins with so many steps of its history, a week of five minutes; and so many samples at a time."""
 _ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
 """The arrays of every state."""
 
@@ -92,17 +97,16 @@ class Runner:
         self.line, self.timing = line, timing
         self._sinks, self._telemetry, self._save = sinks, telemetry, save
         self._lock = threading.Lock()
-        self._history = History(
-            step=timing.step, length=timing.window, max_points=timing.max_points, keep=timing.model_ttl
-        )
+        # What is anomalous is not learned from, and yet the series is there.
+        keep = timing.model_ttl + (line.judge.policy.accept_after if line.judge.policy.enabled else 0)
+        self._history = History(step=timing.step, length=timing.window, max_points=timing.max_points, keep=keep)
         # For the series that are younger than a coarse grid can tell of: the last steps, each of them. Where the grid
         # of the whole window has every step, it is that one.
         self._young = self._history
         if timing.window // timing.step > timing.max_points:
-            self._young = History(
-                step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=timing.model_ttl
-            )
-        self._state = State((), {})
+            self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
+        self._memory = self._before = Memory()
+        self._whole = False
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
         self._seen: Ints = np.empty(0, np.int64)
@@ -125,7 +129,7 @@ class Runner:
 
     @property
     def state(self) -> State:
-        return self._state
+        return self._memory.model
 
     def ages(self, now: int) -> tuple[float | None, float | None]:
         """Seconds: of the newest sample, and of the oldest model of a series that arrives."""
@@ -136,15 +140,25 @@ class Runner:
         )
 
     def snapshot(self) -> State:
-        """What is to be saved: the state, and when each series was seen last (``@seen``)."""
+        """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
-            state, live, seen = self._state, self._live, self._seen
+            memory, live, seen = self._memory, self._live, self._seen
+        state = memory.model
         if not state.keys:
             return state
         at = positions(state.keys, live)
         last = state["fitted_at"].copy()
         last[at >= 0] = seen[at[at >= 0]]
-        return State(state.keys, {**state.arrays, _SEEN: last})
+        judged = self.line.judge.onto(memory.judged, state.keys)
+        alerts = self._alerts_of(memory.alerts, state.keys)
+        return State(
+            state.keys,
+            {**state.arrays, _SEEN: last, **_marked(_JUDGED, judged), **_marked(_ALERTS, alerts)},
+        )
+
+    def _alerts_of(self, alerts: State, keys: Keys) -> State:
+        blank = self.line.alerting.blank(keys)
+        return alerts.onto(blank) if self.line.alerting.fits(alerts) else blank
 
     def restore(self, saved: State, now: int) -> None:
         """Start from a snapshot. The series that arrived when it was taken count as seen now, so that their bands
@@ -153,17 +167,18 @@ class Runner:
             return
         if lacking := _ALWAYS - saved.arrays.keys():
             raise ValueError(f"it has no {', '.join(sorted(lacking))}")
-        state = State(saved.keys, {name: a for name, a in saved.arrays.items() if name != _SEEN})
+        state = State(saved.keys, {name: a for name, a in saved.arrays.items() if not name.startswith("@")})
+        judged, alerts = _unmarked(_JUDGED, saved), _unmarked(_ALERTS, saved)
         seen = saved.arrays.get(_SEEN, saved["fitted_at"])
         arriving = seen >= seen.max() - self.timing.ttl
         usable = state.select(np.flatnonzero(_usable(state) & arriving))
         usable = self._within_ttl(usable, now)
-        self._state = state = self._within_ttl(state, now)
+        state = self._within_ttl(state, now)
+        self._memory = Memory(state, self.line.judge.onto(judged, usable.keys), self._alerts_of(alerts, usable.keys))
         self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
         if usable.keys:
             at = np.array([now // self.timing.step * self.timing.step])
-            _, report = score(self.line, state, Panel.empty(at), usable.keys, now)
-            self._publish(report)
+            self._judge(Panel.empty(at), usable.keys, now, whole=False)
 
     # The score tick.
 
@@ -180,18 +195,35 @@ class Runner:
             self._hurry = failure is not None and failure.reason in ("timeout", "max_bytes")
             if failure is None:
                 self._cursor = window.end
-                if not fresh.notes.partial:
-                    for history in {self._history, self._young}:
-                        history.add(fresh)
             live = self._awaited(fresh, now)
-            self._state = self._within_ttl(self._state, now)
-            if self._state.keys == live:
-                self._state = State(live, self._state.arrays)
-            self._state, report = score(self.line, self._state, fresh, live, now)
+            model = self._within_ttl(self._memory.model, now)
+            if model.keys == live:
+                model = State(live, model.arrays)
+            self._memory = replace(self._memory, model=model)
+            report = self._judge(fresh, live, now, whole=failure is None, failure=failure)
+            if failure is None and not fresh.notes.partial:
+                self._remember(fresh, report)
             self._telemetry.samples.labels(self.line.alias).inc(int(np.isfinite(fresh.values).sum()))
-            self._publish(report, failure)
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
+
+    def _judge(self, fresh: Panel, live: Keys, now: int, *, whole: bool, failure: Failure | None = None) -> Report:
+        """Judge, alert and publish."""
+        self._before, self._whole = self._memory, whole and not fresh.notes.partial
+        memory, report, found = score(self.line, self._memory, fresh, live, now, whole=whole)
+        self.recent.add(report.scores)
+        self._memory, report = alert(self.line, memory, report, found, self.recent.kept)
+        self._publish(report, failure)
+        return report
+
+    def _remember(self, fresh: Panel, report: Report) -> None:
+        """Keep what was read for the next training, but for what is anomalous: it is not to become what is expected."""
+        at = positions(fresh.keys, report.scores.keys)
+        odd = np.zeros(fresh.values.shape, bool)
+        odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
+        usual = Panel(fresh.keys, fresh.times, np.where(odd, np.nan, fresh.values), fresh.notes)
+        for history in {self._history, self._young}:
+            history.add(usual)
 
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be; the newest alone where more would be
@@ -237,7 +269,6 @@ class Runner:
     def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
         alias = self.line.alias
         self.report = report
-        self.recent.add(report.scores, again=again)
         self._note_ages()
         if not again:
             self.errors["score"] = failure.text if failure else ""
@@ -249,7 +280,7 @@ class Runner:
 
     def _note_ages(self) -> None:
         """Worked out here, so that a scrape has nothing to look up."""
-        state, live, seen = self._state, self._live, self._seen
+        state, live, seen = self._memory.model, self._live, self._seen
         at = positions(live, state.keys)
         at = at[at >= 0]
         usable = _usable(state)[at] if len(at) else np.empty(0, bool)
@@ -291,13 +322,15 @@ class Runner:
 
     def _take(self, fitted: State, now: int, tick: Tick) -> bool:
         """Use, publish and save what was fitted; False where nobody wants it any more."""
+        prepared = self._prepared(fitted, now)
         with self._lock:
             if self._stopped or not tick.alive:
                 return False
             better = self._better(fitted)
             first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
-            self._state = self._state.merge(better)
-            if first.any():
+            self._memory = replace(self._memory, model=self._memory.model.merge(better))
+            self._before = replace(self._before, judged=_with(self._before.judged, prepared))
+            if first.any() or prepared.keys:
                 self._announce()
             self._attempted.update(dict.fromkeys(fitted.keys, now))
             if len(self._attempted) > 4 * len(self._history.keys):
@@ -319,7 +352,7 @@ class Runner:
         timing = self.timing
         keys = union(self._history.alive(now - timing.ttl - timing.delay - self._history.step), self._live)
         with self._lock:
-            state = self._state
+            state = self._memory.model
         at = positions(keys, state.keys)
         if not len(at):
             return ()
@@ -336,20 +369,62 @@ class Runner:
         due = now - fitted >= wait - self.timing.train_cadence // 2
         return tuple(compress(keys, due.tolist()))
 
+    def _prepared(self, fitted: State, now: int) -> State:
+        """For series that no judge has seen yet, one that has seen how the models do on what they were learned from."""
+        with self._lock:
+            judged, last = self._memory.judged, self.report
+        usable = _usable(fitted) & self.line.judge.policy.enabled
+        at = positions(fitted.keys, judged.keys)
+        if judged.keys:
+            usable &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
+        new = fitted.select(np.flatnonzero(usable))
+        until = now if last is None else int(last.scores.times[0]) - 1
+        rows = max(1, _PREPARED_AT_ONCE // _PREPARED_FROM)
+        parts = [
+            self._prepare(new.select(np.arange(first, min(first + rows, len(new.keys)))), until, now)
+            for first in range(0, len(new.keys), rows)
+        ]
+        return joined(parts)
+
+    def _prepare(self, fitted: State, until: int, now: int) -> State:
+        """First on the coarse grid, up to where every step is kept, then step by step."""
+        judged = self.line.judge.blank(fitted.keys)
+        young = self._young.panel(fitted.keys, now)
+        panels = [(young, self._young.step)]
+        if self._young is not self._history:
+            coarse = self._history.panel(fitted.keys, now)
+            old = coarse.times < (young.times[0] if len(young.times) else until)
+            panels.insert(0, (_columns(coarse, old), self._history.step))
+        for panel, step in panels:
+            past = _columns(panel, panel.times <= until)
+            past = _columns(past, np.arange(len(past.times)) >= len(past.times) - _PREPARED_FROM)
+            if len(past.times):
+                judged = prepare(self.line, judged, fitted, past, step)
+        return judged
+
     def _announce(self) -> None:
         """Publish the last report again, now that there are models for series that had none: nobody should wait
-        for the next sample to see a band. The state that scoring gives is let go: the samples are not new."""
+        for the next sample to see a band. The samples are judged from where the judge stood before them, so that none
+        counts twice."""
         last = self.report
-        if last is not None:
-            fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
-            _, report = score(self.line, self._state, fresh, fresh.keys, last.at)
-            self._publish(report, again=True)
+        if last is None:
+            self._memory = replace(self._memory, judged=self._before.judged)
+            return
+        fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
+        before = replace(self._before, model=self._memory.model)
+        memory, report, _ = score(self.line, before, fresh, fresh.keys, last.at, whole=self._whole)
+        self._memory = replace(memory, alerts=self._memory.alerts)
+        self.recent.add(report.scores, again=True)
+        # Its alerts were told when it was new.
+        report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
+        self._publish(report, again=True)
 
     def _known(self, keys: Keys) -> Array:
         """``[S]``: there is a usable model for it."""
-        at = positions(keys, self._state.keys)
+        model = self._memory.model
+        at = positions(keys, model.keys)
         known: Array = np.zeros(len(at), bool)
-        known[at >= 0] = _usable(self._state)[at[at >= 0]] if self._state.keys else False
+        known[at >= 0] = _usable(model)[at[at >= 0]] if model.keys else False
         return known
 
     def _better(self, fitted: State) -> State:
@@ -376,3 +451,21 @@ class Runner:
 def _usable(state: State) -> Array:
     status = state["status"]
     return np.asarray((status == SeriesStatus.READY) | (status == SeriesStatus.CONSTANT))
+
+
+def _marked(mark: str, state: State) -> dict[str, Array]:
+    return {mark + name: array for name, array in state.arrays.items()}
+
+
+def _unmarked(mark: str, saved: State) -> State:
+    arrays = {name.removeprefix(mark): a for name, a in saved.arrays.items() if name.startswith(mark)}
+    return State(saved.keys, arrays)
+
+
+def _with(judged: State, prepared: State) -> State:
+    """``judged`` with those that are ``prepared``."""
+    return judged.merge(prepared) if prepared.keys else judged
+
+
+def _columns(panel: Panel, wanted: Bools) -> Panel:
+    return Panel(panel.keys, panel.times[wanted], panel.values[:, wanted])

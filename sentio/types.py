@@ -26,7 +26,7 @@ SECOND = 1_000_000_000
 MILLISECOND = SECOND // 1000
 
 YHAT, LOWER, UPPER = "yhat", "yhat_lower", "yhat_upper"
-SCORE, ANOMALY = "anomaly_score", "anomaly"
+SCORE, ANOMALY, PVALUE = "anomaly_score", "anomaly", "anomaly_pvalue"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -233,6 +233,19 @@ class State:
         """The series at ``index``."""
         return State(tuple(self.keys[i] for i in index.tolist()), {name: a[index] for name, a in self.arrays.items()})
 
+    def onto(self, blank: State) -> State:
+        """``blank`` with what is known of its series in place of its own; both hold the same arrays."""
+        if self.keys == blank.keys:
+            return State(blank.keys, self.arrays)
+        if not self.keys:
+            return blank
+        at = positions(blank.keys, self.keys)
+        known = at >= 0
+        arrays = {name: a.copy() for name, a in blank.arrays.items()}
+        for name, array in arrays.items():
+            array[known] = self.arrays[name][at[known]]
+        return State(blank.keys, arrays)
+
     def merge(self, newer: State) -> State:
         """This state with ``newer``'s series put in place of, or after, its own."""
         if not self.keys:
@@ -396,3 +409,9 @@ class Report:
     events: tuple[Event, ...] = ()
     firing: tuple[Event, ...] = ()
     failures: tuple[Failure, ...] = ()
+    levels: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    """``[S]`` `AlertLevel`; empty where nobody watches."""
+    kinds: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    """``[S]`` the type of the incident that is open, 0 for none; empty where nobody looks for incidents."""
+    texts: Mapping[int, str] = field(default_factory=dict)
+    """By row, one sentence about the incident that is open."""

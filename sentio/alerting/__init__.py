@@ -2,7 +2,7 @@
 
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.machine import Alerting
-from sentio.alerting.outcome import Change, Outcome, events
+from sentio.alerting.outcome import Change, Outcome, Recents, events
 from sentio.alerting.rules import Flapping, Rule, Rules
 from sentio.alerting.tokens import ExpressionError
 
@@ -13,6 +13,7 @@ __all__ = [
     "ExpressionError",
     "Flapping",
     "Outcome",
+    "Recents",
     "Rule",
     "Rules",
     "events",

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from sentio.config.adapter import DetectorBlock, SinkBlock, SourceBlock
 from sentio.config.alerts import Alerts
 from sentio.config.durations import Delay, Duration, format_duration
+from sentio.config.judgement import Judgement
 from sentio.config.listen import Listen, parse_listen
 from sentio.config.misfit import Loc, misfit, misfits, one_of, show
 from sentio.config.options import LabelName, Options, Url
@@ -146,6 +147,7 @@ class Pipeline(Options):
     score: Score = Field(default=Score(), validate_default=True)
     forecast: Forecast = Forecast()
     detector: DetectorBlock = Field(default_factory=dict, validate_default=True)
+    judgement: Judgement = Judgement()
     alerts: Alerts = Alerts()
     sinks: tuple[str, ...] | None = None
     """Where its reports go, beside ``/metrics``; None for every sink."""

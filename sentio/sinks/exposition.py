@@ -21,9 +21,12 @@ import numpy as np
 
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
+from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, SKILL
+from sentio.judgement.kinds import Kind
 from sentio.types import (
     ANOMALY,
     LOWER,
+    PVALUE,
     SCORE,
     SECOND,
     UPPER,
@@ -37,7 +40,7 @@ from sentio.types import (
     positions,
 )
 
-RESERVED = ("metric", "query", "horizon", "output", "detector")
+RESERVED = ("metric", "query", "horizon", "output", "detector", "type")
 """Labels of ours; a source's label of that name is published as ``exported_…``."""
 
 FAMILIES = {
@@ -45,8 +48,15 @@ FAMILIES = {
     "sentio_yhat": "Its expected value.",
     "sentio_yhat_lower": "Lower edge of the expected band.",
     "sentio_yhat_upper": "Upper edge of the expected band.",
-    "sentio_anomaly_score": "Distance from the expected value; 1 is the band's edge, above it is anomalous.",
-    "sentio_anomaly": "1 when the newest sample lies outside the band, else 0.",
+    "sentio_anomaly_score": "How strange the newest sample is; above 1 it is anomalous.",
+    "sentio_anomaly": "1 when the newest sample is anomalous, else 0.",
+    "sentio_anomaly_pvalue": "Share of ordinary samples of the series that are at least as strange.",
+    "sentio_anomaly_type": "1 for the type of the anomaly that lasts, 0 for the others; only while one does.",
+    "sentio_alert_level": "0 ok, 1 info, 2 warning, 3 critical.",
+    "sentio_forecast_coverage_ratio": "Share of the samples of about a day that lay in the band.",
+    "sentio_forecast_skill_ratio": "1 less the size of the forecast's errors over those of seasonal naive.",
+    "sentio_forecast_bias": "Mean of sample less expected value, over about a day.",
+    "sentio_forecast_fallback": "1 while seasonal naive stands in for the model, else 0.",
     "sentio_output": "A further output of the detector for the newest sample.",
     "sentio_forecast": "What is expected the horizon from now.",
     "sentio_forecast_lower": "Lower edge of the band the horizon from now.",
@@ -60,6 +70,11 @@ _OUTPUTS = {
     "sentio_yhat_upper": UPPER,
     "sentio_anomaly_score": SCORE,
     "sentio_anomaly": ANOMALY,
+    "sentio_anomaly_pvalue": PVALUE,
+    "sentio_forecast_coverage_ratio": COVERAGE,
+    "sentio_forecast_skill_ratio": SKILL,
+    "sentio_forecast_bias": BIAS,
+    "sentio_forecast_fallback": FALLBACK,
 }
 _LEGACY = {"": "yhat", "_lower": "lower", "_upper": "upper"}
 _NAME = re.compile(r"[^a-zA-Z0-9_]")
@@ -239,7 +254,11 @@ def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:
     rows, columns = np.arange(len(scores.keys)), scores.newest()
     yield "sentio_value", _family("sentio_value", labels, scores.values[rows, columns])
     for name, output in _OUTPUTS.items():
-        yield name, _family(name, labels, scores.outputs[output][rows, columns])
+        if output in scores.outputs:
+            yield name, _family(name, labels, scores.outputs[output][rows, columns])
+    if len(report.levels):
+        yield "sentio_alert_level", _family("sentio_alert_level", labels, report.levels.astype(np.float64))
+    yield "sentio_anomaly_type", _types(report, labels)
     further = sorted(scores.outputs.keys() - set(_OUTPUTS.values()))
     parts = [
         _family("sentio_output", labels, scores.outputs[output][rows, columns], f',output="{escape(output)}"')
@@ -253,6 +272,24 @@ def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:
             for i, at in enumerate(ahead.times.tolist())
         ]
         yield name, b"".join(parts)
+
+
+def _types(report: Report, labels: _Labels) -> bytes:
+    """A state set for each series with an anomaly that lasts, and nothing for the others: there are ten types."""
+    if not report.kinds.any():
+        return b""
+    open_ = report.kinds != Kind.NONE
+    parts = [
+        _family(
+            "sentio_anomaly_type",
+            labels,
+            np.where(open_, (report.kinds == kind).astype(np.float64), np.nan),
+            f',type="{kind.word}"',
+        )
+        for kind in Kind
+        if kind != Kind.NONE
+    ]
+    return b"".join(parts)
 
 
 def _family(name: str, labels: _Labels, values: Floats, more: str = "") -> bytes:

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from sentio import pipeline, runner
+from sentio.alerting import Alerting, Rules
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError, WorkerDiedError
+from sentio.judgement.judge import Judge
+from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
 from sentio.runner import Runner, Tick, Timing
 from sentio.telemetry import Telemetry
@@ -81,7 +84,9 @@ class House:
         self.runner = self.another()
 
     def another(self) -> Runner:
-        line = Line("q", self.source, self.detector, "m", (300 * SECOND,))
+        step = self.timing.step
+        judge, alerting = Judge(Policy(enabled=False), step), Alerting(Rules())
+        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, alerting, step)
         return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
 
     def train(self, tick: Tick | None = None) -> None:

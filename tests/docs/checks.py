@@ -156,7 +156,8 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):
-        return "[" + ", ".join(d if isinstance(d, str) else durations.format_duration(d) for d in default) + "]"
+        texts = (durations.format_duration(d) if isinstance(d, int) else str(d) for d in default)
+        return "[" + ", ".join(texts) + "]"
     if parsers & {durations.parse_duration, durations.parse_delay}:
         return durations.format_duration(default)
     if durations.parse_size in parsers:
@@ -233,7 +234,8 @@ def metrics(pages: Pages) -> list[str]:
     wrong += [f"{name} is not documented" for name in FAMILIES.keys() - published.keys()]
     wrong += [f"{name} is not published" for name in published.keys() - FAMILIES.keys()]
     for name, (kind, labels, _) in published.items():
-        further = {"sentio_output": "`output`"}.get(name, "`horizon`" if name.startswith("sentio_forecast") else "")
+        ahead = dict.fromkeys(("sentio_forecast", "sentio_forecast_lower", "sentio_forecast_upper"), "`horizon`")
+        further = {**ahead, "sentio_output": "`output`", "sentio_anomaly_type": "`type`"}.get(name, "")
         if (kind, labels) != ("gauge", further):
             wrong.append(f"{name}: {kind} with {labels!r}; gauge with {further!r} is expected")
     own = own_metrics()

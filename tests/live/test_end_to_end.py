@@ -112,6 +112,8 @@ def configuration(prometheus: str) -> dict[str, object]:
                 "ttl": f"{TTL_S}s",
                 "train": {"window": f"{DAYS}d", "max_points": 1000},
                 "score": {"every": every},
+                # What is recomputed below is the detector's own band.
+                "judgement": {"enabled": False},
             }
         },
     }

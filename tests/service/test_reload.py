@@ -14,6 +14,7 @@ import pytest
 from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
+from sentio.pipeline import Memory
 from tests.config.bad_configs import BAD_CONFIGS
 from tests.service import saver
 from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
@@ -112,7 +113,7 @@ def test_a_dropped_runner_saves_nothing_in_its_successors_name(tmp_path):
     path.write_text(config_text(NOWHERE, tmp_path / "db"))
     with running([path]) as (service, _):
         old, before = service.runners()[0], build.fingerprint(service.config.pipelines["load"])
-        old._state = saver.state(1.0)
+        old._memory = Memory(saver.state(1.0))
         path.write_text(config_text(NOWHERE, tmp_path / "db", load="query: load + 1"))
         assert service.reload() is None
         after = build.fingerprint(service.config.pipelines["load"])

@@ -11,6 +11,7 @@ import pytest
 from sentio import build
 from sentio.config.load import load
 from sentio.errors import StoreError
+from sentio.pipeline import Memory
 from sentio.store import VERSION, Store
 from sentio.types import SeriesKey, State
 from tests.service import saver
@@ -151,7 +152,7 @@ def test_a_save_that_fails_at_the_end_keeps_nothing_else_from_its_end(tmp_path, 
 
     with running([path]) as (service, web):
         for runner in service.runners():
-            runner._state = saver.state(1.0)
+            runner._memory = Memory(saver.state(1.0))
         monkeypatch.setattr(Store, "save", save)
         service.stop()
         assert sorted(tried) == ["a", "b", "c"]

@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
+from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, SKILL
 from sentio.sinks import exposition as exposition_module
 from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition, _Text
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
+from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
 
 NOW = 1_700_000_000 * SECOND
 TTL = 300 * SECOND
@@ -29,7 +30,8 @@ LABELS = st.dictionaries(
 NUMBERS = st.floats(width=64) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -0.0, 5e-324, 1.0, 0.0])
 
 
-STANDARD = (YHAT, LOWER, UPPER, SCORE, ANOMALY)
+AHEAD = ("sentio_forecast", "sentio_forecast_lower", "sentio_forecast_upper")
+STANDARD = (YHAT, LOWER, UPPER, SCORE, ANOMALY, PVALUE, COVERAGE, SKILL, BIAS, FALLBACK)
 
 
 def report(keys, value, alias: str = "q", horizons=(300, 3600), columns: int = 1, at: int = NOW, further=()) -> Report:
@@ -88,8 +90,8 @@ def test_whatever_the_labels_and_values_the_same_series_come_back(rows, data):
     expected = {}
     for key, value in zip(keys, values, strict=True):
         if math.isfinite(value):
-            for name in FAMILIES.keys() - {"sentio_output"}:
-                for horizon in ("5m", "1h") if "forecast" in name else (None,):
+            for name in FAMILIES.keys() - {"sentio_output", "sentio_anomaly_type", "sentio_alert_level"}:
+                for horizon in ("5m", "1h") if name in AHEAD else (None,):
                     more = {"horizon": horizon} if horizon else {}
                     expected[name, published(key, "q", **more)] = value
     assert samples(page) == expected
@@ -186,7 +188,7 @@ def test_the_page_is_kept_once():
         tracemalloc.stop()
     labels = 2 * sum(len(str(k)) + 100 for k in keys)
     assert kept < 1.1 * (len(sink.page(NOW).plain) + labels)
-    assert len(samples(text_of(sink))) == 2 * 12 * len(keys)
+    assert len(samples(text_of(sink))) == 2 * 17 * len(keys)
 
 
 def test_outputs_of_a_detector_beyond_the_standard_ones_are_published():

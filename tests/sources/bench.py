@@ -50,6 +50,7 @@ class Bench:
                     "query": query,
                     "step": step,
                     "train": {"window": f"{HISTORY_S}s"},
+                    "judgement": {"enabled": False},
                     "detector": SMALL_PROPHET,
                 }
             },

@@ -1,0 +1,237 @@
+"""The judge: between what a detector expects of a sample and the flag that is raised.
+
+Pure: a state goes in, and the next one comes out. Samples may be given in one go or in pieces; no bit differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from sentio.judgement import incidents as _incidents
+from sentio.judgement.incidents import Incidents, Samples, follow
+from sentio.judgement.kernel import Terms, Verdict, run
+from sentio.judgement.policy import Policy
+from sentio.judgement.runs import Evidence, watch
+from sentio.judgement.track import Track
+from sentio.judgement.track import blank as _blank_track
+from sentio.types import (
+    ANOMALY,
+    LOWER,
+    PVALUE,
+    SCORE,
+    UPPER,
+    YHAT,
+    Array,
+    Bools,
+    Floats,
+    Ints,
+    Keys,
+    Panel,
+    Scores,
+    SeriesKey,
+    State,
+)
+
+COVERAGE, SKILL, BIAS, FALLBACK = (
+    "forecast_coverage_ratio",
+    "forecast_skill_ratio",
+    "forecast_bias",
+    "forecast_fallback",
+)
+"""Outputs about the forecast of a series, beside the standard ones."""
+
+_TRACK = "track."
+_FITTED = "model_at"
+_UNIT = 2.5758
+"""Half of a 99 % band of the standard normal distribution."""
+_OUT_OF_RANGE = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """``scores`` as they are to be published, the ``incidents`` after each sample, and by how much the model's own band
+    is to be widened, ``widening [S]``."""
+
+    scores: Scores
+    incidents: Incidents | None
+    widening: Floats
+
+
+class Judge:
+    """Judges what a detector says, as ``policy`` asks."""
+
+    def __init__(self, policy: Policy, step: int) -> None:
+        """``step``: ns between the samples that are scored."""
+        self.policy, self._step = policy, step
+        self._terms = Terms(
+            budget=policy.false_alarms,
+            outside=1 - policy.interval_width,
+            accept_after=float(policy.accept_after),
+            above=policy.above,
+            below=policy.below,
+            resolution=policy.resolution,
+        )
+        self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
+        self._names = frozenset(self.blank(()).arrays)
+
+    def blank(self, keys: Keys) -> State:
+        """Of series of which nothing is known yet."""
+        track = {_TRACK + name: array for name, array in _blank_track(len(keys)).items()}
+        model = {_FITTED: np.zeros(len(keys), np.int64)}
+        return State(keys, {**track, **_incidents.blank(len(keys)), **model})
+
+    def fits(self, state: State) -> bool:
+        """Whether ``state`` is one of this version's."""
+        mine = self.blank(()).arrays
+        return self._names == state.arrays.keys() and all(
+            state[name].shape[1:] == array.shape[1:] and state[name].dtype == array.dtype
+            for name, array in mine.items()
+        )
+
+    def onto(self, state: State, keys: Keys) -> State:
+        """``state`` for exactly ``keys``; those that it lacks are blank."""
+        if state.keys == keys and self.fits(state):
+            return State(keys, state.arrays)
+        blank = self.blank(keys)
+        return state.onto(blank) if state.keys and self.fits(state) else blank
+
+    def times(self, state: State) -> Ints:
+        """``[S]`` ns of the newest sample that was judged; far in the past where there is none."""
+        return np.asarray(state[_TRACK + "at"])
+
+    def models(self, state: State) -> Ints:
+        """``[S]`` ns: which model judged it, by when that was fitted."""
+        return np.asarray(state[_FITTED])
+
+    def learn(self, state: State, history: Panel, step: int, scores: Scores, fitted_at: Ints) -> State:
+        """The state after ``history [S, n]``, ``step`` ns apart, whose ``scores`` the detector gave: what errors are
+        usual. Nothing is said of it."""
+        arrays = dict(state.arrays)
+        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), None)
+        arrays[_FITTED] = np.asarray(fitted_at, np.int64)
+        if step == self._step:
+            learned, _ = watch(arrays, history.times, step, scores.values, verdict.base, verdict.scale)
+            arrays |= learned
+        return State(state.keys, arrays)
+
+    def judge(
+        self, state: State, scores: Scores, *, before: Floats, fitted_at: Ints, left_out: Bools | None = None,
+        whole: bool = True,
+    ) -> tuple[State, Judged]:  # fmt: skip
+        """The state after ``scores [S, m]`` of the detector, and what is to be published of them.
+
+        ``before [S]``: what the model expects of `times`; NaN where it is the one that judged the last sample.
+        ``fitted_at [S]`` ns: which model that is. ``left_out [S, m]``: samples that are neither judged nor learned
+        from. ``whole``: a sample that is not there did not arrive; else it may not have been read.
+        """
+        if not self.policy.enabled:
+            return state, Judged(scores, None, np.ones(len(scores.keys)))
+        arrays = dict(state.arrays)
+        verdict = self._run(arrays, scores.times, self._step, scores, before, left_out)
+        arrays[_FITTED] = np.asarray(fitted_at, np.int64)
+        values = scores.values if left_out is None else np.where(left_out, np.nan, scores.values)
+        evidence = None
+        if whole and len(scores.times):
+            learned, evidence = watch(arrays, scores.times, self._step, values, verdict.base, verdict.scale)
+            arrays |= learned
+            if left_out is not None:
+                evidence = _without(evidence, left_out)
+        outputs = self._outputs(scores, verdict, evidence, left_out)
+        incidents = None
+        if evidence is not None:
+            seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
+            arrays, incidents = follow(arrays, scores.times, self._step, seen, evidence)
+        widening = verdict.widening[:, -1] if len(scores.times) else np.ones(len(scores.keys))
+        judged = Scores(scores.keys, scores.times, scores.values, outputs)
+        return State(state.keys, arrays), Judged(judged, incidents, np.nan_to_num(widening, nan=1.0))
+
+    def _run(
+        self, arrays: dict[str, Array], times: Ints, step: int, scores: Scores, before: Floats, left_out: Bools | None
+    ) -> Verdict:
+        """What the kernel says; ``arrays`` get the track that it leaves."""
+        shape = scores.values.shape
+        track = Track(**{name: np.array(arrays[_TRACK + name], order="C") for name in Track._fields})
+        out = Verdict._make(np.full(shape, np.nan) for _ in Verdict._fields)
+        skip = np.zeros(shape, bool) if left_out is None else left_out
+        values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
+        at = np.ascontiguousarray(times, np.int64)
+        run(at, step, values, yhat, half, before, skip, self._terms, track, out)
+        arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
+        return out
+
+    def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
+        """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and
+        that is judged in place of the sample: how rare it is, and above what is usual only."""
+        outputs = scores.outputs
+        if YHAT in outputs:
+            half = (outputs[UPPER] - outputs[LOWER]) / 2
+            return scores.values, outputs[YHAT], half * (_UNIT / self._width)
+        score = outputs[SCORE]
+        return score, np.zeros_like(score), np.full_like(score, _UNIT)
+
+    def _outputs(
+        self, scores: Scores, verdict: Verdict, evidence: Evidence | None, left_out: Bools | None
+    ) -> dict[str, Floats]:
+        policy, values = self.policy, scores.values
+        score = np.array(verdict.score)
+        outputs = dict(scores.outputs)
+        if YHAT in outputs:
+            score = self._lenient(score, values - verdict.expected, verdict.expected)
+            outputs |= self._band(verdict)
+            outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
+            outputs |= {FALLBACK: verdict.fallback}
+        if evidence is not None:
+            score = self._with(score, evidence, np.isfinite(verdict.base))
+        if policy.data_range is not None:
+            low, high = policy.data_range
+            beyond = (values < low) | (values > high)
+            score = np.where(beyond, np.fmax(score, _OUT_OF_RANGE), score)
+        if left_out is not None:
+            score[left_out] = np.nan
+        flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
+        return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
+
+    def _with(self, score: Floats, evidence: Evidence, modelled: Bools) -> Floats:
+        """What stands still, or is not there, or is zero where nothing else ever was, is anomalous whatever its size,
+        until it has lasted so long that it is the new normal."""
+        new = modelled & (evidence.equal < self.policy.accept_after / self._step)
+        for found in (evidence.stuck, evidence.zeroed, evidence.absent):
+            with np.errstate(divide="ignore"):
+                sure = 1 + 1e-6 + np.minimum(1.0, np.log10(found) / 2)
+            score = np.where(new & (found >= 1), np.fmax(score, sure), score)
+        return score
+
+    def _lenient(self, score: Floats, off: Floats, expected: Floats) -> Floats:
+        """No more than 1 where the deviation is smaller than what anybody wants to be told of."""
+        policy = self.policy
+        if not (policy.min_deviation or policy.min_percent):
+            return score
+        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
+        return np.where(small, np.minimum(score, 1.0), score)
+
+    def _band(self, verdict: Verdict) -> dict[str, Floats]:
+        policy, yhat = self.policy, verdict.expected
+        lower = yhat - (yhat - verdict.lower) * policy.scale[0]
+        upper = yhat + (verdict.upper - yhat) * policy.scale[1]
+        band = {YHAT: yhat, LOWER: lower, UPPER: upper}
+        if policy.clip and policy.data_range is not None:
+            band = {name: np.clip(values, *policy.data_range) for name, values in band.items()}
+        return band
+
+
+def _without(evidence: Evidence, left_out: Bools) -> Evidence:
+    return evidence._replace(
+        **{name: np.where(left_out, 0.0, getattr(evidence, name)) for name in ("stuck", "absent", "zeroed")}
+    )
+
+
+def warm() -> None:
+    """Compile the kernels, or read them from where they were kept."""
+    judge = Judge(Policy(), 1)
+    one = np.ones((1, 1))
+    series = (SeriesKey("m"),)
+    scores = Scores(series, np.zeros(1, np.int64), one, {YHAT: one, LOWER: one - 1, UPPER: one + 1, SCORE: one})
+    judge.judge(judge.blank(series), scores, before=np.full(1, np.nan), fitted_at=np.zeros(1, np.int64))

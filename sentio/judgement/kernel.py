@@ -1,0 +1,485 @@
+"""The judge's arithmetic, series by series and sample by sample: what the newest errors say of the next one, how large
+an error is usual at this time of day, and how rare one like this is.
+
+* The next error is predicted from the last ones by recursive least squares with forgetting (Haykin 2002, *Adaptive
+  Filter Theory*, ch. 9), beginning as a random walk that leans on the level. What it learns from is cut off at `_CLIP`
+  scales.
+* The band's edges follow the share of samples outside (Gibbs and Candès 2021, *Adaptive conformal inference under
+  distribution shift*), in logarithms, so that a distance stays a distance.
+* How rare a sample is: excesses of its strangeness above a high quantile, one for each cluster, are taken as
+  exponential (peaks over threshold; Coles 2001, ch. 4 and 5), and what is seen is weighed with a prior.
+* What the tail still has wrong is corrected by the flags that were raised: each one puts the next one further away.
+
+All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sentio.compiled import kernel
+from sentio.judgement.runs import NEVER
+from sentio.judgement.track import BINS, LAGS, Track
+from sentio.types import SECOND, Bools, Floats, Ints
+
+_DAY = 86_400.0 * SECOND
+_CLIP = 3.0
+"""Scales at which an error is cut off before anything is learned from it."""
+_LARGE = 4.0
+"""Scales beyond which a deviation that lasts is a shift."""
+_MEMORY_DAYS = 5.0
+"""Of the near-term correction."""
+_TAIL_DAYS = 60.0
+"""Of the clusters."""
+_MEAN_TO_SCALE = 1.25
+"""Of a normal distribution: the standard deviation over the mean size."""
+_SHIFT = 0.3
+"""What is added to a size before its logarithm is taken, in scales: below it, differences say nothing."""
+_PRIOR_EXCESS, _PRIOR_CLUSTERS = 0.22, 10.0
+"""Mean excess of a cluster's strangeness, and how many clusters this is worth."""
+_SHAPES = (-0.7, 0.2)
+"""The least and the most that a tail may bend down or up."""
+_PRIOR_RATE, _PRIOR_DAYS = 4.0, 0.25
+"""Clusters a day, and how many days this is worth."""
+_LEAST_STRANGE = 0.8
+"""No sample is rare below it, about two scales: where hardly anything ever happens, rounding would be rare."""
+_APART = 3600.0 * SECOND
+"""Excesses nearer than that are of one cluster."""
+_GAIN, _MOST_TUNED = 0.25, 2.0
+"""Decades by which a flag puts the next one further away; and the most of them."""
+_DECADES = 3.0
+"""Of rarity, for a score of 1 more."""
+_EDGE_GAIN = 0.1
+_SOUND = 30.0
+"""Samples until which nothing is judged."""
+_MOST = 1e6
+
+
+class Terms(NamedTuple):
+    """What is asked for. Times in ns."""
+
+    budget: float
+    """Flags a day of one series that are all right."""
+    outside: float
+    """Share of samples that may lie outside the band."""
+    accept_after: float
+    """How long a shift must last to be the new normal."""
+    above: bool
+    """Whether what is larger than expected may be anomalous;"""
+    below: bool
+    """and what is smaller."""
+    resolution: float
+    """The smallest step that the data can take; no scale is smaller."""
+
+
+class Verdict(NamedTuple):
+    """Of ``S`` series at ``m`` times, each ``[S, m]``; NaN where there is no model, or no sample to judge."""
+
+    expected: Floats
+    """Units, with the near-term correction."""
+    lower: Floats
+    upper: Floats
+    score: Floats
+    pvalue: Floats
+    base: Floats
+    """Units: what is expected without the near-term correction; it does not follow a shift."""
+    scale: Floats
+    """Units: the usual size of a deviation from ``base``."""
+    coverage: Floats
+    skill: Floats
+    bias: Floats
+    fallback: Floats
+    widening: Floats
+    """Of the model's own band."""
+
+
+@kernel
+def run(
+    times: Ints, step: int, values: Floats, yhat: Floats, half: Floats, before: Floats, left_out: Bools,
+    terms: Terms, track: Track, out: Verdict,
+) -> None:  # fmt: skip
+    """Judge ``values [S, m]`` at ``times [m]``, ``step`` ns apart, and remember them in ``track``.
+
+    ``yhat``, ``half`` ``[S, m]``: the model's forecast, and the distance of its 99 % band. ``before [S]``: what the
+    model expects of `Track.at`; NaN where it is the same model as then. ``left_out [S, m]``: not to be judged.
+    """
+    for s in range(len(values)):
+        if track.step[s] != step:
+            _restart(track, s, step)
+        if np.isfinite(before[s]) and track.seen[s] > 0:
+            _reanchor(track, s, track.expected[s] - before[s])
+            track.expected[s] = before[s]
+        for j in range(len(times)):
+            model = yhat[s, j]
+            if not np.isfinite(model):
+                continue
+            _sample(track, s, j, times[j], step, values[s, j], model, half[s, j], left_out[s, j], terms, out)
+
+
+@kernel
+def _restart(track: Track, s: int, step: int) -> None:
+    """Another distance between samples: what is known of one step ahead is of no use."""
+    if track.step[s] > 0:
+        # Errors one step ahead can hardly be larger on a finer grid; they are soon known.
+        track.weights[s] = 0.0
+        track.weights[s, 3:] = 0.1
+        track.precision[s] = np.eye(LAGS)
+        track.quantiles[s] = 0.0
+        track.clusters[s] = 0.0
+        track.cluster[s] = -1.0
+        # The scales are good ones; the rest begins anew.
+        track.seen[s] = min(track.seen[s], _SOUND)
+    track.step[s] = step
+
+
+@kernel
+def _reanchor(track: Track, s: int, change: float) -> None:
+    """Another model expects ``change`` less: what the last values were off by is so much more."""
+    track.errors[s] += change
+    track.hour[s] += change
+    track.level[s] += change
+
+
+@kernel
+def _sample(
+    track: Track, s: int, j: int, t: int, step: int, value: float, model: float, half: float, left_out: bool,
+    terms: Terms, out: Verdict,
+) -> None:  # fmt: skip
+    day = int(t // (BINS_NS)) % BINS
+    sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
+    if track.seen[s] == 0:
+        _begin(track, s, sigma)
+    _turn_day(track, s, t)
+    naive = float(track.yesterday[s, day])
+    base_model = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model
+    if track.at[s] != NEVER and t - track.at[s] > max(_APART, 3.5 * step):
+        # After a gap the last errors say nothing of the next one.
+        track.errors[s] = track.level[s]
+        track.hour[s] = track.level[s]
+    shift = base_model - model
+    base = track.level[s] + track.profile[s, day]
+    near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    x = np.empty(LAGS)
+    last = _bounded(track.errors[s, 0], base, far_scale)
+    second = _bounded(track.errors[s, 1], base, far_scale)
+    third = _bounded(track.errors[s, 2], base, far_scale)
+    x[0] = (second - last) / sigma
+    x[1] = (third - second) / sigma
+    x[2] = (_bounded(track.hour[s], base, far_scale) - last) / sigma
+    x[3] = (base - last) / sigma
+    x[4] = -last / sigma
+    correction = last
+    for a in range(LAGS):
+        correction += track.weights[s, a] * x[a] * sigma
+    correction = _bounded(correction, base, far_scale)
+    expected = model + correction
+    if track.naive[s, 1] > 0 and np.isfinite(naive):
+        expected = naive
+    known = track.seen[s] >= _SOUND
+    out.expected[s, j] = expected
+    out.base[s, j] = model + base + shift
+    out.scale[s, j] = far_scale
+    out.lower[s, j] = expected - near_scale * np.exp(track.edges[s, 0])
+    out.upper[s, j] = expected + near_scale * np.exp(track.edges[s, 1])
+    out.widening[s, j] = np.exp(track.reach[s])
+    out.fallback[s, j] = track.naive[s, 1]
+    if track.seen[s] > 0:
+        _figures(track, s, j, out)
+    if left_out or not np.isfinite(value):
+        return
+    error = value - model
+    miss = value - expected
+    z_near = miss / near_scale
+    z_far = (error - base) / far_scale
+    z_model = error / sigma
+    k = max(2.0, min(6.0, _APART / step))
+    smooth = track.smooth[s] + (min(max(z_far, -20.0), 20.0) - track.smooth[s]) / k
+    strange = _strangeness(z_near, z_far, smooth, z_model, terms)
+    decades = _rarity(track, s, strange)
+    if known:
+        score = max(0.0, 1 + (decades + np.log10(terms.budget) - track.tuned[s]) / _DECADES)
+        out.score[s, j] = min(score, _MOST)
+        out.pvalue[s, j] = _pvalue(track, s, strange)
+    flagged = known and out.score[s, j] > 1
+    _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), terms)
+    _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
+    _learn_rarity(track, s, step, strange, flagged, terms)
+    _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
+    track.smooth[s] = smooth
+    track.today[s, 0] += np.float32(value)
+    track.today[s, 1] += np.float32(1)
+    track.at[s] = t
+    track.expected[s] = model
+    track.seen[s] += 1
+
+
+BINS_NS = 86_400 * SECOND // BINS
+
+
+@kernel
+def _begin(track: Track, s: int, sigma: float) -> None:
+    """Before anything is known, errors are taken to be as large as the model says."""
+    track.near[s] = 0.5 * sigma
+    track.far[s] = 0.8 * sigma
+
+
+@kernel
+def _turn_day(track: Track, s: int, t: int) -> None:
+    """Where another part of the day has begun, keep the mean of the last one for tomorrow."""
+    part = t // BINS_NS
+    if part == track.part[s]:
+        return
+    if track.today[s, 1] > 0:
+        track.yesterday[s, track.part[s] % BINS] = track.today[s, 0] / track.today[s, 1]
+    track.today[s] = 0
+    track.part[s] = part
+
+
+@kernel
+def _scale(mean: Floats, of_day: float, days: float, sigma: float, resolution: float) -> float:
+    """The usual size of an error: of the last day or half that of the week, whichever is more, and by so much more or
+    less as this time of day has."""
+    size = max(mean[0], 0.5 * mean[1])
+    if days > 3:
+        weight = min(1.0, days / 30.0)
+        size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
+    return float(max(_MEAN_TO_SCALE * size, 0.02 * sigma, 0.3 * resolution))
+
+
+@kernel
+def _bounded(error: float, base: float, scale: float) -> float:
+    """An incident must not quickly become what is expected: as if the error were not beyond `_LARGE` scales."""
+    return base + min(max(error - base, -_LARGE * scale), _LARGE * scale)
+
+
+@kernel
+def _strangeness(z_near: float, z_far: float, smooth: float, z_model: float, terms: Terms) -> float:
+    """Mean logarithm of four views of a deviation; only those on a side that is asked for count."""
+    total = 0.0
+    for z, weight in ((z_near, 0.25), (z_far, 0.25), (smooth, 0.0), (z_model, 0.5)):
+        wanted = (z > 0 and terms.above) or (z < 0 and terms.below)
+        total += weight * np.log((min(abs(z), 1e12) if wanted else 0.0) + _SHIFT)
+    return total
+
+
+@kernel
+def _tail(track: Track, s: int) -> tuple[float, float, float]:
+    """Scale and shape of the excess of a cluster (generalised Pareto, by its moments; Hosking and Wallis 1987), and
+    clusters a day; each weighed with a prior."""
+    n, total, squares, days = track.clusters[s]
+    weight = n + _PRIOR_CLUSTERS
+    mean = (total + _PRIOR_EXCESS * _PRIOR_CLUSTERS) / weight
+    variance = (squares + 2 * _PRIOR_EXCESS**2 * _PRIOR_CLUSTERS) / weight - mean**2
+    shape = min(max(0.5 * (1 - mean**2 / max(variance, 1e-12)), _SHAPES[0]), _SHAPES[1])
+    rate = (n + _PRIOR_RATE * _PRIOR_DAYS) / (days + _PRIOR_DAYS)
+    return mean * (1 - shape), shape, rate
+
+
+@kernel
+def _beyond(excess: float, scale: float, shape: float) -> float:
+    """-log of the share of excesses that are larger. Where the shape has them end, it goes on as steeply as it came."""
+    if abs(shape) < 1e-3:
+        return excess / scale
+    if shape < 0:
+        last = 0.9 * scale / -shape
+        if excess > last:
+            slope = 1 / (scale * 0.1)
+            return float(-np.log(0.1) / -shape + (excess - last) * slope)
+    return float(np.log(1 + shape * excess / scale) / shape)
+
+
+@kernel
+def _rarity(track: Track, s: int, strange: float) -> float:
+    """-log10 of how many clusters a day are expected to reach ``strange``."""
+    scale, shape, rate = _tail(track, s)
+    excess = strange - max(track.quantiles[s, 2], _LEAST_STRANGE)
+    further = _beyond(excess, scale, shape) if excess > 0 else excess / _PRIOR_EXCESS
+    return float(-np.log10(rate) + further / np.log(10.0))
+
+
+@kernel
+def _pvalue(track: Track, s: int, strange: float) -> float:
+    """Share of samples at least as strange: between the quantiles by interpolation, beyond them as the tail has it."""
+    q = track.quantiles[s]
+    if strange >= q[2]:
+        scale, shape, _ = _tail(track, s)
+        return float(0.02 * np.exp(-_beyond(strange - q[2], scale, shape)))
+    if strange >= q[1]:
+        return float(0.1 - 0.08 * (strange - q[1]) / max(q[2] - q[1], 1e-12))
+    if strange >= q[0]:
+        return float(0.5 - 0.4 * (strange - q[0]) / max(q[1] - q[0], 1e-12))
+    low = np.log(_SHIFT)
+    return float(1 - 0.5 * max(0.0, strange - low) / max(q[0] - low, 1e-12))
+
+
+@kernel
+def _learn_rarity(track: Track, s: int, step: int, strange: float, flagged: bool, terms: Terms) -> None:
+    n = track.seen[s] + 1
+    if track.seen[s] == 0:
+        track.quantiles[s] = strange
+        track.spread[s] = 0.3
+    rate = max(1 / n, 1 / (7 * _DAY / step), 1e-4)
+    track.spread[s] += max(rate, 1e-3) * (min(abs(strange - track.quantiles[s, 0]), 3.0) - track.spread[s])
+    for i in range(3):
+        p = (0.5, 0.9, 0.98)[i]
+        gain = 4 * track.spread[s] * max(min(0.5, 3 / n), rate)
+        track.quantiles[s, i] += gain * (p if strange > track.quantiles[s, i] else p - 1)
+    days = step / _DAY
+    keep = 1 - days / _TAIL_DAYS
+    track.clusters[s] *= keep
+    if n > _SOUND:
+        track.clusters[s, 3] += days
+    high = max(track.quantiles[s, 2], _LEAST_STRANGE)
+    gap = max(2.0, _APART / step)
+    track.since[s] += 1
+    if track.cluster[s] >= 0 and track.since[s] > gap:
+        track.clusters[s, 0] += 1
+        track.clusters[s, 1] += track.cluster[s]
+        track.clusters[s, 2] += track.cluster[s] ** 2
+        track.cluster[s] = -1.0
+    if strange > high and n > _SOUND:
+        scale, _, rate_a_day = _tail(track, s)
+        # An incident counts as no more than what would be a flag, so that it does not hide the next one.
+        most = scale * (max(0.0, np.log(rate_a_day / terms.budget)) + 1)
+        track.cluster[s] = max(track.cluster[s], min(strange - high, most))
+        track.since[s] = 0
+    track.quiet[s] += 1
+    track.tuned[s] -= _GAIN * min(terms.budget, 1.0) * terms.budget * days
+    if flagged:
+        if track.quiet[s] > max(3.0, _APART / step):
+            track.tuned[s] += _GAIN * min(terms.budget, 1.0)
+        track.quiet[s] = 0
+    track.tuned[s] = min(max(track.tuned[s], -0.5), _MOST_TUNED)
+
+
+@kernel
+def _learn_bands(track: Track, s: int, step: int, miss: float, scale: float, over: float, terms: Terms) -> None:
+    """Move each edge out where the sample is beyond it, and in where it is not."""
+    n = track.seen[s]
+    low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
+    track.beyond[s] = track.beyond[s] + 1 if low or high else 0
+    if track.beyond[s] > max(10.0, 3 * _APART / step):
+        return
+    gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
+    side = terms.outside / 2
+    track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
+    track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)
+    for i in range(2):
+        track.edges[s, i] = min(max(track.edges[s, i], -1.0), 8.0)
+    track.reach[s] += gain * ((1.0 if over > np.exp(track.reach[s]) else 0.0) - terms.outside)
+    track.reach[s] = min(max(track.reach[s], -1.0), 4.0)
+
+
+@kernel
+def _learn_figures(
+    track: Track, s: int, step: int, value: float, model: float, miss: float, naive: float, inside: bool
+) -> None:
+    rate = max(1 / (track.seen[s] + 1), min(0.1, step / _DAY))
+    r = track.rolling[s]
+    r[0] += rate * ((1.0 if inside else 0.0) - r[0])
+    r[1] += rate * (miss - r[1])
+    if not np.isfinite(naive):
+        return
+    r[2] += rate * (abs(value - model - track.level[s]) - r[2])
+    r[3] += rate * (abs(value - naive) - r[3])
+    losing = r[2] > 1.05 * r[3] if track.naive[s, 1] == 0 else r[3] > 0.95 * r[2]
+    track.naive[s, 0] = track.naive[s, 0] + step if losing else 0.0
+    if track.naive[s, 0] >= _DAY:
+        track.naive[s, 1] = 1 - track.naive[s, 1]
+        track.naive[s, 0] = 0.0
+
+
+@kernel
+def _figures(track: Track, s: int, j: int, out: Verdict) -> None:
+    r = track.rolling[s]
+    out.coverage[s, j] = r[0]
+    out.bias[s, j] = r[1]
+    if r[3] > 0:
+        out.skill[s, j] = 1 - r[2] / r[3]
+
+
+@kernel
+def _learn_errors(
+    track: Track, s: int, step: int, day: int, error: float, correction: float, base: float,
+    near_scale: float, far_scale: float, sigma: float, x: Floats, terms: Terms,
+) -> None:  # fmt: skip
+    n = track.seen[s]
+    rate_day = max(1 / (n + 1), min(0.2, step / _DAY))
+    rate_week = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
+    miss, off = error - correction, error - base
+    near, far = min(abs(miss), _CLIP * near_scale), min(abs(off), _CLIP * far_scale)
+    if n > 0:
+        track.near[s, 0] += rate_day * (near - track.near[s, 0])
+        track.near[s, 1] += rate_week * (near - track.near[s, 1])
+        track.far[s, 0] += rate_day * (far - track.far[s, 0])
+        track.far[s, 1] += rate_week * (far - track.far[s, 1])
+    track.days[s, day] += np.float32(1)
+    a_week = min(0.2, step / (7 * BINS_NS)) if step < BINS_NS else 1 / 14
+    rate = max(1 / track.days[s, day], a_week)
+    of_near, of_far = near / max(track.near[s, 1], 1e-300), far / max(track.far[s, 1], 1e-300)
+    track.near_of_day[s, day] += np.float32(rate * (min(of_near, 20.0) - track.near_of_day[s, day]))
+    track.far_of_day[s, day] += np.float32(rate * (min(of_far, 20.0) - track.far_of_day[s, day]))
+    cut = min(max(off, -_CLIP * far_scale), _CLIP * far_scale)
+    if track.days[s, day] > 2:
+        track.profile[s, day] += np.float32(0.5 * min(rate, 0.1) * cut)
+    slow = max(step / terms.accept_after, 0.0)
+    track.level[s] += min(slow, 1.0) * cut
+    _follow_shift(track, s, step, off, far_scale, terms)
+    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / sigma, x)
+    track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
+    track.errors[s, 2] = track.errors[s, 1]
+    track.errors[s, 1] = track.errors[s, 0]
+    track.errors[s, 0] = error
+
+
+@kernel
+def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, terms: Terms) -> None:
+    """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
+    large = abs(off) > 0.5 * _LARGE * scale
+    shifted = track.shifted[s]
+    if not large:
+        shifted[0] = max(0.0, shifted[0] - 10 * step)
+        if shifted[0] == 0:
+            shifted[1] = 0.0
+        return
+    shifted[0] += step
+    shifted[1] += (off - shifted[1]) * max(step / shifted[0], 0.02)
+    if shifted[0] >= terms.accept_after:
+        track.level[s] += shifted[1]
+        track.near[s] = max(abs(off - shifted[1]), scale)
+        track.far[s] = track.near[s]
+        track.days[s] = 0
+        track.profile[s] = 0
+        # All else is learned anew from here, and quickly.
+        track.seen[s] = 1
+        shifted[0], shifted[1] = 0.0, 0.0
+
+
+@kernel
+def _learn_weights(track: Track, s: int, step: int, miss: float, x: Floats) -> None:
+    keep = 1 - 1 / max(60.0, _MEMORY_DAYS * _DAY / step)
+    p = track.precision[s]
+    gain = _times(p, x)
+    norm = keep
+    for a in range(LAGS):
+        norm += x[a] * gain[a]
+    trace = 0.0
+    for a in range(LAGS):
+        track.weights[s, a] += gain[a] / norm * miss
+        for b in range(LAGS):
+            p[a, b] = (p[a, b] - gain[a] * gain[b] / norm) / keep
+        trace += p[a, a]
+    if trace > 1e3:
+        p *= 1e3 / trace
+
+
+@kernel
+def _times(p: Floats, x: Floats) -> Floats:
+    out = np.zeros(LAGS)
+    for a in range(LAGS):
+        for b in range(LAGS):
+            out[a] += p[a, b] * x[b]
+    return out
