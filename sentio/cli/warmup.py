@@ -22,14 +22,10 @@ def add(commands: Commands) -> None:
 def _run(_arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     print("warmup: compiling the kernels, which takes some 20 s the first time …", flush=True)
-    from sentio.chart import png
     from sentio.detectors.prophet import batch
-    from sentio.notice import sample_report
     from sentio.sources.prometheus import stream
 
     batch.warm()
     stream.warm()
-    # Matplotlib looks through the machine's fonts once, and keeps what it found.
-    png(sample_report(0).events[0])
     print(f"warmup: done in {time.monotonic() - began:.1f} s")
     return 0
