@@ -2,22 +2,30 @@
 #   docker build -t sentio .                    the service
 #   docker build -t sentio-seed --target seed . the service, and promtool for `sentio seed`
 FROM python:3.11.14-slim-bookworm AS build
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/sentio
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # First what seldom changes, so that a change of Sentio does not install all of it again.
-COPY requirements.lock /src/
-RUN /opt/sentio/bin/python -m pip install -q --require-hashes -r /src/requirements.lock
+COPY requirements-image.lock /src/
+RUN /opt/sentio/bin/python -m pip install -q --require-hashes -r /src/requirements-image.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY sentio /src/sentio
-# Setuptools builds the package and is not needed after; nor is pip; nor are sources and headers, nor Stan's compiler,
-# which only has to be there: Prophet's model is compiled. Matplotlib stays: it draws the pictures of alerts. Everything
-# is compiled here, for the running container cannot write it.
+# What goes again: setuptools and pip; what Prophet has for plots only, which it does without where it is missing; tests,
+# sources and headers; of Stan, whose compiler only has to be there, all but Prophet's compiled model; AVIF pictures; and,
+# of four large libraries, the names for debuggers, which strip takes off. Not of all: some that were changed after
+# linking do not load then, so what was stripped is tried. Everything is compiled here, for the running container cannot
+# write it.
 RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
- && /opt/sentio/bin/python -m pip uninstall -q -y setuptools pip \
- && find /opt/sentio/lib -type d -name tests -prune -exec rm -rf {} + \
- && find /opt/sentio/lib -type f -regex '.*\.\(o\|a\|h\|hpp\|d\|pyi\|pyx\|pxd\)' -delete \
- && find /opt/sentio/lib -path '*/cmdstan-*/bin/stanc' -exec truncate -s 0 {} + \
- && /opt/sentio/bin/python -m compileall -q /opt/sentio/lib
+ && /opt/sentio/bin/python -m pip uninstall -q -y matplotlib contourpy cycler fonttools kiwisolver pyparsing setuptools pip \
+ && cd /opt/sentio/lib/python3.11/site-packages \
+ && find . -type d -name tests -prune -exec rm -rf {} + \
+ && find . -type f -regex '.*\.\(o\|a\|h\|hpp\|d\|pyi\|pyx\|pxd\)' -delete \
+ && find prophet/stan_model -type f ! -name prophet_model.bin ! -name makefile ! -name stanc -delete \
+ && truncate -s 0 prophet/stan_model/cmdstan-*/bin/stanc \
+ && rm -f PIL/_avif.*.so pillow.libs/libavif-* \
+ && strip --strip-unneeded llvmlite/binding/libllvmlite.so PIL/_imaging.*.so regex/_regex.*.so yaml/_yaml.*.so \
+ && /opt/sentio/bin/python -c 'import llvmlite.binding, PIL._imaging, regex, yaml._yaml' \
+ && /opt/sentio/bin/python -m compileall -q .
 
 FROM python:3.11.14-slim-bookworm AS base
 COPY --from=build /opt/sentio /opt/sentio
@@ -39,7 +47,7 @@ CMD ["seed", "/prometheus", "--workload", "/usr/share/sentio/workload"]
 
 FROM base AS sentio
 # Compiled for the processor that builds; another one compiles anew, into the volume, which starts with a copy of these.
-ENV NUMBA_CACHE_DIR=/var/lib/sentio/kernels MPLCONFIGDIR=/var/lib/sentio/matplotlib
+ENV NUMBA_CACHE_DIR=/var/lib/sentio/kernels
 RUN sentio warmup
 COPY examples/stack.yml /etc/sentio/sentio.yml
 EXPOSE 8000

@@ -21,11 +21,8 @@ def add(commands: Commands) -> None:
 
 def _run(_arguments: argparse.Namespace) -> int:
     began = time.monotonic()
-    print("warmup: compiling the kernels, which takes some 40 s the first time …", flush=True)
-    from sentio.chart import png
+    print("warmup: compiling the kernels, which takes some 20 s the first time …", flush=True)
     from sentio.detectors.prophet import batch
-    from sentio.judgement import judge
-    from sentio.notice import sample_report
     from sentio.sources.prometheus import stream
 
     batch.warm()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from sentio.chart import png
 from sentio.message import (
     facts,
     identity,
@@ -98,30 +95,6 @@ def test_an_identity_is_that_of_the_report() -> None:
     others = [report(event(at=5), at=8), report(event(at=6), at=7), report(event(at=5, after=WARNING), at=7)]
     assert len({identity(r) for r in (first, *others, report(event(at=5), at=7, pipeline="x"))}) == 5
     identity(report(event(of=ODD)))
-
-
-def test_a_picture_is_a_png_of_480_by_160() -> None:
-    picture = Image.open(io.BytesIO(png(event())))
-    assert (picture.format, picture.size) == ("PNG", (480, 160))
-    colours = {colour for _, colour in picture.convert("RGB").getcolors(10**6)}
-    assert {(0xCF, 0xE0, 0xF5), (0xD0, 0x34, 0x2C)} <= colours, "the band, and what lies outside"
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.ones((4, 1), np.float32),
-        np.full((4, 5), 3e38, np.float32),
-        np.array([[1.0, np.nan], [np.nan] * 2, [np.nan] * 2, [np.nan] * 2], np.float32),
-    ],
-    ids=["one sample", "huge", "no band"],
-)
-def test_a_picture_of_little(values: np.ndarray) -> None:
-    assert png(event(recent=values)).startswith(b"\x89PNG")
-
-
-def test_no_picture_of_nothing() -> None:
-    assert png(event(recent=np.empty((4, 0), np.float32))) == png(event(recent=np.full((4, 3), np.nan))) == b""
 
 
 @pytest.mark.parametrize(

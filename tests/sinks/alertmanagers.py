@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Self
@@ -50,11 +51,15 @@ class AlertmanagerProcess:
         except requests.ConnectionError:
             return False
 
-    def stop(self) -> None:
+    def stop(self, by: signal.Signals = signal.SIGKILL) -> None:
         if self._process:
-            self._process.kill()
-            self._process.wait()
+            self._process.send_signal(by)
+            self._process.wait(30)
             self._process = None
+
+    def send(self, what: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(what)
 
     def alerts(self) -> list[dict[str, Any]]:
         """Those that stand."""

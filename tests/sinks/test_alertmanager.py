@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from sentio.errors import SinkError
 from sentio.outbox import Outbox, close
 from sentio.sinks.alertmanager import Alertmanager
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND
+from sentio.types import SECOND, Event
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
 from tests.sinks.alertmanagers import AlertmanagerProcess
@@ -164,6 +166,79 @@ def test_one_that_is_down_keeps_nothing_from_the_other_and_loses_nothing(tmp_pat
         with down:
             until(lambda: shown(down) == ["second"], 90, "the other one has caught up, with the end of the first")
             close(boxes)
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "frozen"])
+def test_one_that_was_up_goes_down_and_comes_back(tmp_path: Path, how: str) -> None:
+    telemetry = Telemetry()
+    told: list[dict[str, Any]] = []
+
+    def receive(request: Any, connection: Any) -> None:
+        told.extend(json.loads(request.body)["alerts"])
+        GOOD(request, connection)
+
+    with FaultyServer(receive) as hook, AlertmanagerProcess(tmp_path / "am", hook.url) as there:
+        (box,) = outboxes(tmp_path, telemetry, [there.url], resend_every="5s", timeout="1s")
+        since, firing = now() - MINUTE, {}
+
+        def tick(*news: Event) -> None:
+            for one in news:
+                firing[one.key] = one
+                if not one.level_to:
+                    del firing[one.key]
+            box.emit(report(*news, firing=tuple(firing.values())))
+
+        def standing() -> list[tuple[str, str]]:
+            tick()
+            alerts = there.alerts()
+            assert {round(seconds(alert["startsAt"])) for alert in alerts} <= {round(since / SECOND)}
+            return sorted((alert["labels"]["i"], alert["labels"]["severity"]) for alert in alerts)
+
+        def is_told(i: str, status: str) -> bool:
+            tick()
+            return (i, status) in [(alert["labels"]["i"], alert["status"]) for alert in told]
+
+        levels = {"stays": CRITICAL, "ends": CRITICAL, "worsens": WARNING}
+        tick(*(event(OK, level, of=key(name), since=since) for name, level in levels.items()))
+        before = [("ends", "critical"), ("stays", "critical"), ("worsens", "warning")]
+        until(lambda: standing() == before, 20, "all three stand")
+        until(lambda: is_told("ends", "firing"), 20, "and are told")
+
+        down(there, how)
+        tick(event(OK, CRITICAL, of=key("comes"), since=since))
+        tick(event(CRITICAL, OK, of=key("ends"), since=since))
+        tick(event(WARNING, CRITICAL, of=key("worsens"), since=since))
+        until(lambda: tick() or retried(telemetry), 20, "it is tried again")
+        up(there, how)
+
+        after = [("comes", "critical"), ("stays", "critical"), ("worsens", "critical")]
+        # An alert ends by itself after 20 s, four times what it is repeated after; its end must be told before.
+        until(lambda: standing() == after, 15, "nothing is lost")
+        until(lambda: is_told("comes", "firing"), 20, "the receiver is told of what came")
+        if how != "killed":  # then it has forgotten what it had told
+            until(lambda: is_told("ends", "resolved"), 20, "and of what ended")
+        seen = [standing() for _ in range(30) if time.sleep(0.1) is None]
+        assert seen == [after] * 30, "and nothing doubled, or begun anew"
+        assert telemetry.registry.get_sample_value("sentio_sink_dropped_total", {"query": "cpu", "sink": "am"}) is None
+        close([box])
+
+
+def down(there: AlertmanagerProcess, how: str) -> None:
+    if how == "frozen":
+        there.send(signal.SIGSTOP)
+    else:
+        there.stop(signal.SIGKILL if how == "killed" else signal.SIGTERM)
+
+
+def up(there: AlertmanagerProcess, how: str) -> None:
+    if how == "frozen":
+        there.send(signal.SIGCONT)
+    else:
+        there.start()
+
+
+def retried(telemetry: Telemetry) -> float | None:
+    return telemetry.registry.get_sample_value("sentio_sink_retries_total", {"query": "cpu", "sink": "am"})
 
 
 # One that counts.

@@ -167,7 +167,7 @@ class Prometheus:
             return self._connection
 
     def _new_connection(self) -> PrometheusConnect:
-        # Here, not above: it brings pandas and Matplotlib along, and `sentio check` needs neither.
+        # Here, not above: `sentio check` does without.
         from prometheus_api_client import PrometheusConnect
 
         o = self._options
