@@ -21,14 +21,13 @@ def add(commands: Commands) -> None:
 
 def _run(_arguments: argparse.Namespace) -> int:
     began = time.monotonic()
-    print("warmup: compiling the kernels, which takes some 20 s the first time …", flush=True)
+    print("warmup: compiling the kernels, which takes some 40 s the first time …", flush=True)
     from sentio.detectors.prophet import batch
+    from sentio.judgement import judge
     from sentio.sources.prometheus import stream
 
     batch.warm()
     stream.warm()
     judge.warm()
-    # Shows at once where the pictures of alerts cannot be drawn.
-    png(sample_report(0).events[0])
     print(f"warmup: done in {time.monotonic() - began:.1f} s")
     return 0
