@@ -23,6 +23,8 @@ from sentio.evaluation.evaluate import in_processes
 from sentio.evaluation.measures import episodes
 from sentio.evaluation.replay import Replayed, replay
 from sentio.evaluation.settings import configured
+from sentio.judgement.judge import KIND
+from sentio.judgement.kinds import Kind
 from sentio.types import ANOMALY, SECOND, Floats, Panel, SeriesKey
 
 AT_DAYS, DAYS, LASTS = (10, 11, 18), 19, A_DAY // 4
@@ -103,7 +105,7 @@ def seen(case: str, seeds: int) -> Seen:
     for day in AT_DAYS:
         part = slice(day * A_DAY, day * A_DAY + WITHIN)
         found.append(int(flagged[:, part].any(axis=1).sum()))
-        kinds.append(_kind(result, flagged, part))
+        kinds.append(_kind(result, part))
     early = [_alarms(row, 0) for row in flagged]
     settled = [_alarms(row, _SETTLED * A_DAY) for row in flagged]
     return Seen(found, kinds, sum(early), sum(settled), sum(n > 0 for n in settled))
@@ -114,15 +116,13 @@ def _alarms(row: np.ndarray, first: int) -> int:  # type: ignore[type-arg]
     return episodes(at * (STEP / SECOND), STEP / SECOND)
 
 
-def _kind(result: Replayed, flagged: np.ndarray, part: slice) -> str:  # type: ignore[type-arg]
-    """What most are called: by the events, or by the output anomaly_type; n/a where neither is there."""
-    times = result.times[part]
-    names = [e.kind for e in result.events if times[0] <= e.at <= times[-1] and e.kind]
-    if not names and "anomaly_type" in result.outputs:
-        codes = result.outputs["anomaly_type"][:, part][flagged[:, part]]
-        names = [f"type {code:g}" for code in codes[np.isfinite(codes)].tolist()]
-    common = Counter(names).most_common(1)
-    return common[0][0] if common else "n/a"
+def _kind(result: Replayed, part: slice) -> str:
+    """What most series call it at the last of these samples at which it has a name, and how many they are."""
+    codes = np.nan_to_num(result.outputs[KIND][:, part])
+    last = codes.shape[1] - 1 - np.argmax(codes[:, ::-1] > 0, axis=1)
+    names = [Kind(int(code)).word for code in codes[np.arange(len(codes)), last].tolist()]
+    name, count = Counter(names).most_common(1)[0]
+    return f"{name} {count}"
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ COVERAGE, SKILL, BIAS, FALLBACK = (
     "forecast_fallback",
 )
 """Outputs about the forecast of a series, beside the standard ones."""
+KIND = "anomaly_type"
+"""`Kind` of the incident that is open, 0 for none."""
 
 _TRACK = "track."
 _FITTED = "model_at"
@@ -144,6 +146,7 @@ class Judge:
         if evidence is not None:
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
             arrays, incidents = follow(arrays, scores.times, self._step, seen, evidence)
+            outputs[KIND] = np.where(incidents.open, incidents.kind, 0).astype(np.float64)
         widening = verdict.widening[:, -1] if len(scores.times) else np.ones(len(scores.keys))
         judged = Scores(scores.keys, scores.times, scores.values, outputs)
         return State(state.keys, arrays), Judged(judged, incidents, np.nan_to_num(widening, nan=1.0))

@@ -204,13 +204,21 @@ def _sample(
         out.score[s, j] = min(score, _MOST)
         out.pvalue[s, j] = _pvalue(track, s, strange)
     flagged = known and out.score[s, j] > 1
-    _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), terms)
+    _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)
     _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
     _learn_rarity(track, s, step, strange, flagged, terms)
-    _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
+    _follow_shift(track, s, step, error - base, far_scale, terms)
+    if not flagged:
+        # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
+        _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
+    track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
+    track.errors[s, 2] = track.errors[s, 1]
+    track.errors[s, 1] = track.errors[s, 0]
+    track.errors[s, 0] = error
     track.smooth[s] = smooth
-    track.today[s, 0] += np.float32(value)
-    track.today[s, 1] += np.float32(1)
+    if not flagged:
+        track.today[s, 0] += np.float32(value)
+        track.today[s, 1] += np.float32(1)
     track.at[s] = t
     track.expected[s] = model
     track.seen[s] += 1
@@ -356,7 +364,9 @@ def _learn_rarity(track: Track, s: int, step: int, strange: float, flagged: bool
 
 
 @kernel
-def _learn_bands(track: Track, s: int, step: int, miss: float, scale: float, over: float, terms: Terms) -> None:
+def _learn_bands(
+    track: Track, s: int, step: int, miss: float, scale: float, over: float, flagged: bool, terms: Terms
+) -> None:
     """Move each edge out where the sample is beyond it, and in where it is not."""
     n = track.seen[s]
     low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
@@ -364,6 +374,9 @@ def _learn_bands(track: Track, s: int, step: int, miss: float, scale: float, ove
     if track.beyond[s] > max(10.0, 3 * _APART / step):
         return
     gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
+    if flagged:
+        # What is anomalous is no reason for a wider band, unless it goes on and on.
+        gain *= 0.1
     side = terms.outside / 2
     track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
     track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)
@@ -427,12 +440,7 @@ def _learn_errors(
         track.profile[s, day] += np.float32(0.5 * min(rate, 0.1) * cut)
     slow = max(step / terms.accept_after, 0.0)
     track.level[s] += min(slow, 1.0) * cut
-    _follow_shift(track, s, step, off, far_scale, terms)
     _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / sigma, x)
-    track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
-    track.errors[s, 2] = track.errors[s, 1]
-    track.errors[s, 1] = track.errors[s, 0]
-    track.errors[s, 0] = error
 
 
 @kernel

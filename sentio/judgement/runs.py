@@ -35,6 +35,8 @@ _REMEMBERED = 65_536
 forgotten by day."""
 _LEAST_EQUAL, _LEAST_MISSING = 4.0, 3.0
 """Shorter runs are never abnormal."""
+_FORGIVEN = 3
+"""Abnormal runs that do not count as what is usual."""
 _FIRST, _OFTEN, _CAREFUL = 36 * 3600 * SECOND, 0.1, 2.5
 """Until this time was seen, night and day with it, the bound of a series of whose samples this part repeats is this
 much longer."""
@@ -76,6 +78,8 @@ class Runs(NamedTuple):
     """``[S]`` zeros up to the newest sample."""
     zero_odd: npt.NDArray[np.int8]
     """``[S]`` 1: that run of zeros is abnormal."""
+    odd: npt.NDArray[np.int16]
+    """``[S, 2]`` abnormal runs of equal values, and of steps without a sample, that were not counted."""
     arrived: npt.NDArray[np.float32]
     """``[S]`` samples, the older ones with less weight; and the zeros among them."""
     zeros: npt.NDArray[np.float32]
@@ -121,6 +125,7 @@ def blank(series: int) -> dict[str, Array]:
         gap_longest=zeros(np.float32, 2),
         zero_run=zeros(np.int32),
         zero_odd=zeros(np.int8),
+        odd=zeros(np.int16, 2),
         arrived=zeros(np.float32),
         zeros=zeros(np.float32),
     )._asdict()
@@ -155,7 +160,7 @@ def _watch(times: Ints, step: int, values: Floats, expected: Floats, scale: Floa
                 runs.gap[s] = 0
             runs.seen[s] = t
             if np.isfinite(value):
-                _arrive(runs, s, t, value, scale[s, j])
+                _arrive(runs, s, t, value, scale[s, j], horizon)
                 out.zeroed[s, j] = _zero(runs, s, value, expected[s, j], scale[s, j])
                 if runs.equal[s] >= 3:
                     bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
@@ -173,14 +178,14 @@ def _watch(times: Ints, step: int, values: Floats, expected: Floats, scale: Floa
 
 
 @kernel
-def _arrive(runs: Runs, s: int, t: int, value: float, scale: float) -> None:
+def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: float) -> None:
     """Go on with the run of equal values, or end it; the gap before the sample has ended."""
     before = runs.last[s]
     runs.last[s] = value
     if np.isnan(before):
         runs.equal[s], runs.equal_from[s] = 1, t
         return
-    _record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1)
+    _record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1, horizon, runs.odd[s, 1:])
     runs.gap[s] = 0
     # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
     tolerance = _ROUNDING * max(abs(value), abs(before))
@@ -189,13 +194,22 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float) -> None:
     if abs(value - before) <= tolerance:
         runs.equal[s] += 1
         return
-    _record(runs.equal_lengths[s], runs.equal_longest[s], runs.equal[s])
+    _record(runs.equal_lengths[s], runs.equal_longest[s], runs.equal[s], horizon, runs.odd[s, :1])
     runs.equal[s], runs.equal_from[s] = 1, t
 
 
 @kernel
-def _record(lengths: Array, longest: Array, length: int) -> None:
-    """A run of ``length`` has ended."""
+def _record(lengths: Array, longest: Array, length: int, horizon: float, odd: Array) -> None:
+    """A run of ``length`` has ended. The first abnormal ones do not count, so that an incident does not make the next
+    one normal, and further ones as the longest that is not: what comes every night is normal in the end."""
+    if length > _LEAST_MISSING:
+        bound = max(_LEAST_EQUAL, _bound(lengths, longest, horizon))
+        if length > bound:
+            odd[0] += 1
+            if odd[0] <= _FORGIVEN:
+                return
+            odd[0] = _FORGIVEN
+            length = int(np.ceil(bound))
     b, top = 0, 1
     while length > top and b < len(lengths) - 1:
         b += 1

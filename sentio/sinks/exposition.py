@@ -21,7 +21,7 @@ import numpy as np
 
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
-from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, SKILL
+from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, KIND, SKILL
 from sentio.judgement.kinds import Kind
 from sentio.types import (
     ANOMALY,
@@ -259,7 +259,7 @@ def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:
     if len(report.levels):
         yield "sentio_alert_level", _family("sentio_alert_level", labels, report.levels.astype(np.float64))
     yield "sentio_anomaly_type", _types(report, labels)
-    further = sorted(scores.outputs.keys() - set(_OUTPUTS.values()))
+    further = sorted(scores.outputs.keys() - {*_OUTPUTS.values(), KIND})
     parts = [
         _family("sentio_output", labels, scores.outputs[output][rows, columns], f',output="{escape(output)}"')
         for output in further
