@@ -6,8 +6,10 @@ an error is usual at this time of day, and how rare one like this is.
   scales.
 * The band's edges follow the share of samples outside (Gibbs and Candès 2021, *Adaptive conformal inference under
   distribution shift*), in logarithms, so that a distance stays a distance.
-* How rare a sample is: excesses of its strangeness above a high quantile, one for each cluster, are taken as
-  exponential (peaks over threshold; Coles 2001, ch. 4 and 5), and what is seen is weighed with a prior.
+* How strange a sample is: the mean logarithm of four views of it, one of them its distance from the most like it that
+  was before (the left matrix profile; Yeh and others 2016).
+* How rare that is: from what the hours of the day reach, on either side, above a level that a few a day exceed (peaks
+  over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
 * What the tail still has wrong is corrected by the flags that were raised: each one puts the next one further away.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
@@ -21,7 +23,7 @@ import numpy as np
 
 from sentio.compiled import kernel
 from sentio.judgement.runs import NEVER
-from sentio.judgement.track import BINS, LAGS, Track
+from sentio.judgement.track import BINS, CLASSES, LAGS, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
 
 _DAY = 86_400.0 * SECOND
@@ -32,25 +34,37 @@ _LARGE = 4.0
 _MEMORY_DAYS = 5.0
 """Of the near-term correction."""
 _TAIL_DAYS = 60.0
-"""Of the clusters."""
+"""Of what the hours reach."""
 _MEAN_TO_SCALE = 1.25
 """Of a normal distribution: the standard deviation over the mean size."""
-_SHIFT = 0.3
+_SHIFT = 0.5
 """What is added to a size before its logarithm is taken, in scales: below it, differences say nothing."""
-_PRIOR_EXCESS, _PRIOR_CLUSTERS = 0.22, 10.0
-"""Mean excess of a cluster's strangeness, and how many clusters this is worth."""
-_SHAPES = (-0.7, 0.2)
-"""The least and the most that a tail may bend down or up."""
-_PRIOR_RATE, _PRIOR_DAYS = 4.0, 0.25
-"""Clusters a day, and how many days this is worth."""
-_LEAST_STRANGE = 0.8
-"""No sample is rare below it, about two scales: where hardly anything ever happens, rounding would be rare."""
+_MOST_OF_ONE = 25.0
+"""Scales: no view may outvote the three others."""
+_LIKE = 4
+"""Samples in a row that are looked for in the past."""
+_CLASS = 0.125
+"""Width of a class of strangeness."""
+_A_DAY = 1.5
+"""Hours a day that reach what is usual, on either side."""
+_PRIOR_USUAL, _PRIOR_EXCESS = 1.0, 0.35
+"""Of a quiet series: what is usual, and by how much that is exceeded on average;"""
+_PRIOR_DAYS, _PRIOR_PEAKS = 2.0, 5.0
+"""and what they are worth."""
+_CUT = 2.0
+"""An excess counts as so many times the mean at most: incidents are no part of the tail."""
+_CHARGED, _FREE = 0.85, 0.7
+"""The part that is charged of what is usual beyond what is free: what is strange every day is less so."""
+_LEAST_EXCESS, _BEND = 0.2, 0.3
+"""How a heavy tail is charged: its mean excess, to this power."""
+_STRANGE, _STRANGE_A_DECADE = 0.42, 0.35
+"""What comes once a week on series at large, beyond what is charged; and by how much less for ten times as often."""
+_RARE = 0.03
+"""Of a score, for each ten times as rare."""
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
 _GAIN, _MOST_TUNED = 0.25, 2.0
 """Decades by which a flag puts the next one further away; and the most of them."""
-_DECADES = 3.0
-"""Of rarity, for a score of 1 more."""
 _EDGE_GAIN = 0.1
 _SOUND = 30.0
 """Samples until which nothing is judged."""
@@ -126,9 +140,8 @@ def _restart(track: Track, s: int, step: int) -> None:
         track.weights[s] = 0.0
         track.weights[s, 3:] = 0.1
         track.precision[s] = np.eye(LAGS)
-        track.quantiles[s] = 0.0
-        track.clusters[s] = 0.0
-        track.cluster[s] = -1.0
+        track.novelty[s] = 0.0
+        track.hour_of[s] = -1
         # The scales are good ones; the rest begins anew.
         track.seen[s] = min(track.seen[s], _SOUND)
     track.step[s] = step
@@ -195,18 +208,17 @@ def _sample(
     z_near = miss / near_scale
     z_far = (error - base) / far_scale
     z_model = error / sigma
-    k = max(2.0, min(6.0, _APART / step))
-    smooth = track.smooth[s] + (min(max(z_far, -20.0), 20.0) - track.smooth[s]) / k
-    strange = _strangeness(z_near, z_far, smooth, z_model, terms)
-    decades = _rarity(track, s, strange)
+    distance, z_new = _novel(track, s, value, sigma)
+    strange = _strangeness(z_near, z_far, z_model, z_new, terms)
+    side = 0 if z_far > 0 else 1
+    _turn_hour(track, s, t, step)
     if known:
-        score = max(0.0, 1 + (decades + np.log10(terms.budget) - track.tuned[s]) / _DECADES)
-        out.score[s, j] = min(score, _MOST)
-        out.pvalue[s, j] = _pvalue(track, s, strange)
+        out.score[s, j] = min(max(0.0, _score(track, s, side, strange, terms)), _MOST)
+        out.pvalue[s, j] = _pvalue(track, s, side, strange)
     flagged = known and out.score[s, j] > 1
     _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)
     _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
-    _learn_rarity(track, s, step, strange, flagged, terms)
+    _learn_rarity(track, s, step, side, strange, distance, flagged, terms)
     _follow_shift(track, s, step, error - base, far_scale, terms)
     if not flagged:
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
@@ -215,7 +227,6 @@ def _sample(
     track.errors[s, 2] = track.errors[s, 1]
     track.errors[s, 1] = track.errors[s, 0]
     track.errors[s, 0] = error
-    track.smooth[s] = smooth
     if not flagged:
         track.today[s, 0] += np.float32(value)
         track.today[s, 1] += np.float32(1)
@@ -254,7 +265,7 @@ def _scale(mean: Floats, of_day: float, days: float, sigma: float, resolution: f
     if days > 3:
         weight = min(1.0, days / 30.0)
         size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
-    return float(max(_MEAN_TO_SCALE * size, 0.02 * sigma, 0.3 * resolution))
+    return float(max(_MEAN_TO_SCALE * size, 0.15 * sigma, 0.3 * resolution))
 
 
 @kernel
@@ -264,57 +275,74 @@ def _bounded(error: float, base: float, scale: float) -> float:
 
 
 @kernel
-def _strangeness(z_near: float, z_far: float, smooth: float, z_model: float, terms: Terms) -> float:
-    """Mean logarithm of four views of a deviation; only those on a side that is asked for count."""
+def _novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, float]:
+    """How far the newest samples are from the most like them before, in units and in usual distances; -1 and 1 while
+    there are too few. The sample is put into the ring."""
+    n = int(track.seen[s])
+    ring, place = track.ring[s], n % RING
+    if n == 0:
+        track.origin[s] = value
+    ring[place] = value - track.origin[s]
+    if n < _LIKE + 8:
+        return -1.0, 1.0
+    distance = _nearest(ring, place, min(n + 1, RING)) + 0.2 * sigma
+    if track.novelty[s, 1] < 5:
+        return distance, 1.0
+    return distance, distance / (_MEAN_TO_SCALE * track.novelty[s, 0])
+
+
+@kernel
+def _nearest(ring: Floats, place: int, filled: int) -> float:
+    """Distance of the `_LIKE` samples up to ``place`` from those most like them among the ``filled`` ones."""
+    best = np.inf
+    for back in range(2, filled - _LIKE):
+        total = 0.0
+        for k in range(_LIKE):
+            here, there = place - k, place - back - k
+            if here < 0:
+                here += RING
+            if there < 0:
+                there += RING
+            off = ring[here] - ring[there]
+            total += off * off
+            if total >= best:
+                break
+        best = min(best, total)
+    return float(np.sqrt(best))
+
+
+@kernel
+def _strangeness(z_near: float, z_far: float, z_model: float, z_new: float, terms: Terms) -> float:
+    """Mean logarithm of four views; a sample on a side that is not asked for is as if it was expected."""
+    if not (terms.above if z_far > 0 else terms.below):
+        return float(np.log(_SHIFT))
     total = 0.0
-    for z, weight in ((z_near, 0.25), (z_far, 0.25), (smooth, 0.0), (z_model, 0.5)):
-        wanted = (z > 0 and terms.above) or (z < 0 and terms.below)
-        total += weight * np.log((min(abs(z), 1e12) if wanted else 0.0) + _SHIFT)
-    return total
+    for z in (z_near, z_far, z_model, z_new):
+        total += np.log(min(abs(z), _MOST_OF_ONE) + _SHIFT)
+    return total / 4
 
 
 @kernel
-def _tail(track: Track, s: int) -> tuple[float, float, float]:
-    """Scale and shape of the excess of a cluster (generalised Pareto, by its moments; Hosking and Wallis 1987), and
-    clusters a day; each weighed with a prior."""
-    n, total, squares, days = track.clusters[s]
-    weight = n + _PRIOR_CLUSTERS
-    mean = (total + _PRIOR_EXCESS * _PRIOR_CLUSTERS) / weight
-    variance = (squares + 2 * _PRIOR_EXCESS**2 * _PRIOR_CLUSTERS) / weight - mean**2
-    shape = min(max(0.5 * (1 - mean**2 / max(variance, 1e-12)), _SHAPES[0]), _SHAPES[1])
-    rate = (n + _PRIOR_RATE * _PRIOR_DAYS) / (days + _PRIOR_DAYS)
-    return mean * (1 - shape), shape, rate
+def _score(track: Track, s: int, side: int, strange: float, terms: Terms) -> float:
+    """1 where the sample is as strange as comes as often as the budget on any series, or as rare on this one."""
+    usual, excess = track.usual[s, side], track.excess[s, side]
+    bend = (max(excess, _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND
+    worth = (strange - _CHARGED * max(usual - _FREE, 0.0) - 1) / bend
+    often = np.log10(7 * terms.budget) - track.tuned[s]
+    on_any = worth - (_STRANGE - _STRANGE_A_DECADE * often)
+    # Hours a day, on either side, that reach as much: a tail such as that of normal errors. One that is heavier reaches
+    # what is strange on any series first.
+    further = (np.exp(2 * min(strange - usual, 5.0)) - 1) / (2 * excess)
+    decades = further / np.log(10.0) - np.log10(2 * _A_DAY)
+    return float(1 + max(on_any, _RARE * (decades + np.log10(terms.budget) - track.tuned[s])))
 
 
 @kernel
-def _beyond(excess: float, scale: float, shape: float) -> float:
-    """-log of the share of excesses that are larger. Where the shape has them end, it goes on as steeply as it came."""
-    if abs(shape) < 1e-3:
-        return excess / scale
-    if shape < 0:
-        last = 0.9 * scale / -shape
-        if excess > last:
-            slope = 1 / (scale * 0.1)
-            return float(-np.log(0.1) / -shape + (excess - last) * slope)
-    return float(np.log(1 + shape * excess / scale) / shape)
-
-
-@kernel
-def _rarity(track: Track, s: int, strange: float) -> float:
-    """-log10 of how many clusters a day are expected to reach ``strange``."""
-    scale, shape, rate = _tail(track, s)
-    excess = strange - max(track.quantiles[s, 2], _LEAST_STRANGE)
-    further = _beyond(excess, scale, shape) if excess > 0 else excess / _PRIOR_EXCESS
-    return float(-np.log10(rate) + further / np.log(10.0))
-
-
-@kernel
-def _pvalue(track: Track, s: int, strange: float) -> float:
+def _pvalue(track: Track, s: int, side: int, strange: float) -> float:
     """Share of samples at least as strange: between the quantiles by interpolation, beyond them as the tail has it."""
     q = track.quantiles[s]
     if strange >= q[2]:
-        scale, shape, _ = _tail(track, s)
-        return float(0.02 * np.exp(-_beyond(strange - q[2], scale, shape)))
+        return float(0.02 * np.exp(-(strange - q[2]) / track.excess[s, side]))
     if strange >= q[1]:
         return float(0.1 - 0.08 * (strange - q[1]) / max(q[2] - q[1], 1e-12))
     if strange >= q[0]:
@@ -324,7 +352,64 @@ def _pvalue(track: Track, s: int, strange: float) -> float:
 
 
 @kernel
-def _learn_rarity(track: Track, s: int, step: int, strange: float, flagged: bool, terms: Terms) -> None:
+def _turn_hour(track: Track, s: int, t: int, step: int) -> None:
+    """Where another hour has begun, count what the last one has reached."""
+    length = max(_APART, step)
+    hour = int(t // length)
+    if hour == track.hour_of[s]:
+        return
+    if track.hour_of[s] < 0:
+        _begin_tail(track, s, length)
+    else:
+        keep = 1 - length / (_TAIL_DAYS * _DAY)
+        track.watched[s] = track.watched[s] * keep + length / _DAY
+        for side in range(2):
+            track.peaks[s, side] *= np.float32(keep)
+            at = min(max(int(track.peak[s, side] / _CLASS), 0), CLASSES - 1)
+            track.peaks[s, side, at] += np.float32(1)
+            _follow_tail(track, s, side)
+    track.hour_of[s] = hour
+    track.peak[s] = -9.0
+
+
+@kernel
+def _begin_tail(track: Track, s: int, length: float) -> None:
+    """As if a quiet series had been watched for `_PRIOR_DAYS`."""
+    hours = _DAY / length
+    for c in range(CLASSES):
+        high = min(hours, _A_DAY * np.exp(-(c * _CLASS - _PRIOR_USUAL) / _PRIOR_EXCESS))
+        low = min(hours, _A_DAY * np.exp(-((c + 1) * _CLASS - _PRIOR_USUAL) / _PRIOR_EXCESS))
+        if c == 0:
+            high = hours
+        track.peaks[s, :, c] = np.float32(_PRIOR_DAYS * (high - low))
+    track.watched[s] = _PRIOR_DAYS
+    track.usual[s], track.excess[s] = _PRIOR_USUAL, _PRIOR_EXCESS
+
+
+@kernel
+def _follow_tail(track: Track, s: int, side: int) -> None:
+    """What `_A_DAY` hours a day reach, and by how much they exceed it."""
+    peaks = track.peaks[s, side]
+    wanted, above, c = _A_DAY * track.watched[s], 0.0, CLASSES - 1
+    while c > 0 and above + peaks[c] < wanted:
+        above += peaks[c]
+        c -= 1
+    within = min(max(wanted - above, 0.0), peaks[c])
+    usual = _CLASS * (c + 1) - _CLASS * min(1.0, within / max(peaks[c], 1e-12))
+    number, most = within + above, _CUT * track.excess[s, side]
+    total = within * min((_CLASS * (c + 1) - usual) / 2, most)
+    for higher in range(c + 1, CLASSES):
+        total += peaks[higher] * min(_CLASS * (higher + 0.5) - usual, most)
+    track.usual[s, side] = usual
+    # Of an exponential that is cut at `_CUT` means, what is left of the mean.
+    mean = (total / (1 - np.exp(-_CUT)) + _PRIOR_EXCESS * _PRIOR_PEAKS) / (number + _PRIOR_PEAKS)
+    track.excess[s, side] = max(0.05, mean)
+
+
+@kernel
+def _learn_rarity(
+    track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool, terms: Terms
+) -> None:
     n = track.seen[s] + 1
     if track.seen[s] == 0:
         track.quantiles[s] = strange
@@ -333,32 +418,21 @@ def _learn_rarity(track: Track, s: int, step: int, strange: float, flagged: bool
     track.spread[s] += max(rate, 1e-3) * (min(abs(strange - track.quantiles[s, 0]), 3.0) - track.spread[s])
     for i in range(3):
         p = (0.5, 0.9, 0.98)[i]
-        gain = 4 * track.spread[s] * max(min(0.5, 3 / n), rate)
-        track.quantiles[s, i] += gain * (p if strange > track.quantiles[s, i] else p - 1)
-    days = step / _DAY
-    keep = 1 - days / _TAIL_DAYS
-    track.clusters[s] *= keep
-    if n > _SOUND:
-        track.clusters[s, 3] += days
-    high = max(track.quantiles[s, 2], _LEAST_STRANGE)
-    gap = max(2.0, _APART / step)
-    track.since[s] += 1
-    if track.cluster[s] >= 0 and track.since[s] > gap:
-        track.clusters[s, 0] += 1
-        track.clusters[s, 1] += track.cluster[s]
-        track.clusters[s, 2] += track.cluster[s] ** 2
-        track.cluster[s] = -1.0
-    if strange > high and n > _SOUND:
-        scale, _, rate_a_day = _tail(track, s)
-        # An incident counts as no more than what would be a flag, so that it does not hide the next one.
-        most = scale * (max(0.0, np.log(rate_a_day / terms.budget)) + 1)
-        track.cluster[s] = max(track.cluster[s], min(strange - high, most))
-        track.since[s] = 0
+        quick = 4 * track.spread[s] * max(min(0.5, 3 / n), rate)
+        track.quantiles[s, i] += quick * (p if strange > track.quantiles[s, i] else p - 1)
+    track.peak[s, side] = max(track.peak[s, side], strange)
+    if distance >= 0:
+        mean, count = track.novelty[s]
+        least = distance if count < 5 else min(distance, 5 * _MEAN_TO_SCALE * mean)
+        track.novelty[s, 1] = count + 1
+        track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * _DAY))) * (least - mean)
     track.quiet[s] += 1
-    track.tuned[s] -= _GAIN * min(terms.budget, 1.0) * terms.budget * days
+    # The fewer are asked for, the less a single one says.
+    gain = _GAIN * min(terms.budget, 1.0) ** 2
+    track.tuned[s] -= gain * terms.budget * step / _DAY
     if flagged:
         if track.quiet[s] > max(3.0, _APART / step):
-            track.tuned[s] += _GAIN * min(terms.budget, 1.0)
+            track.tuned[s] += gain
         track.quiet[s] = 0
     track.tuned[s] = min(max(track.tuned[s], -0.5), _MOST_TUNED)
 
@@ -371,12 +445,12 @@ def _learn_bands(
     n = track.seen[s]
     low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
     track.beyond[s] = track.beyond[s] + 1 if low or high else 0
-    if track.beyond[s] > max(10.0, 3 * _APART / step):
+    if track.beyond[s] > (10.0 if flagged else max(10.0, 3 * _APART / step)):
         return
     gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
     if flagged:
         # What is anomalous is no reason for a wider band, unless it goes on and on.
-        gain *= 0.1
+        gain *= 0.5
     side = terms.outside / 2
     track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
     track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)

@@ -10,10 +10,14 @@ import numpy.typing as npt
 from sentio.judgement.runs import NEVER
 from sentio.types import Array, Floats, Ints
 
-BINS = 48
+BINS = 24
 """Parts of a day of which the errors are told apart."""
 LAGS = 5
 """Features that the next error is predicted from."""
+RING = 300
+"""Samples in which one like the newest is looked for: a day of five minutes."""
+CLASSES = 48
+"""Of strangeness, each an eighth wide."""
 QUANTILES = (0.5, 0.9, 0.98)
 """Of the strangeness, as they are followed."""
 
@@ -59,25 +63,34 @@ class Track(NamedTuple):
     """``[S, 2]`` sum and number of the values in the part of the day that is under way."""
     part: npt.NDArray[np.int64]
     """``[S]`` which part that is, counted from the epoch."""
-    smooth: Floats
-    """``[S]`` mean deviation of the last few samples, in scales."""
+    ring: Singles
+    """``[S, RING]`` the newest samples, less ``origin``."""
+    origin: Floats
+    """``[S]`` units."""
+    novelty: Floats
+    """``[S, 2]`` mean distance of the newest few samples from the most like them before, and of how many."""
     shifted: Floats
     """``[S, 2]`` ns for which the deviation has been on one side and large, and its mean, signed."""
     quantiles: Floats
     """``[S, 3]`` `QUANTILES` of the strangeness."""
     spread: Floats
     """``[S]`` mean distance of the strangeness from its median."""
-    since: npt.NDArray[np.int64]
-    """``[S]`` samples since the strangeness was last above its highest quantile."""
-    cluster: Floats
-    """``[S]`` the largest excess above it of the cluster under way; below 0 where there is none."""
-    clusters: Floats
-    """``[S, 4]`` clusters, the sums of their excesses and of the squares of those, and the days in which they came;
-    older ones with less weight."""
+    hour_of: npt.NDArray[np.int64]
+    """``[S]`` the hour that is under way, counted from the epoch; -1 before the first."""
+    peak: Floats
+    """``[S, 2]`` the strangeness that it has reached above and below what was expected."""
+    peaks: Singles
+    """``[S, 2, CLASSES]`` hours by what they have reached; older ones with less weight."""
+    watched: Floats
+    """``[S]`` days in which they were, with the same weights."""
+    usual: Floats
+    """``[S, 2]`` the strangeness that a few hours a day reach, above and below."""
+    excess: Floats
+    """``[S, 2]`` by how much they exceed it on average."""
     quiet: npt.NDArray[np.int64]
     """``[S]`` samples since the last flag."""
     tuned: Floats
-    """``[S]`` decades by which the rate of flags is put higher than the tail says."""
+    """``[S]`` decades by which the rate of flags is put higher than the past says."""
     edges: Floats
     """``[S, 2]`` logarithms of the lower and upper distances of the band from the forecast, in scales."""
     beyond: npt.NDArray[np.int64]
@@ -122,13 +135,18 @@ def blank(series: int) -> dict[str, Array]:
         yesterday=np.full((series, BINS), np.nan, np.float32),
         today=zeros(2, kind=np.float32),
         part=zeros(kind=np.int64),
-        smooth=zeros(),
+        ring=zeros(RING, kind=np.float32),
+        origin=zeros(),
+        novelty=zeros(2),
         shifted=zeros(2),
         quantiles=zeros(3),
         spread=zeros(),
-        since=np.full(series, 1 << 40),
-        cluster=np.full(series, -1.0),
-        clusters=zeros(4),
+        hour_of=np.full(series, -1),
+        peak=np.full((series, 2), -9.0),
+        peaks=zeros(2, CLASSES, kind=np.float32),
+        watched=zeros(),
+        usual=zeros(2),
+        excess=zeros(2),
         quiet=np.full(series, 1 << 40),
         tuned=zeros(),
         edges=edges,
