@@ -14,13 +14,14 @@ import pytest
 
 from sentio.recent import Recent
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, Scores, SeriesKey, SeriesStatus
-from sentio.web import page as page_module
-from sentio.web.page import Filter, render
+from sentio.web import view
+from sentio.web.page import render
 from sentio.web.picture import picture
+from sentio.web.view import Filter
 from tests.core.test_runner import A, B, House, ready
 
 EVIL = SeriesKey("m", (("i", "<script>alert(1)</script>"), ("j", "\"'&\n😀")))
-page_row = page_module._Row
+page_row = view.Row
 VOID = {"meta", "input", "link", "br"}
 
 
@@ -137,7 +138,7 @@ def test_rows_are_made_only_of_what_is_shown(monkeypatch):
     house = House(*(SeriesKey("m", (("i", f"{i:03d}"),)) for i in range(250)))
     house.score(0)
     made, asked = [], []
-    monkeypatch.setattr(page_module, "_Row", lambda *args: made.append(args) or page_row(*args))
+    monkeypatch.setattr(view, "Row", lambda *args: made.append(args) or page_row(*args))
     monkeypatch.setattr(SeriesKey, "__str__", lambda key: asked.append(key) or "")
     show(house)
     assert (len(made), asked) == (100, [])
