@@ -19,7 +19,7 @@ from sentio.web.view import LEVELS, STATES, TYPES, Filter, Row, rows, select, wo
 
 _ROWS = 100
 _BOARD_LABELS = ("container_name", "instance", "job", "metric")
-_PER = (("hour", 1 / 24), ("day", 1.0), ("week", 7.0), ("month", 30.0))
+_PER = (("an hour", 1 / 24), ("a day", 1.0), ("a week", 7.0), ("a month", 30.0))
 
 
 def render(runners: Sequence[Runner], wanted: Filter, now: int, grafana: str | None = None) -> str:
@@ -70,8 +70,8 @@ def _series(row: Row, now: int, grafana: str | None) -> str:
         f"<tr><td><div>{name}</div><small>{labels}</small>{text}"
         f"<td><i class={state.word}>{state.word}</i>{detail}"
         f"<td>{_picture(row)}<td class=n>{value}"
-        f'<td class=n title="{_skill(row)}">{_number(row.output(YHAT))}'
-        f'<td class=n title="{_coverage(row)}">{_number(row.output(LOWER))} … {_number(row.output(UPPER))}'
+        f"<td class=n{_hint(_skill(row))}>{_number(row.output(YHAT))}"
+        f"<td class=n{_hint(_coverage(row))}>{_number(row.output(LOWER))} … {_number(row.output(UPPER))}"
         f"<td class=n>{_number(row.output(SCORE))}{_verdict(row)}<td class=n>{age}</tr>"
     )
 
@@ -87,8 +87,13 @@ def _verdict(row: Row) -> str:
     return f'<td class="verdict {tone}">{badge}{mark}'
 
 
+def _hint(text: str) -> str:
+    """Shown where the mouse rests."""
+    return f' title="{escape(text)}"' if text else ""
+
+
 def _skill(row: Row) -> str:
-    """How well the forecast does, shown where the mouse rests."""
+    """How well the forecast does."""
     skill = row.output(SKILL)
     if not np.isfinite(skill):
         return ""
@@ -99,7 +104,7 @@ def _skill(row: Row) -> str:
 def _coverage(row: Row) -> str:
     held = row.output(COVERAGE)
     asked = row.runner.line.judge.policy.interval_width
-    return f"coverage: it has held {held:.1%} of the samples, {asked:.4g} asked" if np.isfinite(held) else ""
+    return f"coverage: it has held {held:.1%} of the samples, {asked:.1%} asked" if np.isfinite(held) else ""
 
 
 def _picture(row: Row) -> str:
@@ -127,8 +132,9 @@ def _card(runner: Runner, wanted: Filter, now: int) -> str:
         f'<article><h2><a href="{escape(Filter(wanted.text, alias).link())}">{escape(alias)}</a></h2>'
         f"<code>{escape(runner.line.query)}</code>"
         f"<p>{int(np.nansum(flags))} anomalous of {len(flags)} series: {states or 'none has arrived yet'}"
-        f"<p>{_alerts(runner, wanted)}, {_budget(runner.line.judge.policy)}"
-        f"<p>newest sample {_age(data)}, oldest model {_age(model)}{error}{failures}</article>"
+        f"<p>{_alerts(runner, wanted)}"
+        f"<p>newest sample {_age(data)}, oldest model {_age(model)}"
+        f"<p><small>{_budget(runner.line.judge.policy)}</small>{error}{failures}</article>"
     )
 
 
@@ -151,9 +157,9 @@ def _budget(policy: Policy) -> str:
         return "no judgement"
     per, count = next(
         ((per, n) for per, days in _PER if (n := policy.false_alarms * days) > 1 - 1e-9),
-        ("month", policy.false_alarms * 30),
+        ("a month", policy.false_alarms * 30),
     )
-    return f"false-alarm budget {count:.3g} a {per} for each series"
+    return f"false-alarm budget {count:.3g} {per} for each series"
 
 
 def _latest(report: Report, output: str) -> Floats:

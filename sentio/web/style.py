@@ -26,7 +26,7 @@ border:1px solid var(--line);font-size:12px}i.ready{color:var(--good)}i.failed{c
 i.learning,i.info{color:var(--blue)}i.info,i.warning,i.critical,i.missing{border-color:currentcolor;font-weight:600;
 white-space:nowrap}i.warning{color:var(--warn)}i.missing{color:var(--bad)}
 i.critical{background:var(--bad);border-color:var(--bad);color:var(--paper)}
-td p{margin:3px 0 0;max-width:60ch}[title]:not([title=""]){cursor:help}.verdict i{margin-right:4px}
+td p{margin:3px 0 0;max-width:60ch}td[title]{cursor:help}.verdict i{margin-right:4px}
 td.verdict{white-space:nowrap;text-align:left}svg{display:block}polygon{fill:var(--band)}path{fill:none;stroke-width:1.3}
 path.expected{stroke:var(--blue);opacity:.7;
 stroke-dasharray:3 2}path.came{stroke:var(--ink)}circle{fill:var(--bad)}
