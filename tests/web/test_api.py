@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,8 +13,9 @@ import pytest
 from sentio.judgement.kinds import Kind
 from sentio.message import rfc3339
 from sentio.types import LOWER, PVALUE, SCORE, UPPER, YHAT, AlertLevel, SeriesKey
-from sentio.web.api import anomalies, series
+from sentio.web.api import _KNOWN, anomalies, series
 from tests.core.test_runner import A, B, C, House, ready
+from tests.docs.pages import ROOT, blocks, named, rows, section
 from tests.service.support import config_text, eventually, get, prometheus, running
 from tests.web.support import judged, made
 
@@ -163,6 +165,16 @@ def test_before_anything_was_read_there_is_nothing():
 def test_labels_that_are_no_sound_text_are_given_all_the_same():
     key = SeriesKey("m", (("i", '\ud800"<b>'),))
     assert ask(series, ready(key))["series"][0]["labels"] == {"i": '\ud800"<b>'}
+
+
+def test_the_document_has_every_field_and_parameter():
+    text = (ROOT / "docs/api.md").read_text("utf-8")
+    example = next(json.loads(block) for tag, block in blocks(text) if tag == "json")
+    assert example.keys() == {"total", "offset", "anomalies"}
+    assert example["anomalies"][0].keys() == FIELDS
+    written = section(text, "## Fields")
+    assert {name for row in rows(written) for name in re.findall(r"`(\w+)`", row[0])} == FIELDS
+    assert set(named(section(text, "## Parameters"))) == set(_KNOWN)
 
 
 def test_over_a_socket(tmp_path):
