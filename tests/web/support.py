@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sentio.alerting import Alerting, Rule, Rules
 from sentio.judgement.judge import Judge
 from sentio.judgement.kinds import Kind
 from sentio.judgement.policy import Policy
@@ -14,10 +15,11 @@ from sentio.types import AlertLevel, Event, SeriesKey
 from tests.core.test_runner import House, ready
 
 
-def judged(*keys: SeriesKey, policy: Policy | None = None) -> House:
-    """One with a judge and models; its alert is a warning where the score is above 1."""
+def judged(*keys: SeriesKey, policy: Policy | None = None, warning: str = "score > 1") -> House:
+    """One with a judge and models, and this condition of a warning."""
     house = House(*keys)
-    line = replace(house.runner.line, judge=Judge(policy or Policy(), house.timing.step))
+    judge, alerting = Judge(policy or Policy(), house.timing.step), Alerting(Rules(warning=Rule(warning)))
+    line = replace(house.runner.line, judge=judge, alerting=alerting)
     house.runner = Runner(line, house.timing, (house.sink,), house.telemetry, house.saved.append)
     house.train()
     house.score(0)

@@ -46,11 +46,13 @@ def names(answer: dict) -> str:
 
 
 def test_an_anomaly_has_all_that_is_known_of_it():
-    house = judged(A, B)
+    house = judged(A, B, warning="score > 1 for 3 of 3")
     house.source.bump[B] = 40
     house.score()
     begun = house.now
+    house.score()
     report = house.score()
+    assert [event.since for event in report.firing] == [house.now], "the alert is younger than the incident"
     answer = ask(anomalies, house)
     assert (answer["total"], answer["offset"], len(answer["anomalies"])) == (1, 0, 1)
     found, row = answer["anomalies"][0], report.scores.keys.index(B)
