@@ -122,6 +122,7 @@ def score(
     report = Report(
         line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
+        onsets=_onsets(found),
     )  # fmt: skip
     return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
 
@@ -202,6 +203,12 @@ def _kinds(found: Judged) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
         return np.zeros(len(found.scores.keys), np.int8)
     kinds = np.where(found.incidents.open[:, -1], found.incidents.kind[:, -1], 0)
     return np.asarray(kinds.astype(np.int8))
+
+
+def _onsets(found: Judged) -> Ints:
+    if found.incidents is None or not len(found.scores.times):
+        return np.zeros(len(found.scores.keys), np.int64)
+    return np.where(found.incidents.open[:, -1], found.incidents.onset[:, -1], 0)
 
 
 def _texts(line: Line, found: Judged) -> dict[int, str]:

@@ -415,3 +415,5 @@ class Report:
     """``[S]`` the type of the incident that is open, 0 for none; empty where nobody looks for incidents."""
     texts: Mapping[int, str] = field(default_factory=dict)
     """By row, one sentence about the incident that is open."""
+    onsets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """``[S]`` ns: when that incident really began, 0 where none is open; empty as ``kinds``."""

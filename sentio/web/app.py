@@ -14,8 +14,10 @@ from starlette.routing import Route
 from sentio.scheduler import clock
 from sentio.server import Server
 from sentio.service import Service
-from sentio.web.page import Filter, render
+from sentio.web import api
+from sentio.web.page import render
 from sentio.web.runbook import PAGE as RUNBOOK
+from sentio.web.view import Filter
 
 # A counter's creation time is a sample of its own in OpenMetrics; nobody here asks for it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the package leaves it open
@@ -43,6 +45,12 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
         wanted = Filter.of(request.query_params)
         return HTMLResponse(render(service.runners(), wanted, clock(), service.config.server.grafana))
 
+    def anomalies(request: Request) -> Response:
+        return api.anomalies(service.runners(), request.query_params.multi_items())
+
+    def series(request: Request) -> Response:
+        return api.series(service.runners(), request.query_params.multi_items())
+
     async def runbook(_: Request) -> Response:
         return HTMLResponse(RUNBOOK)
 
@@ -68,6 +76,8 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
         Route("/", index),
         Route("/metrics", metrics),
         Route("/runbook", runbook),
+        Route("/api/v1/anomalies", anomalies),
+        Route("/api/v1/series", series),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload, methods=["POST", "PUT"]),

@@ -2,70 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import urlencode
 
 import numpy as np
 
 from sentio import __version__
+from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
+from sentio.judgement.policy import Policy
 from sentio.runner import Runner
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Ints, Report, SeriesStatus, positions
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, Floats, Report, SeriesStatus
 from sentio.web.picture import picture
 from sentio.web.style import STYLE
+from sentio.web.view import LEVELS, STATES, TYPES, Filter, Row, rows, select, worst_first
 
 _ROWS = 100
-_STATES = {status.word: status for status in SeriesStatus}
 _BOARD_LABELS = ("container_name", "instance", "job", "metric")
-_WITH_DETAIL = (SeriesStatus.FAILED, SeriesStatus.LEARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What of it is wanted: ``text`` in the series' name or labels, one ``query``, one ``state``, a page."""
-
-    text: str = ""
-    query: str = ""
-    state: str = ""
-    page: int = 1
-
-    @classmethod
-    def of(cls, params: Mapping[str, str]) -> Filter:
-        page = params.get("page", "1")
-        number = max(1, int(page)) if page.isdecimal() and len(page) < 8 else 1
-        return cls(params.get("q", ""), params.get("query", ""), params.get("state", ""), number)
-
-    def link(self, **changes: object) -> str:
-        """The address of the same page with something else wanted."""
-        wanted = replace(self, **changes)  # type: ignore[arg-type] # field names, checked by the tests
-        params = {"q": wanted.text, "query": wanted.query, "state": wanted.state, "page": wanted.page}
-        return "?" + urlencode({k: v for k, v in params.items() if v and (k, v) != ("page", 1)})
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    runner: Runner
-    report: Report
-    index: int
-    column: int
-    detail: str
-
-    def output(self, name: str) -> float:
-        return float(self.report.scores.outputs[name][self.index, self.column])
-
-    @property
-    def state(self) -> SeriesStatus:
-        return SeriesStatus(int(self.report.status[self.index]))
+_PER = (("an hour", 1 / 24), ("a day", 1.0), ("a week", 7.0), ("a month", 30.0))
 
 
 def render(runners: Sequence[Runner], wanted: Filter, now: int, grafana: str | None = None) -> str:
     """The page as HTML; whatever came from outside is escaped. ``grafana`` is the address that its boards have."""
-    found = [f for runner in runners if (f := _find(runner, wanted))]
+    found = select(runners, wanted)
     count = sum(len(f.index) for f in found)
     pages = max(1, -(-count // _ROWS))
     page = min(wanted.page, pages)
-    body = "".join(_series(row, now, grafana) for row in _shown(found, page)) or _nothing(runners)
+    shown = rows(found, worst_first(found)[(page - 1) * _ROWS : page * _ROWS])
+    body = "".join(_series(row, now, grafana) for row in shown) or _nothing(runners)
     boards = f'<a href="{escape(grafana)}/d/sentio-fleet">dashboards</a>' if grafana else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sentio</title>'
@@ -78,100 +42,74 @@ def render(runners: Sequence[Runner], wanted: Filter, now: int, grafana: str | N
         f"<section class=cards>{''.join(_card(r, wanted, now) for r in runners)}</section>"
         f"{_form(wanted, runners)}"
         "<table><thead><tr><th>series<th>state<th>recently<th class=n>value<th class=n>expected"
-        "<th class=n>band<th class=n>score<th>flag<th class=n>age</tr></thead>"
+        "<th class=n>band<th class=n>score<th>alert<th class=n>age</tr></thead>"
         f"<tbody>{body}</tbody></table>{_pager(wanted, page, pages, count)}</main></html>"
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """The series of one pipeline that are wanted, as numbers: rows are made only of those that are shown."""
-
-    runner: Runner
-    report: Report
-    index: Ints
-    columns: Ints
-    """Of all series; ``rank`` is of those at ``index``."""
-    rank: Floats
-
-    def rows(self, shown: Sequence[int]) -> Iterator[_Row]:
-        """Those at these places of ``index``."""
-        at = [int(self.index[i]) for i in shown]
-        details = self._details([i for i in at if self.report.status[i] in _WITH_DETAIL])
-        return (_Row(self.runner, self.report, i, int(self.columns[i]), details.get(i, "")) for i in at)
-
-    def _details(self, at: Sequence[int]) -> dict[int, str]:
-        """Why they are not ready."""
-        known = self.runner.state  # read once: a training puts another in its place
-        if not at or not known.keys:
-            return {}
-        rows = positions(self.report.scores.keys, known.keys).tolist()
-        return {
-            i: str(known["detail"][rows[i]]) or f"{int(known['samples'][rows[i]])} samples" for i in at if rows[i] >= 0
-        }
-
-
-def _find(runner: Runner, wanted: Filter) -> _Found | None:
-    report = runner.report
-    if report is None or (wanted.query and wanted.query != report.pipeline):
-        return None
-    columns = report.scores.newest()
-    rank = np.nan_to_num(report.scores.outputs[SCORE][np.arange(len(columns)), columns], nan=-1.0)
-    found = np.ones(len(columns), bool)
-    if wanted.state:
-        found = report.status == _STATES.get(wanted.state, -1)
-    index = np.flatnonzero(found)
-    if text := wanted.text.lower():
-        keys = report.scores.keys
-        index = np.array([i for i in index.tolist() if text in str(keys[i]).lower()], np.int64)
-    return _Found(runner, report, index, columns, rank[index])
-
-
-def _shown(found: Sequence[_Found], page: int) -> list[_Row]:
-    """The rows of one page, the worst of all pipelines first."""
-    if not found:
-        return []
-    whose = np.repeat(np.arange(len(found)), [len(f.index) for f in found])
-    place = np.concatenate([np.arange(len(f.index)) for f in found])
-    order = np.argsort(-np.concatenate([f.rank for f in found]), kind="stable")
-    order = order[(page - 1) * _ROWS : page * _ROWS]
-    rows = [f.rows(place[order[whose[order] == i]].tolist()) for i, f in enumerate(found)]
-    return [next(rows[i]) for i in whose[order].tolist()]
-
-
-def _board(row: _Row, grafana: str) -> str:
+def _board(row: Row, grafana: str) -> str:
     """Where the series' board is: it is chosen by one of these labels, the first that the series has."""
-    key, alias = row.report.scores.keys[row.index], row.report.pipeline
+    key, alias = row.key, row.report.pipeline
     labels = {**dict(key.labels), "metric": key.name or alias}
     label = next(name for name in _BOARD_LABELS if name in labels)
     chosen = {"var-query": alias, "var-label": label, "var-series": labels[label]}
     return f"{grafana}/d/sentio?{urlencode(chosen)}"
 
 
-def _series(row: _Row, now: int, grafana: str | None) -> str:
-    key, state = row.report.scores.keys[row.index], row.state
-    value = float(row.report.scores.values[row.index, row.column])
-    flag = row.output(ANOMALY)
+def _series(row: Row, now: int, grafana: str | None) -> str:
+    key, state = row.key, row.state
     labels = " ".join(f"<b>{escape(k)}</b>={escape(v)}" for k, v in key.labels)
-    mark = {1.0: "<td class=bad>anomaly", 0.0: "<td class=good>as expected"}.get(flag, "<td>")
-    age = f"{max(0, now - int(row.report.scores.times[row.column])) // SECOND} s" if np.isfinite(value) else "none"
+    age = f"{max(0, now - row.at) // SECOND} s" if np.isfinite(row.value) else "none"
     detail = f" <small>{escape(row.detail)}</small>" if row.detail else ""
     name = escape(key.name or row.report.pipeline)
     if grafana:
         name = f'<a href="{escape(_board(row, grafana))}">{name}</a>'
+    text = f"<p>{escape(row.text)}</p>" if row.text else ""
+    value = "<i class=missing>missing</i>" if row.missing else _number(row.value)
     return (
-        f"<tr><td><div>{name}</div><small>{labels}</small>"
+        f"<tr><td><div>{name}</div><small>{labels}</small>{text}"
         f"<td><i class={state.word}>{state.word}</i>{detail}"
-        f"<td>{_picture(row)}<td class=n>{_number(value)}<td class=n>{_number(row.output(YHAT))}"
-        f"<td class=n>{_number(row.output(LOWER))} … {_number(row.output(UPPER))}"
-        f"<td class=n>{_number(row.output(SCORE))}{mark}<td class=n>{age}</tr>"
+        f"<td>{_picture(row)}<td class=n>{value}"
+        f"<td class=n{_hint(_skill(row))}>{_number(row.output(YHAT))}"
+        f"<td class=n{_hint(_coverage(row))}>{_number(row.output(LOWER))} … {_number(row.output(UPPER))}"
+        f"<td class=n>{_number(row.output(SCORE))}{_verdict(row)}<td class=n>{age}</tr>"
     )
 
 
-def _picture(row: _Row) -> str:
+def _verdict(row: Row) -> str:
+    """The level of the alert, the type of the anomaly, and what the newest sample is where that is not clear."""
+    flag = row.output(ANOMALY)
+    mark = {1.0: "anomaly", 0.0: "as expected"}.get(flag, "")
+    badge = f"<i class={row.level.word}>{row.level.word}</i> " if row.level else ""
+    if row.kind:
+        mark = row.kind.word.replace("_", " ") + (f"<small>{mark}</small>" if flag == 0 else "")
+    tone = "bad" if flag == 1 else "good" if flag == 0 and not row.kind else "n"
+    return f'<td class="verdict {tone}">{badge}{mark}'
+
+
+def _hint(text: str) -> str:
+    """Shown where the mouse rests."""
+    return f' title="{escape(text)}"' if text else ""
+
+
+def _skill(row: Row) -> str:
+    """How well the forecast does."""
+    skill = row.output(SKILL)
+    if not np.isfinite(skill):
+        return ""
+    stand_in = "; seasonal naive stands in for the model" if row.output(FALLBACK) == 1 else ""
+    return f"skill {skill:.2f}: 1 is perfect, 0 as good as seasonal naive{stand_in}"
+
+
+def _coverage(row: Row) -> str:
+    held = row.output(COVERAGE)
+    asked = row.runner.line.judge.policy.interval_width
+    return f"coverage: it has held {held:.1%} of the samples, {asked:.1%} asked" if np.isfinite(held) else ""
+
+
+def _picture(row: Row) -> str:
     keys, values = row.runner.recent.kept
-    key = row.report.scores.keys[row.index]
-    if row.index >= len(keys) or keys[row.index] != key:
+    if row.index >= len(keys) or keys[row.index] != row.key:
         return ""
     return picture(values[:, row.index].astype(np.float64))
 
@@ -191,11 +129,37 @@ def _card(runner: Runner, wanted: Filter, now: int) -> str:
         f"<p class=bad>{escape(f.where)}: {escape(f.text)}</p>" for f in (report.failures[:5] if report else ())
     )
     return (
-        f'<article><h2><a href="{escape(wanted.link(query=alias, state="", page=1))}">{escape(alias)}</a></h2>'
+        f'<article><h2><a href="{escape(Filter(wanted.text, alias).link())}">{escape(alias)}</a></h2>'
         f"<code>{escape(runner.line.query)}</code>"
         f"<p>{int(np.nansum(flags))} anomalous of {len(flags)} series: {states or 'none has arrived yet'}"
-        f"<p>newest sample {_age(data)}, oldest model {_age(model)}{error}{failures}</article>"
+        f"<p>{_alerts(runner, wanted)}"
+        f"<p>newest sample {_age(data)}, oldest model {_age(model)}"
+        f"<p><small>{_budget(runner.line.judge.policy)}</small>{error}{failures}</article>"
     )
+
+
+def _alerts(runner: Runner, wanted: Filter) -> str:
+    """How many stand at each level, the highest first."""
+    levels = runner.report.levels if runner.report else ()
+    counts = np.bincount(levels, minlength=len(AlertLevel))
+    shown = [
+        f'<a href="{escape(wanted.link(query=runner.line.alias, level=level.word, page=1))}">'
+        f"<i class={level.word}>{counts[level]} {level.word}</i></a>"
+        for level in reversed(AlertLevel)
+        if level and counts[level]
+    ]
+    return f"alerts: {' '.join(shown)}" if shown else "no alerts"
+
+
+def _budget(policy: Policy) -> str:
+    """What `judgement.false_alarms` asks for, in the shortest time that has one."""
+    if not policy.enabled:
+        return "no judgement"
+    per, count = next(
+        ((per, n) for per, days in _PER if (n := policy.false_alarms * days) > 1 - 1e-9),
+        ("a month", policy.false_alarms * 30),
+    )
+    return f"false-alarm budget {count:.3g} {per} for each series"
 
 
 def _latest(report: Report, output: str) -> Floats:
@@ -223,17 +187,21 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _form(wanted: Filter, runners: Sequence[Runner]) -> str:
-    def options(chosen: str, names: Sequence[str], every: str) -> str:
-        marks = [f"<option{' selected' if n == chosen else ''}>{escape(n)}</option>" for n in names]
-        return f'<option value="">{every}</option>' + "".join(marks)
+def _select(name: str, chosen: str, names: Iterable[str], every: str, more: str = "") -> str:
+    options = "".join(
+        f'<option value="{escape(n)}"{" selected" if n == chosen else ""}>{escape(n)}{more}</option>' for n in names
+    )
+    return f'<select name={name}><option value="">{every}</option>{options}</select>'
 
-    aliases = [r.line.alias for r in runners]
+
+def _form(wanted: Filter, runners: Sequence[Runner]) -> str:
     return (
         f'<form><input name=q placeholder="name or label" value="{escape(wanted.text)}">'
-        f"<select name=query>{options(wanted.query, aliases, 'every pipeline')}</select>"
-        f"<select name=state>{options(wanted.state, [s.word for s in SeriesStatus], 'every state')}</select>"
-        "<button>show</button></form>"
+        + _select("query", wanted.query, [r.line.alias for r in runners], "every pipeline")
+        + _select("state", wanted.state, STATES, "every state")
+        + _select("type", wanted.type, TYPES, "every type")
+        + _select("level", wanted.level, LEVELS, "every level", " or above")
+        + "<button>show</button></form>"
     )
 
 

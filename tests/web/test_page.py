@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,15 +13,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
+from sentio.judgement.kinds import Kind
+from sentio.judgement.policy import Policy
 from sentio.recent import Recent
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, Scores, SeriesKey, SeriesStatus
-from sentio.web import page as page_module
-from sentio.web.page import Filter, render
+from sentio.types import (
+    ANOMALY,
+    LOWER,
+    SCORE,
+    SECOND,
+    UPPER,
+    YHAT,
+    AlertLevel,
+    Failure,
+    Notes,
+    Scores,
+    SeriesKey,
+    SeriesStatus,
+)
+from sentio.web import view
+from sentio.web.page import render
 from sentio.web.picture import picture
+from sentio.web.view import Filter
 from tests.core.test_runner import A, B, House, ready
+from tests.web.support import judged, made
 
 EVIL = SeriesKey("m", (("i", "<script>alert(1)</script>"), ("j", "\"'&\n😀")))
-page_row = page_module._Row
+page_row = view.Row
 VOID = {"meta", "input", "link", "br"}
 
 
@@ -70,6 +89,139 @@ def test_every_series_is_there_with_what_is_known_of_it():
     assert "1 anomalous of 2 series: 2 ready" in page.shown
     assert page.shown.index("i=b") < page.shown.index("i=a")  # the worst first
     assert page.tags.count("svg") == 2
+
+
+def cells(page: str, name: str) -> list[str]:
+    """The row of the series whose label is ``name``, cell by cell."""
+    row = next(row for row in page.split("<tr>") if f"<b>i</b>={name}<" in row)
+    return row.split("<td")[1:]
+
+
+def html(house: House, **wanted) -> str:
+    return render([house.runner], Filter(**wanted), house.now)
+
+
+NORMAL = (Kind.NONE, AlertLevel.OK, "")
+C, D, E = (SeriesKey("m", (("i", i),)) for i in "cde")
+SOME = {
+    A: NORMAL,
+    B: (Kind.DIP, AlertLevel.OK, "Dip since 12:00."),
+    C: (Kind.LEVEL_SHIFT, AlertLevel.CRITICAL, "Level shift since 11:00."),
+    D: (Kind.SPIKE, AlertLevel.INFO, "Spike since 12:01."),
+    E: (Kind.NONE, AlertLevel.WARNING, ""),
+}
+
+
+def test_a_row_says_the_type_the_level_and_the_sentence():
+    page = html(made(SOME))
+    shift, usual, dip = cells(page, "c"), cells(page, "a"), cells(page, "b")
+    assert "<i class=critical>critical</i> level shift" in shift[7]
+    assert "<p>Level shift since 11:00.</p>" in shift[0]
+    assert "dip" in dip[7]
+    assert "<i" not in dip[7], "it has no alert"
+    assert "<p>" not in usual[0]
+    assert usual[7] == ' class="verdict good">as expected'
+
+
+def test_what_really_happens_is_told():
+    house = judged(A, B)
+    house.source.bump[B] = 40
+    report = house.score()
+    page = html(house)
+    cell = cells(page, "b")
+    assert "<i class=warning>warning</i> spike" in cell[7]
+    assert f"<p>{report.texts[report.scores.keys.index(B)]}</p>" in cell[0]
+    assert "false-alarm budget 1 a week" in page
+
+
+def test_how_well_the_forecast_does_is_told_to_the_mouse():
+    house = judged(A)
+    outputs = house.runner.report.scores.outputs
+    for name, value in ((COVERAGE, 0.987), (SKILL, 0.4251), (FALLBACK, 1.0)):
+        outputs[name][:] = value
+    said = [re.findall('title="([^"]*)"', cell) for cell in cells(html(house), "a")]
+    assert said[4] == ["skill 0.43: 1 is perfect, 0 as good as seasonal naive; seasonal naive stands in for the model"]
+    assert said[5] == ["coverage: it has held 98.7% of the samples, 99.0% asked"]
+    assert "title=" not in html(ready(A)), "without a judge there is nothing to tell"
+
+
+def test_types_and_sentences_are_escaped():
+    house = made({A: (Kind.SPIKE, AlertLevel.INFO, "<script>said</script>")})
+    page = show(house, type="<script>", level='"><script>')
+    assert "script" not in page.tags
+    page = show(house)
+    assert "script" not in page.tags
+    assert "<script>said</script>" in page.shown
+
+
+def test_a_series_that_has_stopped_is_marked():
+    house = judged(A, B)
+    for _ in range(20):
+        house.score()
+    house.source.gone[B] = (house.now, house.now + 10**15)
+    for _ in range(5):
+        report = house.score()
+    assert report.kinds[report.scores.keys.index(B)] == Kind.MISSING
+    page = html(house)
+    assert "<i class=missing>missing</i>" in cells(page, "b")[3]
+    assert "missing" not in "".join(cells(page, "a"))
+    assert "Stopped arriving" in cells(page, "b")[0]
+
+
+def test_alerts_come_first_then_incidents_then_the_score():
+    house = made(SOME)
+    house.runner.report.scores.outputs[SCORE][house.runner.report.scores.keys.index(A), :] = 1e6
+    assert re.findall(r"<b>i</b>=(\w)", html(house)) == ["c", "e", "d", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"type": "dip"}, "b"),
+        ({"type": "level_shift"}, "c"),
+        ({"level": "info"}, "ced"),
+        ({"level": "warning"}, "ce"),
+        ({"level": "warning", "type": "spike"}, ""),
+        ({"type": "none"}, ""),
+        ({"level": "ok"}, ""),
+    ],
+)
+def test_types_and_levels_are_found(wanted, found):
+    page = html(made(SOME), **wanted)
+    assert "".join(re.findall(r"<b>i</b>=(\w)", page)) == found
+    for value in wanted.values():
+        assert (f'<option value="{value}" selected>' in page) == (value not in ("none", "ok"))
+
+
+def test_an_alert_keeps_the_type_of_an_incident_that_is_over():
+    house = made({A: (Kind.NONE, AlertLevel.WARNING, "")})
+    event = replace(house.runner.report.firing[0], kind="dip", text="Dip at 12:00.")
+    house.runner.report = replace(house.runner.report, firing=(event,))
+    page = html(house, type="dip")
+    assert "dip<small>as expected</small>" in cells(page, "a")[7]
+    assert "<p>Dip at 12:00.</p>" in cells(page, "a")[0]
+
+
+def test_a_card_counts_the_alerts_by_level():
+    page = html(made({**SOME, SeriesKey("m", (("i", "f"),)): SOME[D]}))
+    found = re.findall(r'<a href="([^"]*)"><i class=\w+>([^<]*)</i>', page)
+    assert [(unescape(href), text) for href, text in found] == [
+        ("?query=q&level=critical", "1 critical"),
+        ("?query=q&level=warning", "1 warning"),
+        ("?query=q&level=info", "2 info"),
+    ]
+    assert "no alerts" not in page
+    assert "no alerts" in html(ready(A))
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(1 / 7, "1 a week"), (3, "3 a day"), (24, "1 an hour"), (0.5 / 30, "0.5 a month"), (0.5 / 7, "2.14 a month")],
+)
+def test_the_budget_is_said_as_it_was_asked_for(rate, said):
+    house = judged(A, policy=Policy(false_alarms=rate))
+    assert f"false-alarm budget {said} for each series" in html(house)
+    assert "no judgement" in html(ready(A))
 
 
 def test_a_series_leads_to_its_board_where_there_is_a_grafana():
@@ -137,7 +289,7 @@ def test_rows_are_made_only_of_what_is_shown(monkeypatch):
     house = House(*(SeriesKey("m", (("i", f"{i:03d}"),)) for i in range(250)))
     house.score(0)
     made, asked = [], []
-    monkeypatch.setattr(page_module, "_Row", lambda *args: made.append(args) or page_row(*args))
+    monkeypatch.setattr(view, "Row", lambda *args: made.append(args) or page_row(*args))
     monkeypatch.setattr(SeriesKey, "__str__", lambda key: asked.append(key) or "")
     show(house)
     assert (len(made), asked) == (100, [])
@@ -182,9 +334,9 @@ def test_a_page_that_is_none_is_the_first(page):
 
 
 def test_links_keep_what_is_wanted():
-    wanted = Filter(text="a b&c", query="q", page=2)
-    assert wanted.link(page=3) == "?q=a+b%26c&query=q&page=3"
-    assert wanted.link(text="", query="", page=1) == "?"
+    wanted = Filter(text="a b&c", query="q", type="dip", level="info", page=2)
+    assert wanted.link(page=3) == "?q=a+b%26c&query=q&type=dip&level=info&page=3"
+    assert wanted.link(text="", query="", type="", level="", page=1) == "?"
 
 
 @pytest.mark.parametrize("seed", range(5))
