@@ -231,8 +231,9 @@ class History:
                 block.values = block.values[alive[: len(block.values)]]
 
     def _samples_since(self, since: int) -> Bools:
-        """``[S]``: there was a sample at ``since`` or later."""
-        return np.asarray(self._arrived >= since)
+        """``[S]``: there was a sample at ``since`` or later, in the window."""
+        begins = self._step * _WIDTH * min(self._blocks, default=0)
+        return np.asarray(self._arrived >= max(since, begins))
 
     def _keys_with(self, some: Bools) -> Keys:
         return self._keys if some.all() else tuple(compress(self._keys, some.tolist()))
