@@ -52,8 +52,10 @@ def replay(
     ``panel.times``: every multiple of the pipeline's step from the first to the last. What lies before ``start`` is
     history that a service finds at its start; with 0 it starts with none. A sample is judged by a model that has
     learned from what came before it: the samples of one step are judged first and learned from then. ``at_once``: how
-    many steps one tick may score; it changes no bit of any score. What ``judgement.exclude`` says is left out; its
-    ``exclude_when`` is not read, for ``panel`` has the samples of one query. ``progress``: called with the share that is done.
+    many steps one tick may score; it changes no bit of any score. ``progress``: called with the share that is done.
+
+    What ``judgement.exclude`` says is left out. Its ``exclude_when`` is not read, for ``panel`` has the samples of one
+    query.
 
     Raises `ValueError` for times that are not on the grid, or a ``start`` that is no column.
     """

@@ -12,8 +12,8 @@ import pytest
 from sentio import build
 from sentio.config.load import load
 from sentio.dask.pool import DaskPool
-from sentio.executor import WorkerPool
 from sentio.exclusion import Exclusion
+from sentio.executor import WorkerPool
 from sentio.guard import GuardedSource
 from sentio.history import History
 from sentio.hours import Weekly
