@@ -25,7 +25,8 @@ _ALWAYS = np.iinfo(np.int64).min
 
 @dataclass(slots=True)
 class _Block:
-    """``values [R, _WIDTH]`` of the first R series, and which of its columns were read, ``covered [_WIDTH]``."""
+    """``values [R, _WIDTH]`` of the first R series, infinite where a sample was left out, and which of its columns were
+    read, ``covered [_WIDTH]``."""
 
     values: Floats
     covered: Bools
@@ -104,7 +105,11 @@ class History:
             self._newest = newest
             rows = self._rows_for(panel.keys)
             self._note_arrivals(rows, panel)
-            kept = panel.values if left_out is None else np.where(left_out, np.nan, panel.values)
+            kept = (
+                panel.values
+                if left_out is None
+                else np.where(left_out & np.isfinite(panel.values), np.inf, panel.values)
+            )
             for number in np.unique(columns[taken] // _WIDTH).tolist():
                 block = self._blocks.setdefault(number, _Block(np.empty((0, _WIDTH)), np.zeros(_WIDTH, bool)))
                 block.have_rows(len(self._keys))
@@ -147,6 +152,10 @@ class History:
 
     def panel(self, keys: Keys, now: int) -> Panel:
         """The window that ends at ``now``, for ``keys``: a copy."""
+        return self.with_left_out(keys, now)[0]
+
+    def with_left_out(self, keys: Keys, now: int) -> tuple[Panel, Bools]:
+        """The same, and ``[S, n]`` which of its samples were left out: they did arrive."""
         with self._lock:
             wanted = Window.ending(now, self._length, self._step)
             covered = [n * _WIDTH + int(np.argmax(b.covered)) for n, b in self._blocks.items() if b.covered.any()]
@@ -158,7 +167,9 @@ class History:
             for block, inside, outside in self._parts(first, last + 1):
                 there = (rows >= 0) & (rows < len(block.values))
                 values[there, outside] = block.values[rows[there], inside]
-            return Panel(keys, times, values)
+        left_out = np.isinf(values)
+        values[left_out] = np.nan
+        return Panel(keys, times, values), left_out
 
     def _parts(self, first: int, end: int) -> Iterator[tuple[_Block, slice, slice]]:
         """The blocks that have some of the columns ``first … end - 1``: where there, and which of these."""

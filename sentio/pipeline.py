@@ -172,10 +172,10 @@ def alert(
     return Memory(memory.model, memory.judged, state), report
 
 
-def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int) -> State:
-    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from."""
+def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int, left_out: Bools) -> State:
+    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from, of which
+    something was ``left_out [S, n]``."""
     _, scores = line.detector.score(fitted, history)
-    left_out = line.exclusion.mask(history.keys, history.times)
     return line.judge.learn(judged, history, step, scores, _fitted(fitted, history.keys), left_out)
 
 

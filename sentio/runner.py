@@ -397,17 +397,16 @@ class Runner:
     def _prepare(self, fitted: State, until: int, now: int) -> State:
         """First on the coarse grid, up to where every step is kept, then step by step."""
         judged = self.line.judge.blank(fitted.keys)
-        young = self._young.panel(fitted.keys, now)
-        panels = [(young, self._young.step)]
+        young, out = self._young.with_left_out(fitted.keys, now)
+        panels = [(young, out, self._young.step)]
         if self._young is not self._history:
-            coarse = self._history.panel(fitted.keys, now)
+            coarse, out = self._history.with_left_out(fitted.keys, now)
             old = coarse.times < (young.times[0] if len(young.times) else until)
-            panels.insert(0, (_columns(coarse, old), self._history.step))
-        for panel, step in panels:
-            past = _columns(panel, panel.times <= until)
-            past = _columns(past, np.arange(len(past.times)) >= len(past.times) - _PREPARED_FROM)
-            if len(past.times):
-                judged = prepare(self.line, judged, fitted, past, step)
+            panels.insert(0, (_columns(coarse, old), out[:, old], self._history.step))
+        for panel, out, step in panels:
+            wanted = np.flatnonzero(panel.times <= until)[-_PREPARED_FROM:]
+            if len(wanted):
+                judged = prepare(self.line, judged, fitted, _columns(panel, wanted), step, out[:, wanted])
         return judged
 
     def _announce(self) -> None:
@@ -477,5 +476,5 @@ def _with(judged: State, prepared: State) -> State:
     return judged.merge(prepared) if prepared.keys else judged
 
 
-def _columns(panel: Panel, wanted: Bools) -> Panel:
+def _columns(panel: Panel, wanted: Bools | Ints) -> Panel:
     return Panel(panel.keys, panel.times[wanted], panel.values[:, wanted])

@@ -150,6 +150,17 @@ def test_history_that_is_read_has_the_same_mask(exclusion: Exclusion, flags: Fla
     assert here.runner.state["samples"].tolist() == [kept.values.size - inside.sum(), np.isfinite(other.values).sum()]
 
 
+@pytest.mark.parametrize(
+    ("exclusion", "flags"),
+    [(Exclusion(spans=((NOW - HOUR, NOW - HOUR // 2),)), None), (WHEN, Flags(NOW - HOUR, NOW - HOUR // 2))],
+)
+def test_a_judge_does_not_learn_gaps_from_what_was_left_out(exclusion: Exclusion, flags: Flags | None):
+    here = Excluding(A, exclusion=exclusion, flags=flags).begin()
+    lengths = here.runner._memory.judged["gap_lengths"]
+    assert lengths[0, 0, 0] > 400
+    assert not lengths[0, 1:].any()
+
+
 def test_the_second_query_may_fail():
     here = by_query()
     assert here.flags is not None
