@@ -20,7 +20,7 @@ from sentio.config.redact import redact
 from sentio.contracts import Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
-from sentio.guard import GuardedSink, GuardedSource, Pause
+from sentio.guard import GuardedSink, GuardedSource, Pause, SparseSource
 from sentio.judgement.judge import Judge
 from sentio.outbox import Outbox
 from sentio.pipeline import Line
@@ -91,38 +91,59 @@ def runner(
 ) -> Runner:
     """The pipeline ``alias`` of ``config``, ready to tick; touches neither network nor disk.
 
-    ``source``: what it reads in place of the one that is configured, as when history is replayed.
+    ``source``: what it reads in place of the one that is configured, as when history is replayed; ``exclude_when`` is
+    not read then.
     """
     pipeline = config.pipelines[alias]
     read_from = source or reader(config, alias, telemetry=telemetry, pause=pause)
     detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
     width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
+    when = None
+    if pipeline.judgement.exclude_when and source is None:
+        when = _when(config, alias, telemetry=telemetry, pause=pause)
     line = Line(
         alias, read_from, detector, pipeline.query, pipeline.forecast.horizons,
         judge=Judge(pipeline.judgement.policy(width), pipeline.step),
         alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
+        exclusion=pipeline.judgement.exclusion(), when=when,
     )  # fmt: skip
     return Runner(line, timing(pipeline), sinks, telemetry, save)
 
 
 def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
     """What the pipeline ``alias`` reads: its source, guarded, and of its series those of this shard."""
-    pipeline = config.pipelines[alias]
-    block = config.sources[pipeline.source]
-    secrets = config.secrets
-    source: Source = GuardedSource(
-        catalog.resolve("sources", block.type)(block.options),
+    name = config.pipelines[alias].source
+    source = _guarded(_adapter(config, name), config, alias, name, telemetry, pause)
+    if config.shard:
+        source = OwnSeries(source, config.shard.index, config.shard.of)
+    return source
+
+
+def _when(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
+    """The same source for the query of ``exclude_when``. Every shard reads all of that, and its failures are told
+    apart from those of the pipeline's own query."""
+    name = config.pipelines[alias].source
+    return _guarded(SparseSource(_adapter(config, name)), config, alias, f"{name} exclude_when", telemetry, pause)
+
+
+def _adapter(config: Config, name: str) -> Source:
+    block = config.sources[name]
+    source: Source = catalog.resolve("sources", block.type)(block.options)
+    return source
+
+
+def _guarded(source: Source, config: Config, alias: str, name: str, telemetry: Telemetry, pause: Pause) -> Source:
+    options, secrets = config.sources[config.pipelines[alias].source].options, config.secrets
+    return GuardedSource(
+        source,
         alias=alias,
-        name=pipeline.source,
-        timeout=getattr(block.options, "timeout", _TIMEOUT),
-        retries=getattr(block.options, "retries", _RETRIES),
+        name=name,
+        timeout=getattr(options, "timeout", _TIMEOUT),
+        retries=getattr(options, "retries", _RETRIES),
         telemetry=telemetry,
         redact=lambda text: redact(text, secrets),
         pause=pause,
     )
-    if config.shard:
-        source = OwnSeries(source, config.shard.index, config.shard.of)
-    return source
 
 
 def receivers(config: Config, name: str) -> list[Receiver]:
@@ -181,10 +202,11 @@ def own(config: Config, saved: State) -> State:
 
 
 def deadlines(config: Config, alias: str) -> Deadlines:
-    """A score tick has the time of its read and some; a train tick as long as the next one is away, or half an
+    """A score tick has the time of its reads and some; a train tick as long as the next one is away, or half an
     hour, for the first has everything to fit."""
     pipeline = config.pipelines[alias]
     timeout = getattr(config.sources[pipeline.source].options, "timeout", _TIMEOUT)
+    timeout *= 2 if pipeline.judgement.exclude_when else 1
     return Deadlines(train=max(pipeline.train.every, 30 * _MINUTE), score=max(pipeline.score_every, timeout) + _SLACK)
 
 

@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 
 from sentio.contracts import Sink, Source
@@ -147,6 +148,18 @@ class GuardedSource:
             self._single.bad(" ".join(reasons), self._redact(text))
         elif panel.keys:
             self._single.good()
+
+
+class SparseSource:
+    """A `Source` of answers that are mostly empty: a metric that the server does not have yet is no failure there."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def read(self, query: str, window: Window) -> Panel:
+        panel = self._source.read(query, window)
+        failures = tuple(f for f in panel.notes.failures if f.reason != "unknown_metric")
+        return replace(panel, notes=replace(panel.notes, failures=failures))
 
 
 class GuardedSink:

@@ -19,11 +19,14 @@ from sentio.types import Bools, Floats, Ints, Keys, Panel, SeriesKey, Window
 _WIDTH = 64
 """Columns of a block; even, so that two blocks of a grid are one of the next."""
 _NEVER = np.iinfo(np.int64).max
+_ALWAYS = np.iinfo(np.int64).min
+"""Before all times."""
 
 
 @dataclass(slots=True)
 class _Block:
-    """``values [R, _WIDTH]`` of the first R series, and which of its columns were read, ``covered [_WIDTH]``."""
+    """``values [R, _WIDTH]`` of the first R series, infinite where a sample was left out, and which of its columns were
+    read, ``covered [_WIDTH]``."""
 
     values: Floats
     covered: Bools
@@ -49,6 +52,8 @@ class History:
         self._fine, self._length, self._max_points, self._keep = step, length, max_points, keep
         self._lock = threading.Lock()
         self._keys: Keys = ()
+        self._arrived: Ints = np.empty(0, np.int64)
+        """``[S]`` ns of the newest sample, whether it was kept or not."""
         self._rows: dict[SeriesKey, int] = {}
         self._step = step
         while length // self._step > max_points:
@@ -87,8 +92,8 @@ class History:
                 for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
             ]
 
-    def add(self, panel: Panel) -> None:
-        """Take what of ``panel`` lies on the grid; its times count as read."""
+    def add(self, panel: Panel, left_out: Bools | None = None) -> None:
+        """Take what of ``panel`` lies on the grid, but for what is ``left_out [S, n]``; its times count as read."""
         with self._lock:
             columns = panel.times // self._step
             on_grid = panel.times % self._step == 0
@@ -99,12 +104,18 @@ class History:
                 return
             self._newest = newest
             rows = self._rows_for(panel.keys)
+            self._note_arrivals(rows, panel)
+            kept = (
+                panel.values
+                if left_out is None
+                else np.where(left_out & np.isfinite(panel.values), np.inf, panel.values)
+            )
             for number in np.unique(columns[taken] // _WIDTH).tolist():
                 block = self._blocks.setdefault(number, _Block(np.empty((0, _WIDTH)), np.zeros(_WIDTH, bool)))
                 block.have_rows(len(self._keys))
                 some = np.flatnonzero(taken & (columns // _WIDTH == number))
                 at = columns[some] % _WIDTH
-                block.values[np.ix_(rows, at)] = panel.values[:, some]
+                block.values[np.ix_(rows, at)] = kept[:, some]
                 block.covered[at] = True
             for number in [n for n in self._blocks if (n + 1) * _WIDTH <= oldest]:
                 del self._blocks[number]
@@ -135,12 +146,16 @@ class History:
             return began
 
     def alive(self, since: int) -> Keys:
-        """The series that have a sample at ``since`` or later."""
+        """The series that had a sample at ``since`` or later, left out or not."""
         with self._lock:
             return self._keys_with(self._samples_since(since))
 
     def panel(self, keys: Keys, now: int) -> Panel:
         """The window that ends at ``now``, for ``keys``: a copy."""
+        return self.with_left_out(keys, now)[0]
+
+    def with_left_out(self, keys: Keys, now: int) -> tuple[Panel, Bools]:
+        """The same, and ``[S, n]`` which of its samples were left out: they did arrive."""
         with self._lock:
             wanted = Window.ending(now, self._length, self._step)
             covered = [n * _WIDTH + int(np.argmax(b.covered)) for n, b in self._blocks.items() if b.covered.any()]
@@ -152,7 +167,9 @@ class History:
             for block, inside, outside in self._parts(first, last + 1):
                 there = (rows >= 0) & (rows < len(block.values))
                 values[there, outside] = block.values[rows[there], inside]
-            return Panel(keys, times, values)
+        left_out = np.isinf(values)
+        values[left_out] = np.nan
+        return Panel(keys, times, values), left_out
 
     def _parts(self, first: int, end: int) -> Iterator[tuple[_Block, slice, slice]]:
         """The blocks that have some of the columns ``first … end - 1``: where there, and which of these."""
@@ -162,12 +179,19 @@ class History:
                 origin = number * _WIDTH
                 yield block, slice(start - origin, stop - origin), slice(start - first, stop - first)
 
+    def _note_arrivals(self, rows: Ints, panel: Panel) -> None:
+        """What is left out is not learned from, and yet the series is there."""
+        there = np.isfinite(panel.values)
+        last = np.where(there.any(axis=1), panel.times[-1 - np.argmax(there[:, ::-1], axis=1)], _ALWAYS)
+        self._arrived[rows] = np.maximum(self._arrived[rows], last)
+
     def _rows_for(self, keys: Keys) -> Ints:
         """The row of each of ``keys``; those that are new get the next ones."""
         if keys != self._keys:
             new = tuple(key for key in keys if key not in self._rows)
             self._rows.update(zip(new, range(len(self._keys), len(self._keys) + len(new)), strict=True))
             self._keys += new
+            self._arrived = np.concatenate([self._arrived, np.full(len(new), _ALWAYS)])
         return self._known_rows(keys)
 
     def _known_rows(self, keys: Keys) -> Ints:
@@ -193,6 +217,7 @@ class History:
         # Nothing lies before the span, less what the coarse look may have missed; so no room is taken for it.
         self._begins = now - span - self._step
         self._keys, self._rows, self._blocks = (), {}, {}
+        self._arrived = np.empty(0, np.int64)
         self._step, self._newest = step, 0
         return True
 
@@ -211,16 +236,15 @@ class History:
         alive = self._samples_since(since)
         if not alive.all():
             self._keys = self._keys_with(alive)
+            self._arrived = self._arrived[alive]
             self._rows = {key: row for row, key in enumerate(self._keys)}
             for block in self._blocks.values():
                 block.values = block.values[alive[: len(block.values)]]
 
     def _samples_since(self, since: int) -> Bools:
-        """``[S]``: there is a sample at ``since`` or later."""
-        some = np.zeros(len(self._keys), bool)
-        for block, inside, _ in self._parts(-(-since // self._step), self._newest + 1):
-            some[: len(block.values)] |= np.isfinite(block.values[:, inside]).any(axis=1)
-        return some
+        """``[S]``: there was a sample at ``since`` or later, in the window."""
+        begins = self._step * _WIDTH * min(self._blocks, default=0)
+        return np.asarray(self._arrived >= max(since, begins))
 
     def _keys_with(self, some: Bools) -> Keys:
         return self._keys if some.all() else tuple(compress(self._keys, some.tolist()))

@@ -10,6 +10,7 @@ import numpy as np
 from sentio.alerting import Alerting, Recents, events
 from sentio.contracts import Forecaster, Source
 from sentio.errors import SourceError
+from sentio.exclusion import Exclusion
 from sentio.history import History
 from sentio.judgement.judge import Judge, Judged
 from sentio.judgement.kinds import Kind
@@ -50,6 +51,10 @@ class Line:
     alerting: Alerting
     step: int
     """ns between two samples."""
+    exclusion: Exclusion = field(default_factory=Exclusion)
+    """What is neither judged nor learned from."""
+    when: Source | None = None
+    """What the query of ``exclusion`` is read from; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +68,7 @@ class Memory:
 
 def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> None:
     """Read what ``history`` lacks up to ``now``, while ``going``. A partial answer is left out, and so is read again
-    at the next tick. Raises `SourceError`."""
+    at the next tick; what is excluded is never learned from. Raises `SourceError`."""
     for again in (True, False):
         # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
         for part in (p for window in history.missing(now) for p in _parts(window, history)):
@@ -71,7 +76,8 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> 
                 return
             panel = line.source.read(line.query, part)
             if not panel.notes.partial:
-                history.add(panel)
+                when, _ = read_when(line, part)
+                history.add(panel, line.exclusion.mask(panel.keys, panel.times, when))
         if not (history.settle(now) and again):
             break
 
@@ -104,6 +110,19 @@ def read_fresh(line: Line, window: Window) -> tuple[Panel, Failure | None]:
         return Panel.empty(last), Failure(line.query, error.reason, str(error))
 
 
+def read_when(line: Line, window: Window) -> tuple[Panel | None, tuple[Failure, ...]]:
+    """What the query of the line's exclusion says in ``window``, and what of that could not be read; None where there
+    is no such query, or the source fails: nothing is left out by it then."""
+    query = line.exclusion.when
+    if line.when is None or not query:
+        return None, ()
+    try:
+        panel = line.when.read(query, window)
+    except SourceError as error:
+        return None, (Failure(query, error.reason, f"exclude_when: {error}; nothing is left out by it"),)
+    return panel, panel.notes.failures
+
+
 def score(
     line: Line, memory: Memory, fresh: Panel, keys: Keys, now: int, *, left_out: Bools | None = None, whole: bool = True
 ) -> tuple[Memory, Report, Judged]:
@@ -127,9 +146,15 @@ def score(
     return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
 
 
-def alert(line: Line, memory: Memory, report: Report, found: Judged, recent: Recents) -> tuple[Memory, Report]:
-    """``report`` with the alerts that its scores make. ``recent`` has its samples already."""
-    state, outcome = line.alerting.step(memory.alerts, report.scores)
+def alert(
+    line: Line, memory: Memory, report: Report, found: Judged, recent: Recents, left_out: Bools | None = None
+) -> tuple[Memory, Report]:
+    """``report`` with the alerts that its scores make, but for what is ``left_out [S, m]``: that changes no level.
+    ``recent`` has its samples already."""
+    seen = report.scores
+    if left_out is not None:
+        seen = replace(seen, values=np.where(left_out, np.nan, seen.values))
+    state, outcome = line.alerting.step(memory.alerts, seen)
 
     def kind(row: int, column: int) -> str:
         code = int(found.incidents.kind[row, column]) if found.incidents is not None else 0
@@ -148,10 +173,11 @@ def alert(line: Line, memory: Memory, report: Report, found: Judged, recent: Rec
     return Memory(memory.model, memory.judged, state), report
 
 
-def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int) -> State:
-    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from."""
+def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int, left_out: Bools) -> State:
+    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from, of which
+    something was ``left_out [S, n]``."""
     _, scores = line.detector.score(fitted, history)
-    return line.judge.learn(judged, history, step, scores, _fitted(fitted, history.keys))
+    return line.judge.learn(judged, history, step, scores, _fitted(fitted, history.keys), left_out)
 
 
 def _kept(old: State, new: State, modelled: Keys) -> State:

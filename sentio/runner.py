@@ -19,7 +19,7 @@ from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
 from sentio.history import History
 from sentio.judgement.runs import NEVER
-from sentio.pipeline import Line, Memory, alert, learn, prepare, read_fresh, score, train
+from sentio.pipeline import Line, Memory, alert, learn, prepare, read_fresh, read_when, score, train
 from sentio.recent import Recent
 from sentio.telemetry import Telemetry
 from sentio.types import (
@@ -107,6 +107,7 @@ class Runner:
             self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
         self._memory = self._before = Memory()
         self._whole = False
+        self._left_out: Bools | None = None  # of the last report
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
         self._seen: Ints = np.empty(0, np.int64)
@@ -188,6 +189,8 @@ class Runner:
         if not len(window):
             return
         fresh, failure = read_fresh(self.line, window)
+        when, troubles = read_when(self.line, window) if failure is None else (None, ())
+        fresh = replace(fresh, notes=replace(fresh.notes, failures=(*fresh.notes.failures, *troubles)))
         with self._lock:
             if self._stopped or not tick.alive or self._cursor != before:
                 return
@@ -200,30 +203,35 @@ class Runner:
             if model.keys == live:
                 model = State(live, model.arrays)
             self._memory = replace(self._memory, model=model)
-            report = self._judge(fresh, live, now, whole=failure is None, failure=failure)
+            report = self._judge(fresh, live, now, whole=failure is None, failure=failure, when=when)
             if failure is None and not fresh.notes.partial:
-                self._remember(fresh, report)
+                self._remember(fresh, report, when)
             self._telemetry.samples.labels(self.line.alias).inc(int(np.isfinite(fresh.values).sum()))
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
 
-    def _judge(self, fresh: Panel, live: Keys, now: int, *, whole: bool, failure: Failure | None = None) -> Report:
+    def _judge(
+        self, fresh: Panel, live: Keys, now: int, *, whole: bool, failure: Failure | None = None,
+        when: Panel | None = None,
+    ) -> Report:  # fmt: skip
         """Judge, alert and publish."""
         self._before, self._whole = self._memory, whole and not fresh.notes.partial
-        memory, report, found = score(self.line, self._memory, fresh, live, now, whole=whole)
+        out = self._left_out = self.line.exclusion.mask(live, fresh.times, when)
+        memory, report, found = score(self.line, self._memory, fresh, live, now, left_out=out, whole=whole)
         self.recent.add(report.scores)
-        self._memory, report = alert(self.line, memory, report, found, self.recent.kept)
+        self._memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
         self._publish(report, failure)
         return report
 
-    def _remember(self, fresh: Panel, report: Report) -> None:
-        """Keep what was read for the next training, but for what is anomalous: it is not to become what is expected."""
+    def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
+        """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is
+        expected."""
         at = positions(fresh.keys, report.scores.keys)
         odd = np.zeros(fresh.values.shape, bool)
         odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
-        usual = Panel(fresh.keys, fresh.times, np.where(odd, np.nan, fresh.values), fresh.notes)
+        out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
         for history in {self._history, self._young}:
-            history.add(usual)
+            history.add(fresh, odd if out is None else odd | out)
 
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be; the newest alone where more would be
@@ -389,17 +397,16 @@ class Runner:
     def _prepare(self, fitted: State, until: int, now: int) -> State:
         """First on the coarse grid, up to where every step is kept, then step by step."""
         judged = self.line.judge.blank(fitted.keys)
-        young = self._young.panel(fitted.keys, now)
-        panels = [(young, self._young.step)]
+        young, out = self._young.with_left_out(fitted.keys, now)
+        panels = [(young, out, self._young.step)]
         if self._young is not self._history:
-            coarse = self._history.panel(fitted.keys, now)
+            coarse, out = self._history.with_left_out(fitted.keys, now)
             old = coarse.times < (young.times[0] if len(young.times) else until)
-            panels.insert(0, (_columns(coarse, old), self._history.step))
-        for panel, step in panels:
-            past = _columns(panel, panel.times <= until)
-            past = _columns(past, np.arange(len(past.times)) >= len(past.times) - _PREPARED_FROM)
-            if len(past.times):
-                judged = prepare(self.line, judged, fitted, past, step)
+            panels.insert(0, (_columns(coarse, old), out[:, old], self._history.step))
+        for panel, out, step in panels:
+            wanted = np.flatnonzero(panel.times <= until)[-_PREPARED_FROM:]
+            if len(wanted):
+                judged = prepare(self.line, judged, fitted, _columns(panel, wanted), step, out[:, wanted])
         return judged
 
     def _announce(self) -> None:
@@ -412,7 +419,9 @@ class Runner:
             return
         fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
         before = replace(self._before, model=self._memory.model)
-        memory, report, _ = score(self.line, before, fresh, fresh.keys, last.at, whole=self._whole)
+        memory, report, _ = score(
+            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole
+        )
         self._memory = replace(memory, alerts=self._memory.alerts)
         self.recent.add(report.scores, again=True)
         # Its alerts were told when it was new.
@@ -467,5 +476,5 @@ def _with(judged: State, prepared: State) -> State:
     return judged.merge(prepared) if prepared.keys else judged
 
 
-def _columns(panel: Panel, wanted: Bools) -> Panel:
+def _columns(panel: Panel, wanted: Bools | Ints) -> Panel:
     return Panel(panel.keys, panel.times[wanted], panel.values[:, wanted])

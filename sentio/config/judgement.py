@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sentio.config.durations import Duration
+from sentio.config.hours import Hours, TimeZone
 from sentio.config.misfit import misfit, show
 from sentio.config.options import Options
+from sentio.exclusion import Exclusion
 from sentio.judgement.policy import Policy
 from sentio.types import SECOND
 
@@ -38,6 +41,45 @@ def _deviation(given: object) -> tuple[float, float]:
     raise misfit(f"is {show(given)}", "a number from 0 in the unit of the values, or a share such as 5%, is expected")
 
 
+def _time(given: object) -> int:
+    """ns since the epoch."""
+    right = "a time with its zone, such as 2026-12-24T00:00:00Z, is expected"
+    try:
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 2262:
+        raise misfit(f"is {show(given)}", right)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def _query(text: str) -> str:
+    if not text.strip():
+        raise misfit("is empty", "a query is expected")
+    return text
+
+
+class Exclude(Hours):
+    """What is left out: hours of days, again and again, or what lies between two times."""
+
+    start: Annotated[Any, BeforeValidator(_time)] = Field(default=None, alias="from")
+    """ns; None for hours of days."""
+    end: Annotated[Any, BeforeValidator(_time)] = Field(default=None, alias="to")
+    """ns; not included."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Exclude:
+        given = self.model_fields_set
+        if not given:
+            raise misfit("says no time", "days and hours, or from and to, are expected")
+        if given & {"start", "end"} and given != {"start", "end"}:
+            other = "days or hours beside from or to" if given & {"days", "hours"} else "from or to alone"
+            raise misfit(f"has {other}", "both from and to, and nothing else, are expected")
+        if self.start is not None and not self.start < self.end:
+            raise misfit("has a to that is not after its from", "the later time in to is expected")
+        return self
+
+
 class Judgement(Options):
     """How a sample is judged, once the detector has said what it expects."""
 
@@ -52,6 +94,12 @@ class Judgement(Options):
     clip: bool = False
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (1.0, 1.0)
     resolution: Annotated[float, Field(ge=0)] = 0.0
+
+    timezone: TimeZone = "UTC"
+    """Whose wall clock ``exclude`` follows."""
+    exclude: tuple[Exclude, ...] = ()
+    exclude_when: Annotated[str, AfterValidator(_query)] | None = None
+    """A second query; where it is on, the series that have its labels are left out."""
 
     @field_validator("data_range")
     @classmethod
@@ -76,4 +124,13 @@ class Judgement(Options):
             clip=self.clip,
             scale=self.scale,
             resolution=self.resolution,
+        )
+
+    def exclusion(self) -> Exclusion:
+        """What is neither judged nor learned from."""
+        return Exclusion(
+            weekly=tuple(one.weekly for one in self.exclude if one.start is None),
+            spans=tuple((one.start, one.end) for one in self.exclude if one.start is not None),
+            timezone=self.timezone,
+            when=self.exclude_when or "",
         )

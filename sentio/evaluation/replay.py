@@ -54,6 +54,9 @@ def replay(
     learned from what came before it: the samples of one step are judged first and learned from then. ``at_once``: how
     many steps one tick may score; it changes no bit of any score. ``progress``: called with the share that is done.
 
+    What ``judgement.exclude`` says is left out. Its ``exclude_when`` is not read, for ``panel`` has the samples of one
+    query.
+
     Raises `ValueError` for times that are not on the grid, or a ``start`` that is no column.
     """
     step = config.pipelines[alias].step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from sentio.config.load import load
 from sentio.config.misfit import show
 from sentio.config.model import DAY, Config
 from sentio.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _DEFAULT = "backtest"
 # A configuration names a source. This one is never asked: the samples are in a file.
@@ -60,7 +63,10 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
         window=max(settings.train_window or train.window, 2 * step),
         model_ttl=None if train.ttl is None else max(train.ttl, every),
     )
-    return load(settings.paths, environ, [*base, needs, *changes]), alias
+    config = load(settings.paths, environ, [*base, needs, *changes])
+    if config.pipelines[alias].judgement.exclude_when:
+        log.warning("pipeline %s: judgement.exclude_when is not replayed, and leaves nothing out here", alias)
+    return config, alias
 
 
 def _needs(alias: str, step: int, *, ttl: int, every: int, window: int, model_ttl: int | None) -> tuple[str, str]:

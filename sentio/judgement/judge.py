@@ -45,6 +45,7 @@ COVERAGE, SKILL, BIAS, FALLBACK = (
 KIND = "anomaly_type"
 """`Kind` of the incident that is open, 0 for none."""
 
+_VERDICTS = (SCORE, ANOMALY, PVALUE)
 _TRACK = "track."
 _FITTED = "model_at"
 _UNIT = 2.5758
@@ -108,14 +109,16 @@ class Judge:
         """``[S]`` ns: which model judged it, by when that was fitted."""
         return np.asarray(state[_FITTED])
 
-    def learn(self, state: State, history: Panel, step: int, scores: Scores, fitted_at: Ints) -> State:
+    def learn(
+        self, state: State, history: Panel, step: int, scores: Scores, fitted_at: Ints, left_out: Bools | None = None
+    ) -> State:
         """The state after ``history [S, n]``, ``step`` ns apart, whose ``scores`` the detector gave: what errors are
-        usual. Nothing is said of it."""
+        usual, but for what is ``left_out [S, n]``. Nothing is said of it."""
         arrays = dict(state.arrays)
-        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), None)
+        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         if step == self._step:
-            learned, _ = watch(arrays, history.times, step, scores.values, verdict.base, verdict.scale)
+            learned, _ = watch(arrays, history.times, step, scores.values, verdict.base, verdict.scale, left_out)
             arrays |= learned
         return State(state.keys, arrays)
 
@@ -130,22 +133,22 @@ class Judge:
         from. ``whole``: a sample that is not there did not arrive; else it may not have been read.
         """
         if not self.policy.enabled:
-            return state, Judged(scores, None, np.ones(len(scores.keys)))
+            return state, Judged(_unjudged(scores, left_out), None, np.ones(len(scores.keys)))
         arrays = dict(state.arrays)
         verdict = self._run(arrays, scores.times, self._step, scores, before, left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         values = scores.values if left_out is None else np.where(left_out, np.nan, scores.values)
         evidence = None
         if whole and len(scores.times):
-            learned, evidence = watch(arrays, scores.times, self._step, values, verdict.base, verdict.scale)
+            learned, evidence = watch(arrays, scores.times, self._step, values, verdict.base, verdict.scale, left_out)
             arrays |= learned
-            if left_out is not None:
-                evidence = _without(evidence, left_out)
         outputs = self._outputs(scores, verdict, evidence, left_out)
         incidents = None
         if evidence is not None:
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
             arrays, incidents = follow(arrays, scores.times, self._step, seen, evidence)
+            if left_out is not None:
+                incidents = incidents._replace(open=incidents.open & ~left_out)
             outputs[KIND] = np.where(incidents.open, incidents.kind, 0).astype(np.float64)
         widening = verdict.widening[:, -1] if len(scores.times) else np.ones(len(scores.keys))
         judged = Scores(scores.keys, scores.times, scores.values, outputs)
@@ -158,7 +161,7 @@ class Judge:
         shape = scores.values.shape
         track = Track(**{name: np.array(arrays[_TRACK + name], order="C") for name in Track._fields})
         out = Verdict._make(np.full(shape, np.nan) for _ in Verdict._fields)
-        skip = np.zeros(shape, bool) if left_out is None else left_out
+        skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
         at = np.ascontiguousarray(times, np.int64)
         run(at, step, values, yhat, half, before, skip, self._terms, track, out)
@@ -225,10 +228,12 @@ class Judge:
         return band
 
 
-def _without(evidence: Evidence, left_out: Bools) -> Evidence:
-    return evidence._replace(
-        **{name: np.where(left_out, 0.0, getattr(evidence, name)) for name in ("stuck", "absent", "zeroed")}
-    )
+def _unjudged(scores: Scores, left_out: Bools | None) -> Scores:
+    """``scores`` of the detector itself without what it says of samples that are left out."""
+    if left_out is None:
+        return scores
+    silent = {name: np.where(left_out, np.nan, o) for name, o in scores.outputs.items() if name in _VERDICTS}
+    return Scores(scores.keys, scores.times, scores.values, {**scores.outputs, **silent})
 
 
 def warm() -> None:

@@ -449,8 +449,8 @@ def _learn_bands(
         return
     gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
     if flagged:
-        # What is anomalous is no reason for a wider band, unless it goes on and on.
-        gain *= 0.5
+        # What is anomalous is hardly a reason for a wider band.
+        gain = _EDGE_GAIN / 2
     side = terms.outside / 2
     track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
     track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)

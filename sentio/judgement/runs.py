@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.compiled import kernel
-from sentio.types import SECOND, Array, Floats, Ints
+from sentio.types import SECOND, Array, Bools, Floats, Ints
 
 NEVER = np.iinfo(np.int64).min
 """The time of what has not been yet."""
@@ -132,49 +132,64 @@ def blank(series: int) -> dict[str, Array]:
 
 
 def watch(
-    memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats
-) -> tuple[dict[str, Array], Evidence]:
+    memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats,
+    left_out: Bools | None = None,
+) -> tuple[dict[str, Array], Evidence]:  # fmt: skip
     """The memory after ``values [S, m]`` at ``times [m]``, and what they are evidence of.
 
     ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
     makes ``zeroed`` 0 and equality exact. A value that is not finite did not arrive. History may be given first, on
-    the same step, to learn from. The memory that is given stays as it is. Any cut in time gives the same bits.
+    the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing.
+    The memory that is given stays as it is. Any cut in time gives the same bits.
     """
     runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
     shape = values.shape
     kinds = 3 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
     evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
-    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, runs, evidence)
+    skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
+    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, runs, evidence)
     return runs._asdict(), evidence
 
 
 @kernel
-def _watch(times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, runs: Runs, out: Evidence) -> None:
+def _watch(
+    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, runs: Runs, out: Evidence
+) -> None:
     horizon = _WITHIN / step
     for s in range(len(values)):
         for j in range(len(times)):
             t, value = times[j], values[s, j]
-            if runs.seen[s] != NEVER and t - runs.seen[s] > step:
-                runs.gap[s] = 0
-            runs.seen[s] = t
-            if np.isfinite(value):
-                _arrive(runs, s, t, value, scale[s, j], horizon)
-                out.zeroed[s, j] = _zero(runs, s, value, expected[s, j], scale[s, j])
-                if runs.equal[s] >= 3:
-                    bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
-                    out.stuck[s, j] = runs.equal[s] / bound
-            elif not np.isnan(runs.last[s]):
-                if runs.gap[s] == 0:
-                    runs.gap_from[s] = t
-                runs.gap[s] += 1
-                bound = max(_LEAST_MISSING, _bound(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
-                out.absent[s, j] = runs.gap[s] / bound
+            if not left_out[s, j]:
+                _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, out)
             out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
             out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
             out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
             out.gap_usual[s, j] = int(max(0.0, runs.gap_longest[s, 1] - 1))
+
+
+@kernel
+def _step(
+    runs: Runs, s: int, j: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float,
+    out: Evidence,
+) -> None:  # fmt: skip
+    """Take the sample at ``t``, or that there is none."""
+    if runs.seen[s] != NEVER and t - runs.seen[s] > step:
+        runs.gap[s] = 0
+    runs.seen[s] = t
+    if np.isfinite(value):
+        _arrive(runs, s, t, value, scale, horizon)
+        out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
+        if runs.equal[s] >= 3:
+            bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
+            out.stuck[s, j] = runs.equal[s] / bound
+    elif not np.isnan(runs.last[s]):
+        if runs.gap[s] == 0:
+            runs.gap_from[s] = t
+        runs.gap[s] += 1
+        bound = max(_LEAST_MISSING, _bound(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
+        out.absent[s, j] = runs.gap[s] / bound
 
 
 @kernel

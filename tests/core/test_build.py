@@ -12,8 +12,12 @@ import pytest
 from sentio import build
 from sentio.config.load import load
 from sentio.dask.pool import DaskPool
+from sentio.exclusion import Exclusion
 from sentio.executor import WorkerPool
+from sentio.guard import GuardedSource
 from sentio.history import History
+from sentio.hours import Weekly
+from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Panel, SeriesKey
 
 DAY = 86_400 * SECOND
@@ -99,3 +103,29 @@ def test_what_the_configuration_leaves_open_follows_from_the_rest(tmp_path):
     timing = build.timing(pipeline(tmp_path, "query: m, step: 1s, train: {every: 10s, ttl: 1h}"))
     assert timing.model_ttl == 3600 * SECOND
     assert timing.train_cadence == 10 * SECOND
+
+
+def test_what_is_excluded_reaches_the_line_and_the_deadline(tmp_path):
+    def config(more: str):
+        path = tmp_path / "sentio.yml"
+        path.write_text(
+            "sources: {p: {type: prometheus, url: 'http://x', timeout: 40s}}\n"
+            f"pipelines: {{cpu: {{source: p, query: m, judgement: {{{more}}}}}}}\nshard: {{index: 0, of: 2}}\n"
+        )
+        return load([path], os.environ)
+
+    def runner(more: str, source=None):
+        return build.runner(
+            config(more), "cpu", executor=None, sinks=(), telemetry=Telemetry(), pause=print, save=print, source=source
+        )
+
+    span = "exclude: [{days: [sat], hours: 22-6}, {from: 1970-01-02T01:00:00+01:00, to: 1970-01-02T00:00:01.5Z}]"
+    line = runner(f"timezone: Europe/Berlin, {span}, exclude_when: busy").line
+    assert line.exclusion == Exclusion(
+        (Weekly(("sat",), 22 * 60, 6 * 60),), ((DAY, DAY + 3 * SECOND // 2),), "Europe/Berlin", "busy"
+    )
+    assert isinstance(line.when, GuardedSource), "all of its answer, on every shard"
+    assert runner("exclude_when: busy", source=line.when).line.when is None
+    assert runner(span).line.when is None
+    assert build.deadlines(config("exclude_when: busy"), "cpu").score == 90 * SECOND
+    assert build.deadlines(config(span), "cpu").score == 50 * SECOND

@@ -147,3 +147,19 @@ def test_whatever_the_order_of_readings_every_sample_is_where_it_belongs(reading
     panel = history.panel((A, B), now * SECOND)
     np.testing.assert_array_equal(panel.times, Window.ending(now * SECOND, 60 * SECOND, SECOND).times())
     assert np.isfinite(panel.values[1]).all()
+
+
+def test_what_is_left_out_is_no_sample_and_has_arrived() -> None:
+    history = History(step=SECOND, length=100 * SECOND, max_points=1000, keep=20 * SECOND)
+    window = Window(1000 * SECOND, 1050 * SECOND, SECOND)
+    values = np.ones((1, len(window)))
+    values[0, 45] = np.nan
+    out = np.arange(len(window))[None, :] >= 10
+    history.add(Panel((A,), window.times(), values), out)
+    for _ in range(2):
+        history.settle(1050 * SECOND)
+    panel, left_out = history.with_left_out((A, B), 1050 * SECOND)
+    assert np.isfinite(panel.values[0]).sum() == 10
+    assert not np.isinf(panel.values).any()
+    assert left_out.sum(axis=1).tolist() == [40, 0], "what did not arrive was not left out"
+    assert history.alive(1045 * SECOND) == (A,)

@@ -107,7 +107,12 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (checks.reasons, METRICS, "| `not_taken` |", "| `not_delivered` |"),
     (checks.rooms, ARCHITECTURE, "| `recent.py` |", "| `lately.py` |"),
     (checks.rooms, ARCHITECTURE, "| `web/` |", "| `www/` |"),
-    (checks.layers, ARCHITECTURE, "contracts | history | deadline | alerting | judgement\n", "contracts | history\n"),
+    (
+        checks.layers,
+        ARCHITECTURE,
+        "contracts | history | deadline | alerting | judgement | exclusion\n",
+        "contracts | history\n",
+    ),
     (checks.layers, ARCHITECTURE, "starlette, yaml and", "starlette and"),
     (checks.layers, ARCHITECTURE, "the modules of `sources`,", "the modules of"),
     (checks.nouns, ARCHITECTURE, "| `Notes` |", "| `Remarks` |"),

@@ -99,6 +99,23 @@ def test_refits_follow_a_change() -> None:
     assert error[8 * DAY :].mean() < 20
 
 
+def test_what_is_excluded_has_no_score_and_disturbs_none(caplog: pytest.LogCaptureFixture) -> None:
+    values = daily(4 * DAY, 1)
+    wild = values.copy()
+    times = panel(values).times
+    hours = (times // (3600 * SECOND)) % 24
+    night = (hours >= 22) | (hours < 6)
+    wild[night] += 300
+    changes = ('judgement.exclude=[{hours: "22-6"}]', "judgement.exclude_when=maintenance")
+    config, alias = configured(Settings(changes=changes, train_every=HALF_DAY), {}, STEP)
+    assert f"pipeline {alias}: judgement.exclude_when is not replayed, and leaves nothing out here" in caplog.messages
+    found, other = (replay(config, alias, panel(one), start=2 * DAY) for one in (values, wild))
+    same(replay(config, alias, panel(wild), start=2 * DAY, at_once=1), other, 4 * DAY)
+    np.testing.assert_array_equal(found.outputs[SCORE], other.outputs[SCORE])
+    np.testing.assert_array_equal(np.isnan(other.outputs[SCORE][0, 2 * DAY :]), night[2 * DAY :])
+    assert np.isfinite(other.outputs[YHAT][0, 2 * DAY :]).all()
+
+
 def test_panels_off_the_grid_are_refused() -> None:
     data = panel(daily(DAY, 1))
     off = Panel(data.keys, data.times + SECOND, data.values)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentio.errors import SourceError
-from sentio.guard import GuardedSource
+from sentio.guard import GuardedSource, SparseSource
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Failure, Notes, Panel, Window
 
@@ -102,3 +102,14 @@ def test_each_series_that_was_left_out_counts(caplog: pytest.LogCaptureFixture) 
     assert there.count("sentio_series_failures_total", reason="max_series") == 40
     assert there.count("sentio_series_failures_total", reason="histogram") == 1
     assert "41 could not be read; the first, m: too many" in caplog.text
+
+
+def test_of_a_sparse_source_nothing_is_no_failure() -> None:
+    failures = (Failure("m", "unknown_metric", "none like it"), Failure("m{}", "histogram", "none"))
+
+    class Empty:
+        def read(self, _query: str, window: Window) -> Panel:
+            times = window.times()
+            return Panel((), times, np.empty((0, len(times))), Notes(failures, size=7))
+
+    assert SparseSource(Empty()).read("m", WINDOW).notes == Notes(failures[1:], size=7)

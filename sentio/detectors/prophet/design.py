@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentio.detectors.prophet.options import BUILT_IN, DAYS, ProphetOptions, Regressor
+from sentio.detectors.prophet.options import BUILT_IN, ProphetOptions
+from sentio.hours import wall_clock
 from sentio.types import SECOND, Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DAY = 86_400 * SECOND
-_UTC = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,7 @@ class Design:
 
     def wall_clock(self, times: Ints) -> Ints:
         """UTC nanoseconds as the time zone's wall clock shows them: what Prophet calls ``ds``."""
-        if self.options.timezone == _UTC:
-            return times
-        import pandas as pd
-
-        local = pd.DatetimeIndex(times).tz_localize(_UTC).tz_convert(self.options.timezone).tz_localize(None)
-        return np.asarray(local.as_unit("ns").asi8)
+        return wall_clock(times, self.options.timezone)
 
     def matrix(self, wall: Ints) -> Floats:
         """``[m, K]`` at ``wall [m]``, wall-clock nanoseconds (Taylor and Letham 2018, section 3.2)."""
@@ -128,7 +123,7 @@ class Design:
         if self.holidays:
             self._mark_holidays(columns, wall // _DAY)
         for one in self.options.regressors:
-            columns[:, self.slots[f"regressor {one.name}"]] = within(one, wall)[:, None]
+            columns[:, self.slots[f"regressor {one.name}"]] = one.weekly.within(wall)[:, None]
         return columns
 
     def _mark_holidays(self, columns: Floats, days: Ints) -> None:
@@ -138,21 +133,6 @@ class Design:
             for name, day in _holidays_of(country, year):
                 if (slot := self.slots.get(f"holiday {name}")) is not None:
                     columns[days == day, slot] = 1.0
-
-
-def within(regressor: Regressor, wall: Ints) -> Bools:
-    """``[m]``: whether ``wall [m]`` (wall-clock ns) lies in its hours of its days. What goes beyond midnight is of the
-    day on which it began."""
-    minute = wall % _DAY // (60 * SECOND)
-    day = wall // _DAY
-    begin, end = regressor.minutes
-    inside = (minute >= begin) & (minute < end)
-    if end < begin:
-        inside = (minute >= begin) | (minute < end)
-        day = np.where(minute < end, day - 1, day)
-    # The epoch's first day was a Thursday.
-    wanted = np.array([name in regressor.days for name in DAYS])
-    return np.asarray(inside & wanted[(day + 3) % 7])
 
 
 @lru_cache(maxsize=256)

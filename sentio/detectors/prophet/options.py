@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sentio.config.misfit import misfit, show
+from sentio.config.hours import Hours, TimeZone
+from sentio.config.misfit import misfit
 from sentio.config.options import Options
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -17,12 +17,6 @@ Seasonal = Literal["auto"] | bool | Order
 
 BUILT_IN = {"yearly": (365.25, 10), "weekly": (7.0, 3), "daily": (1.0, 4)}
 """Prophet's own seasonalities, in its order: period in days, Fourier order."""
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise misfit(f"is {name!r}", "a time zone such as Europe/Berlin is expected")
-    return name
 
 
 def _country(name: str) -> str:
@@ -53,39 +47,11 @@ class Seasonality(Options):
         return self
 
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?-(\d{1,2})(?::(\d\d))?")
-
-
-def _minutes(text: str) -> tuple[int, int]:
-    """Minutes of the day, from and to. Raises a misfit."""
-    found = _HOURS.fullmatch(text)
-    if found:
-        first, second = (60 * int(h) + int(m or 0) for h, m in (found.group(1, 2), found.group(3, 4)))
-        sound = all(int(m or 0) < 60 for m in found.group(2, 4))
-        if sound and first != second and max(first, second) <= 24 * 60:
-            return first, second
-    raise misfit(f"is {show(text)}", "two times of the day such as 9-17 or 22:30-6:00 are expected")
-
-
-def _hours(text: str) -> str:
-    _minutes(text)
-    return text
-
-
-class Regressor(Options):
+class Regressor(Hours):
     """A column that is 1 at these hours of these days, by the wall clock of `timezone`, and 0 otherwise."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    days: Annotated[tuple[Day, ...], Field(min_length=1)] = DAYS
-    hours: Annotated[str, AfterValidator(_hours)] = "0-24"
     prior_scale: Positive | None = None
-
-    @property
-    def minutes(self) -> tuple[int, int]:
-        """Of the day, from and to; a second one that is smaller is on the next day."""
-        return _minutes(self.hours)
 
 
 class Holidays(Options):
@@ -114,7 +80,7 @@ class ProphetOptions(Options):
     seasonalities: tuple[Seasonality, ...] = ()
     regressors: tuple[Regressor, ...] = ()
     holidays: Holidays | None = None
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: TimeZone = "UTC"
     interval_width: Annotated[float, Field(gt=0, lt=1)] = 0.99
     min_samples: Annotated[int, Field(ge=2)] = 30
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1

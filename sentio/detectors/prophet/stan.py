@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sentio.detectors.prophet.design import Design, within
+from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import LEAST_OF_RANGE, blank, constant
 from sentio.detectors.prophet.options import ProphetOptions, Regressor
 from sentio.errors import SeriesError
@@ -59,7 +59,7 @@ def _fit(design: Design, wall: Ints, y: Floats, row: dict[str, Array]) -> tuple[
     if design.options.growth == "logistic":
         frame["cap"], frame["floor"] = design.options.cap, design.options.floor
     for one in design.options.regressors:
-        frame[_column(one)] = within(one, wall).astype(float)
+        frame[_column(one)] = one.weekly.within(wall).astype(float)
     with tempfile.TemporaryDirectory() as folder:
         model.fit(frame, seed=design.options.seed, output_dir=folder)
     p = model.params
