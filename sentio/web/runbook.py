@@ -39,8 +39,8 @@ SECTIONS = (
     Section(
         "SentioAnomaly",
         "Sentio has had a series at its level warning, or critical, for half a minute: it is not as expected. Unless "
-        "the pipeline's `alerts` say otherwise, that is a score above 1, and it ends five samples after the last one. A "
-        "series that has stopped is SentioSeriesMissing, not this.",
+        "the pipeline's `alerts` say otherwise, that is a score above 1, and it ends five samples after the last one. "
+        "A series that has stopped is SentioSeriesMissing, not this.",
         (
             Look("What it looks like: one of ten types.", query="sentio_anomaly_type == 1"),
             Look("How strange: each 1 above 1 is a thousand times rarer.", query="sentio_anomaly_score > 1"),
@@ -53,19 +53,19 @@ SECTIONS = (
             "The load has really changed: a fault, a new release, more or fewer users.",
             "A recurring job, or a holiday, that the history is too short to hold: a daily season needs two days of "
             "history, a weekly one two weeks.",
-            "Chance: `judgement.false_alarms` allows one a week of each series, so a hundred series have fourteen a day.",
+            "Chance: `judgement.false_alarms` allows one a week of each series, so a hundred have fourteen a day.",
             "A series that is young: what is usual is known of what little was seen.",
         ),
         (
             "Ask whoever runs what is watched. Sentio says that it is unusual, not that it is bad.",
-            "Where the new level is to stay, silence the alert: after `judgement.accept_after`, a day unless configured, "
-            "it is what is expected.",
+            "Where the new level is to stay, silence the alert: after `judgement.accept_after`, a day unless "
+            "configured, it is what is expected.",
         ),
         (
             "Too many of a pipeline: fewer `judgement.false_alarms`, such as 1/month, which costs small anomalies.",
             "What is too small to matter, or good news: `judgement.min_deviation`, `judgement.direction`.",
-            "Only what lasts, or only gross ones: `alerts` of the pipeline, `score > 1 for 3 of 5` or `score > 3`. What "
-            "is to be urgent belongs in their `critical`: this alert has the severity of the level.",
+            "Only what lasts, or only gross ones: `alerts` of the pipeline, `score > 1 for 3 of 5` or `score > 3`. "
+            "What is to be urgent belongs in their `critical`: this alert has the severity of the level.",
             "Known days or periods: `holidays`, `timezone`, `seasonalities`.",
             "Where Sentio itself sends its alerts to Alertmanager, take this rule out: it would be told twice.",
         ),

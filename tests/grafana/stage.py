@@ -23,8 +23,8 @@ CONTAINERS = ("workload", "workload-batch", "workload-db")
 LEVELS = {"docker_container_cpu_usage_percent": 20.0, "docker_container_mem_usage": 2e8}
 CPU, MEMORY = LEVELS
 TRUTH = "sentio_scenario_active"
-_HISTORY_S = 3600
-_SPACING_S = 15
+_HISTORY_S = 30 * 3600
+_SPACING_S = 60
 _WAIT_S = 60
 _FLAT = {"growth": "flat", "weekly_seasonality": False, "daily_seasonality": False, "yearly_seasonality": False}
 
@@ -117,7 +117,7 @@ def _truth(expect: str, container: str, query: str) -> SeriesKey:
 
 
 def _history(exporter: str, now: float) -> list[Series]:
-    """An hour of the usual levels, as if it had been scraped."""
+    """More than a day of the usual levels, as if it had been scraped: skill is against what came a day before."""
     seconds = np.arange(int(now) - _HISTORY_S, int(now) - _SPACING_S, _SPACING_S)
     target = {"job": "telegraf", "instance": exporter}
     return [
@@ -141,12 +141,13 @@ def _configuration(prometheus: str) -> dict[str, Any]:
         "defaults": {
             "source": "prometheus",
             "step": "1s",
-            "train": {"window": f"{_HISTORY_S}s", "every": "2s", "max_points": _HISTORY_S // _SPACING_S},
+            "train": {"window": f"{_HISTORY_S}s", "every": "2s", "max_points": 300},
             "forecast": {"horizons": ["5s"]},
             "detector": {"type": "prophet", **_FLAT},
         },
         "pipelines": {
-            "cpu": {"query": f"max by (container_name) ({CPU})"},
+            # What is out of range is flagged as long as it lasts, whatever a series so young makes of it.
+            "cpu": {"query": f"max by (container_name) ({CPU})", "judgement": {"data_range": [0, 2 * LEVELS[CPU]]}},
             "memory": {"query": f"max by (container_name) ({MEMORY})"},
             # Whatever can go wrong does, so that the panels about it have something to show.
             "down": {"source": "nobody", "query": "up"},
