@@ -1,8 +1,10 @@
-"""The board of all series: which are outside their band now, and which were."""
+"""The board of all series: which are flagged now, and which were."""
 
 from __future__ import annotations
 
-from grafana.links import LABEL, PAGE, QUERIES, cell, page, series_board
+from typing import Any
+
+from grafana.links import LABEL, LEVELS, PAGE, QUERIES, cell, page, series_board
 from grafana.model import (
     BLUE,
     GREEN,
@@ -46,19 +48,19 @@ _ALARM = steps(GREEN, (1, RED))
 
 _NUMBERS = [
     stat(
-        "Outside",
+        "Flagged",
         "Series whose newest sample is flagged.",
         [now(f"sum(sentio_anomaly{_ALL})")],
         nothing=_NOTHING,
         field={"thresholds": _ALARM},
     ),
     stat(
-        "Share outside",
-        "The same, as a share of the series that are judged. A band of 99 % is left by chance 1 % of the time.",
+        "Share flagged",
+        "The same, as a share of the series that are judged. At one false alarm a week of each, few are by chance.",
         [now(f"avg(sentio_anomaly{_ALL})")],
         unit="percentunit",
         nothing=_NOTHING,
-        field={"thresholds": steps(GREEN, (0.02, ORANGE), (0.1, RED)), "decimals": 1},
+        field={"thresholds": steps(GREEN, (0.01, ORANGE), (0.1, RED)), "decimals": 1},
     ),
     stat("Series", "Series that arrive.", [now(f"sum(sentio_series{_ALL})")], nothing=_NOTHING),
     stat(
@@ -85,14 +87,15 @@ _NUMBERS = [
 ]
 
 _NOW = table(
-    "Outside their band now",
-    "Series whose newest sample is flagged, the farthest first. A click on the pipeline or the score leads to the "
+    "Flagged now",
+    "Series whose newest sample is flagged, the strangest first. A click on the pipeline or the score leads to the "
     "series' board and to Sentio's own page.",
     {
         "Score": (
             _flagged("sentio_anomaly_score"),
             filled({"thresholds": steps(ORANGE, (2, RED)), "color": {"mode": "thresholds"}, "decimals": 2}),
         ),
+        "Level": (_flagged("sentio_alert_level"), {"mappings": LEVELS}),
         "Actual": (_flagged("sentio_value"), _NUMBER),
         "Predicted": (_flagged("sentio_yhat"), _NUMBER),
         "Lower": (_flagged("sentio_yhat_lower"), _NUMBER),
@@ -103,7 +106,7 @@ _NOW = table(
     hidden=["series"],
     linked={"query": _LINKS, "Score": _LINKS},
     sort="Score",
-    nothing="every series is within its band",
+    nothing="no series is flagged",
 )
 
 _FIRING_NOW = table(
@@ -123,8 +126,8 @@ _FIRING_NOW = table(
 )
 
 _SHARE = timeseries(
-    "Share of series outside their band",
-    "By pipeline. A whole pipeline that leaves its bands at once usually has one cause.",
+    "Share of series flagged",
+    "By pipeline. A whole pipeline that is flagged at once usually has one cause.",
     [over_time(f"avg by (query) (sentio_anomaly{_ALL})", "{{query}}")],
     size=(12, 8),
     unit="percentunit",
@@ -133,7 +136,7 @@ _SHARE = timeseries(
 )
 
 _COUNT = timeseries(
-    "Series outside their band",
+    "Series flagged",
     "How many, by pipeline, on one another.",
     [over_time(f"sum by (query) (sentio_anomaly{_ALL})", "{{query}}")],
     size=(12, 8),
@@ -141,9 +144,65 @@ _COUNT = timeseries(
     field={"min": 0, "decimals": 0},
 )
 
+_TYPES = timeseries(
+    "Anomalies by type",
+    "Series with an anomaly that lasts, by what it looks like.",
+    [over_time(f"sum by (type) (sentio_anomaly_type{_ALL}) > 0", "{{type}}")],
+    size=(12, 8),
+    custom=stacked(),
+    field={"min": 0, "decimals": 0},
+)
+
+_LEVEL_COUNTS = timeseries(
+    "Series by alert level",
+    "Those above ok.",
+    [
+        over_time(f"count(sentio_alert_level{_ALL} == {level}) or 0 * count(sentio_alert_level{_ALL})", name)
+        for level, name in enumerate(("info", "warning", "critical"), start=1)
+    ],
+    size=(12, 8),
+    custom=stacked(),
+    field={"min": 0, "decimals": 0},
+    overrides=[
+        override(name, fixed(color)) for name, color in {"info": BLUE, "warning": ORANGE, "critical": RED}.items()
+    ],
+)
+
+
+def _spread(title: str, text: str, metric: str, **looks: Any) -> Json:
+    """The least, the tenth and the median of all series."""
+    shares = {"least": 0, "tenth": 0.1, "median": 0.5}
+    return timeseries(
+        title,
+        text,
+        [over_time(f"quantile({share:g}, {metric}{_ALL})", name) for name, share in shares.items()],
+        size=(12, 8),
+        unit="percentunit",
+        **looks,
+    )
+
+
+_COVERAGE = _spread(
+    "Coverage of the bands",
+    "The share of the samples of about a day that lay in the band: of the worst series, of that below which a tenth of "
+    "them is, and of the one in the middle. It should be interval_width, 99 % unless configured.",
+    "sentio_forecast_coverage_ratio",
+    custom={"thresholdsStyle": {"mode": "dashed"}, "axisSoftMin": 0.9},
+    field={"max": 1, "decimals": 1, "thresholds": steps("transparent", (0.99, GREEN))},
+)
+
+_SKILL = _spread(
+    "Skill of the models",
+    "How much smaller their errors are than those of seasonal naive, which expects what came a day before: of the "
+    "worst series, of that below which a tenth of them is, and of the one in the middle. Below 0 they are worse.",
+    "sentio_forecast_skill_ratio",
+    custom={"thresholdsStyle": {"mode": "dashed"}, "axisSoftMin": -0.1},
+    field={"decimals": 0, "thresholds": steps("transparent", (0, GREY))},
+)
+
 _OFTEN = bars(
     "Flagged longest",
-    "The ten series that were outside their band for most of the time range.",
+    "The ten series that were flagged for most of the time range.",
     [
         now(
             f"topk(10, sum_over_time(sentio_anomaly{_ALL}[$__range:$__interval]) * $__interval_ms / 1000 > 0)",
@@ -178,9 +237,22 @@ _LEARNING = bars(
 BOARD = board(
     "sentio-fleet",
     "Sentio: fleet",
-    "All series at once: what is outside its band now, and what was.",
+    "All series at once: what is flagged now, what was, and how good the bands are.",
     since="now-1h",
     variables=[datasource(), PAGE, QUERIES, LABEL],
     annotations=[annotation("Alerts", _FIRING, color=RED, title="{{alertname}}", text="{{query}}", enable=False)],
-    panels=[*_NUMBERS, _NOW, _FIRING_NOW, _SHARE, _COUNT, _OFTEN, _SERIES_STATES, _LEARNING],
+    panels=[
+        *_NUMBERS,
+        _NOW,
+        _FIRING_NOW,
+        _SHARE,
+        _COUNT,
+        _TYPES,
+        _LEVEL_COUNTS,
+        _OFTEN,
+        _SERIES_STATES,
+        _LEARNING,
+        _COVERAGE,
+        _SKILL,
+    ],
 )

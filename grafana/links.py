@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.model import Json, asked, choice, link, typed
+from grafana.model import BLUE, GREEN, ORANGE, RED, Json, asked, choice, link, typed, words
 
 PAGE = typed(
     "sentio_url", "Sentio's page", "Where a browser reaches Sentio; links lead there.", "http://localhost:8000"
@@ -21,6 +21,9 @@ QUERIES = asked(
     many=True,
     allValue=".*",
 )
+
+LEVELS = words({0: ("ok", GREEN), 1: ("info", BLUE), 2: ("warning", ORANGE), 3: ("critical", RED)})
+"""Of `sentio_alert_level`."""
 
 
 def page(query: str, text: str) -> Json:

@@ -79,12 +79,14 @@ _DETECTED_SHARE = f"{_DETECTED_COUNT} / ({_DETECTED_COUNT} + {_MISSED_COUNT} > 0
 
 _OUTSIDE = f"unless on ({_SERIES}) max_over_time({_truth(_ANY, '.*')}[10m])"
 """Of series of which nothing was expected within the last ten minutes."""
-_ANOMALY = _firing("SentioAnomaly")
-_FALSE_ALARMS = f"count_over_time((({_ANOMALY} unless {_ANOMALY} offset $step) {_OUTSIDE}){_RANGE})"
+# One alert, whatever its severity.
+_ANOMALY = f"max by ({_SERIES}) ({_firing('SentioAnomaly')})"
+_ANOMALY_BEFORE = f"max by ({_SERIES}) ({_firing('SentioAnomaly')} offset $step)"
+_FALSE_ALARMS = f"count_over_time((({_ANOMALY} unless {_ANOMALY_BEFORE}) {_OUTSIDE}){_RANGE})"
 _FLAGS_OUTSIDE = f"sum_over_time((sentio_anomaly {_OUTSIDE}){_RANGE})"
 _SAMPLES_OUTSIDE = f"count_over_time((sentio_anomaly {_OUTSIDE}){_RANGE})"
-# The hours of the range in which anything was judged: a stack that has just been started is not praised for the rest.
-_HOURS = f"($__range_s / 3600 * count_over_time(count(sentio_anomaly){_RANGE}) / count_over_time(vector(1){_RANGE}))"
+# The days of the range in which anything was judged: a stack that has just been started is not praised for the rest.
+_DAYS = f"($__range_s / 86400 * count_over_time(count(sentio_anomaly){_RANGE}) / count_over_time(vector(1){_RANGE}))"
 
 _LANES = " or ".join(
     f'label_replace({expr}, "what", "{what}", "", "")'
@@ -121,12 +123,14 @@ _NUMBERS = [
         "Expectations",
         "Things that must be noticed, begun in this time range.",
         [now(f"count({_BEGUN})")],
+        size=(3, 4),
         nothing=_NO_SCENARIO,
     ),
     stat(
         "Detected",
         "Of those that are over, or were noticed already: the share that was noticed while it held.",
         [now(_DETECTED_SHARE)],
+        size=(3, 4),
         unit="percentunit",
         nothing=_NO_SCENARIO,
         field={"thresholds": steps(RED, (0.8, ORANGE), (1, GREEN)), "decimals": 0, "max": 1},
@@ -135,6 +139,7 @@ _NUMBERS = [
         "Missed",
         "Expectations that are over and were never noticed.",
         [now(f"count({_MISSED}) or 0 * count({_BEGUN})")],
+        size=(3, 4),
         nothing=_NO_SCENARIO,
         field={"thresholds": steps(GREEN, (1, RED))},
     ),
@@ -142,27 +147,43 @@ _NUMBERS = [
         "Median delay",
         "From the beginning of an expectation to the first flag (of a missing series: to its alert).",
         [now(f"quantile(0.5, {_DELAY})")],
+        size=(3, 4),
         unit="s",
         nothing="nothing detected in this range",
         field={"decimals": 0},
     ),
     stat(
-        "False alarms per hour",
-        "Alerts that began to fire while nothing had been expected of that series for ten minutes, for each hour in "
-        "which Sentio judged anything.",
-        [now(f"(sum({_FALSE_ALARMS}) or vector(0)) / {_HOURS}")],
-        nothing="nothing was judged in this range",
-        field={"thresholds": steps(GREEN, (0.5, ORANGE), (2, RED)), "decimals": 2},
-    ),
-    stat(
-        "Flagged without reason",
-        "The share of samples that were flagged while nothing had been expected of that series for ten minutes, beside "
-        "the share that a band of 99 % leaves outside.",
-        [now(f"sum({_FLAGS_OUTSIDE}) / sum({_SAMPLES_OUTSIDE})", "flagged"), now("vector(0.01)", "nominal")],
-        unit="percentunit",
+        "False alarms a day",
+        "Alerts that began to fire while nothing had been expected of that series for ten minutes, for each day in "
+        "which Sentio judged anything; and how many all series together may have (Allowed, in the menu of the "
+        "controls). Of a few hours it says little: one alert in three hours is eight a day.",
+        [
+            now(f"(sum({_FALSE_ALARMS}) or vector(0)) / {_DAYS}", "came"),
+            now(f"$allowed / 7 * count(count by ({_SERIES}) (sentio_anomaly))", "allowed"),
+        ],
+        size=(6, 4),
         nothing="nothing was judged in this range",
         field={"decimals": 2},
         mode="value_and_name",
+    ),
+    stat(
+        "Flagged without reason",
+        "The share of samples that were flagged while nothing had been expected of that series for ten minutes.",
+        [now(f"sum({_FLAGS_OUTSIDE}) / sum({_SAMPLES_OUTSIDE})")],
+        size=(3, 4),
+        unit="percentunit",
+        nothing="nothing was judged in this range",
+        field={"decimals": 2},
+    ),
+    stat(
+        "Coverage",
+        "The share of the samples of about a day that lay in the band, on average over the series. It should be "
+        "interval_width, 99 % unless configured.",
+        [now("avg(sentio_forecast_coverage_ratio)")],
+        size=(3, 4),
+        unit="percentunit",
+        nothing="nothing was judged yet",
+        field={"thresholds": steps(RED, (0.97, ORANGE), (0.98, GREEN)), "decimals": 1},
     ),
 ]
 
@@ -195,7 +216,8 @@ _TABLE = table(
 
 _SCORES = timeseries(
     "Score of the series concerned",
-    "How far each is from what was expected of it; 1 is the band's edge. The scale is logarithmic above 1.",
+    "How strange each was: above 1 it is flagged, and each 1 more is a thousand times rarer. The scale is logarithmic "
+    "above 1.",
     [over_time(f"max by ({_SERIES}) (sentio_anomaly_score) and {_CONCERNED}", "{{container_name}} {{query}}")],
     size=(14, 9),
     unit="none",
@@ -220,7 +242,7 @@ _WITHOUT_REASON = table(
                     "unit": "percentunit",
                     "decimals": 2,
                     "color": {"mode": "thresholds"},
-                    "thresholds": steps("transparent", (0.02, ORANGE), (0.1, RED)),
+                    "thresholds": steps("transparent", (0.01, ORANGE), (0.1, RED)),
                 }
             ),
         ),
@@ -236,6 +258,16 @@ _WITHOUT_REASON = table(
     nothing="nothing was judged in this range",
 )
 
+_COVERAGE = timeseries(
+    "Coverage of the bands",
+    "The share of the samples of about a day that lay in the band, for each series; the line is 99 %.",
+    [over_time(f"max by ({_SERIES}) (sentio_forecast_coverage_ratio)", "{{container_name}} {{query}}")],
+    size=(24, 8),
+    unit="percentunit",
+    custom={"thresholdsStyle": {"mode": "dashed"}, "axisSoftMin": 0.9},
+    field={"max": 1, "decimals": 1, "thresholds": steps("transparent", (0.99, GREEN))},
+)
+
 BOARD = board(
     "sentio-proof",
     "Sentio: proof",
@@ -245,6 +277,7 @@ BOARD = board(
         datasource(),
         PAGE,
         typed("step", "Step", "How finely the range is looked at: the scrape interval.", "15s"),
+        typed("allowed", "Allowed", "judgement.false_alarms: false alarms a week of each series.", "1"),
         asked(
             "run",
             "Run",
@@ -264,5 +297,5 @@ BOARD = board(
             enable=False,
         )
     ],
-    panels=[*_NUMBERS, _LANES_PANEL, _TABLE, _SCORES, _WITHOUT_REASON],
+    panels=[*_NUMBERS, _LANES_PANEL, _TABLE, _SCORES, _WITHOUT_REASON, _COVERAGE],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.links import LABEL, PAGE, page
+from grafana.links import LABEL, LEVELS, PAGE, page
 from grafana.model import (
     BAND,
     BLUE,
@@ -20,6 +20,7 @@ from grafana.model import (
     override,
     row,
     steps,
+    timeline,
     timeseries,
     words,
 )
@@ -64,9 +65,9 @@ _SHADE: Json = {
 
 _ACTUAL = timeseries(
     "$series: actual and predicted",
-    "The samples that were judged, what was expected of each at its own time, and the band around that. Red points lay "
-    "outside the band. The height is shaded red while an alert on this series fires. The dashed line is what had "
-    "been forecast for that time; how long before is chosen at the top.",
+    "The samples that were judged, what was expected of each at its own time, and the band around that. Red points "
+    "were flagged. The height is shaded red while an alert on this series fires. The dashed line is what had been "
+    "forecast for that time; how long before is chosen at the top.",
     [
         over_time(f"sentio_value{_ONE}", "Actual"),
         over_time(f"sentio_yhat{_ONE}", "Predicted"),
@@ -103,8 +104,8 @@ _ACTUAL = timeseries(
 
 _SCORE = timeseries(
     "$series: score",
-    "How far the sample is from what was expected, over the distance of the band's edge: 1 is the edge, what is above "
-    "is flagged. The scale is logarithmic above 1.",
+    "How strange the sample is, on one scale for all series. What is above 1 is flagged, which by chance comes as "
+    "often as judgement.false_alarms allows; each 1 more is a thousand times rarer. The scale is logarithmic above 1.",
     [over_time(f"sentio_anomaly_score{_ONE}", "Score")],
     size=(8, 7),
     unit="none",
@@ -123,6 +124,24 @@ _SCORE = timeseries(
         "decimals": 2,
         "links": [_PAGE_OF_SERIES],
     },
+)
+
+_TYPE = timeline(
+    "$series: type",
+    "What the anomaly that lasts looks like. Nothing is drawn while there is none.",
+    [over_time(f"sentio_anomaly_type{_ONE} == 1", "{{type}}")],
+    size=(12, 6),
+    states=words({1: ("yes", RED)}),
+    nothing="no anomaly in this range",
+)
+
+_LEVEL = timeline(
+    "$series: alert level",
+    "What the conditions of the pipeline's alerts say of it.",
+    [over_time(f"sentio_alert_level{_ONE}", "level")],
+    size=(12, 6),
+    states=LEVELS,
+    nothing="no alerts are configured",
 )
 
 _DIFFERENCE = timeseries(
@@ -154,7 +173,7 @@ _WIDTH = timeseries(
 BOARD = board(
     "sentio",
     "Sentio",
-    "Single series of one pipeline: actual and predicted values, score, difference and band.",
+    "Single series of one pipeline: actual and predicted values, score, type, alert level, difference and band.",
     since="now-30m",
     variables=_VARIABLES,
     # Off at first: an annotation is drawn behind every panel, those of other series too. Each panel shades its own.
@@ -168,5 +187,5 @@ BOARD = board(
             enable=False,
         )
     ],
-    panels=[row("$query of $series", repeat="series"), _ACTUAL, _SCORE, _DIFFERENCE, _WIDTH],
+    panels=[row("$query of $series", repeat="series"), _ACTUAL, _TYPE, _LEVEL, _SCORE, _DIFFERENCE, _WIDTH],
 )

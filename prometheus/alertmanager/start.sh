@@ -52,7 +52,7 @@ slack() {
   cat <<'SLACK'
         send_resolved: true
         title: '{{ .Status | toUpper }}{{ if eq .Status "firing" }} ({{ .Alerts.Firing | len }}){{ end }}: {{ .GroupLabels.alertname }}'
-        text: '{{ range .Alerts }}{{ .Annotations.summary }} <{{ .Annotations.runbook_url }}|what to do>{{ "\n" }}{{ end }}'
+        text: '{{ range .Alerts }}{{ .Annotations.summary }}. {{ .Annotations.description }} <{{ .Annotations.runbook_url }}|what to do>{{ "\n" }}{{ end }}'
 SLACK
 }
 

@@ -38,15 +38,14 @@ class Section:
 SECTIONS = (
     Section(
         "SentioAnomaly",
-        "A series has left its band: at least three of four samples of the last 90 seconds, and the newest, lay "
-        "outside what was expected. It recovers once the series has been back for a minute.",
+        "Sentio has had a series at its level warning, or critical, for half a minute: it is not as expected. Unless "
+        "the pipeline's `alerts` say otherwise, that is a score above 1, and it ends five samples after the last one. "
+        "A series that has stopped is SentioSeriesMissing, not this.",
         (
-            Look("How far: 1 is the band's edge, above it is outside.", query="sentio_anomaly_score > 1"),
-            Look(
-                "In which direction: what is positive came in above the band, what is negative below.",
-                query="(sentio_value - sentio_yhat_upper) > 0 or (sentio_value - sentio_yhat_lower) < 0",
-            ),
-            Look("Alone, or together with others?", query="sum by (query) (sentio_anomaly)"),
+            Look("What it looks like: one of ten types.", query="sentio_anomaly_type == 1"),
+            Look("How strange: each 1 above 1 is a thousand times rarer.", query="sentio_anomaly_score > 1"),
+            Look("In which direction, and how far.", query="(sentio_value - sentio_yhat) and sentio_alert_level >= 2"),
+            Look("Alone, or together with others?", query="count by (query) (sentio_alert_level >= 2)"),
             Look("Was it like that a week ago?", query="sentio_value offset 1w"),
             Look("The page shows the last samples of each series in their band, the worst first."),
         ),
@@ -54,21 +53,21 @@ SECTIONS = (
             "The load has really changed: a fault, a new release, more or fewer users.",
             "A recurring job, or a holiday, that the history is too short to hold: a daily season needs two days of "
             "history, a weekly one two weeks.",
-            "A series that is young: its band is of what little was seen.",
+            "Chance: `judgement.false_alarms` allows one a week of each series, so a hundred have fourteen a day.",
+            "A series that is young: what is usual is known of what little was seen.",
         ),
         (
             "Ask whoever runs what is watched. Sentio says that it is unusual, not that it is bad.",
-            "Where the new level is to stay, silence the alert. The band follows only as the history fills with it, "
-            "which takes days with the default `train.window` of 14d; a shorter `train.window` learns it sooner, and "
-            "starts the pipeline's models anew.",
+            "Where the new level is to stay, silence the alert: after `judgement.accept_after`, a day unless "
+            "configured, it is what is expected.",
         ),
         (
-            "Too many flags on all series of a pipeline: a wider band, `interval_width: 0.999`.",
+            "Too many of a pipeline: fewer `judgement.false_alarms`, such as 1/month, which costs small anomalies.",
+            "What is too small to matter, or good news: `judgement.min_deviation`, `judgement.direction`.",
+            "Only what lasts, or only gross ones: `alerts` of the pipeline, `score > 1 for 3 of 5` or `score > 3`. "
+            "What is to be urgent belongs in their `critical`: this alert has the severity of the level.",
             "Known days or periods: `holidays`, `timezone`, `seasonalities`.",
-            "A trend that lags behind: a larger `changepoint_prior_scale`.",
-            "Only gross ones wanted: alert on `sentio_anomaly_score > 4`, or raise the 0.75 or the 90 seconds.",
-            "A `step` longer than 15s: make the 90 seconds six steps, the 75 five, and `for` two. Prometheus scrapes a "
-            "sample again and again until the next one; as the rule is, one alone would ring.",
+            "Where Sentio itself sends its alerts to Alertmanager, take this rule out: it would be told twice.",
         ),
     ),
     Section(
@@ -199,6 +198,54 @@ SECTIONS = (
         (
             "A `train.every` longer than an hour: put six times that in place of the six hours.",
             "Samples that come less than every five minutes: raise the 300, and the `ttl`.",
+        ),
+    ),
+    Section(
+        "SentioCoverageLow",
+        "For a day the bands of a pipeline have held less than 97 % of its samples, on average over its series. They "
+        "are to hold `interval_width`, 99 % unless configured. Flags do not follow the band, and are as rare as ever.",
+        (
+            Look("Which series.", query="bottomk(10, sentio_forecast_coverage_ratio)"),
+            Look("Whether they are off to one side.", query="sentio_forecast_bias"),
+            Look("Whether something has lasted.", query="sentio_alert_level >= 2"),
+            Look("Whether the models are old.", query="sentio_model_age_seconds > 6 * 3600"),
+        ),
+        (
+            "What is watched has become less regular, and the bands have not followed yet.",
+            "Incidents that last: what was flagged is not learned from.",
+            "Young series: their errors are not known yet.",
+        ),
+        (
+            "Where many series had an incident, see to that; the ratio is of about a day, and follows.",
+            "Where it stays, let the models see what is regular: `timezone`, `holidays`, `seasonalities`.",
+        ),
+        (
+            "Another `interval_width`: put what lies three times as far from 1 in place of the 0.97.",
+            "Bands wider than the errors ask for: `judgement.scale`.",
+        ),
+    ),
+    Section(
+        "SentioForecastFallback",
+        "For an hour more than half of the series of a pipeline have had seasonal naive in place of their model, which "
+        "was no better for a whole day. They are judged as ever, by what came a day before.",
+        (
+            Look("How many, by pipeline.", query="sum by (query) (sentio_forecast_fallback)"),
+            Look("How far the models are behind: below 0 they are worse.", query="sentio_forecast_skill_ratio < 0"),
+            Look("Whether the models are old.", query="sentio_model_age_seconds > 6 * 3600"),
+            Look("How the fits ended.", query="sum by (query, state) (increase(sentio_fits_total[1d])) > 0"),
+        ),
+        (
+            "The series changed, all at once, and the models are of what was before.",
+            "A trend or season that the model cannot have: `growth`, `seasonalities`.",
+            "There is nothing to forecast: flat series with noise have no model that is better.",
+        ),
+        (
+            "After a change that stays there is nothing to do: the models come back once they have won for a day.",
+            "Where trainings fail or are late, see SentioForecastStale.",
+        ),
+        (
+            "A shorter `train.window` forgets sooner what was before; a larger `changepoint_prior_scale` bends sooner.",
+            "Flat series for which this is right: leave their pipeline out of the rule.",
         ),
     ),
     Section(

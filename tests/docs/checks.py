@@ -506,7 +506,7 @@ def make_targets(pages: Pages) -> list[str]:
 
 
 _HOSTS = re.compile(
-    r"localhost|127\.0\.0\.1|prometheus|([a-z-]+\.)*example(\.org|\.com)?|"
+    r"localhost|127\.0\.0\.1|prometheus|alertmanager|([a-z-]+\.)*example(\.org|\.com)?|"
     r"keepachangelog\.com|semver\.org|\[::1\]"
 )
 _MACHINE = (

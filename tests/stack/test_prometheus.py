@@ -52,7 +52,8 @@ def test_every_rule_is_tested_to_fire_and_explained() -> None:
     }  # fmt: skip
     assert {rule["alert"] for rule in rules} == fired
     for rule in rules:
-        assert rule["labels"]["severity"] in {"warning", "critical"}
+        of_the_level = "{{ if eq $value 3.0 }}critical{{ else }}warning{{ end }}"
+        assert rule["labels"]["severity"] in {"warning", "critical", of_the_level}
         assert rule["annotations"]["runbook_url"].endswith(f"/runbook#{rule['alert']}")
 
 

@@ -127,10 +127,12 @@ def test_every_name_in_the_prose_is_documented():
 def test_the_words_for_times_are_those_of_the_rules():
     """The page says in words what the rules say in numbers."""
     rules = {rule["alert"]: rule for rule in RULES}
-    assert rules["SentioAnomaly"]["expr"].startswith(
-        "avg_over_time(sentio_anomaly[90s]) >= 0.75 and sentio_anomaly == 1"
-    )
-    assert rules["SentioAnomaly"]["keep_firing_for"] == "1m"
+    assert rules["SentioAnomaly"]["expr"].startswith("sentio_alert_level >= 2 unless")
+    assert rules["SentioAnomaly"]["for"] == "30s"
+    assert "< 0.97" in rules["SentioCoverageLow"]["expr"]
+    assert rules["SentioCoverageLow"]["for"] == "1d"
+    assert "> 0.5" in rules["SentioForecastFallback"]["expr"]
+    assert rules["SentioForecastFallback"]["for"] == "1h"
     assert rules["SentioSeriesMissing"]["for"] == "1m"
     assert rules["SentioDatasourceDown"]["for"] == "2m"
     assert (
