@@ -1,0 +1,319 @@
+"""The judge: what it publishes of a detector's scores, and what it remembers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentio.judgement.judge import COVERAGE, FALLBACK, KIND, SKILL, Judge, Judged
+from sentio.judgement.kinds import Kind
+from sentio.judgement.policy import Policy
+from sentio.types import (
+    ANOMALY,
+    LOWER,
+    PVALUE,
+    SCORE,
+    SECOND,
+    UPPER,
+    YHAT,
+    Floats,
+    Scores,
+    SeriesKey,
+    State,
+)
+
+STEP = 300 * SECOND
+DAY = 288
+BEGIN = 1_700_006_400 * SECOND // (86_400 * SECOND) * 86_400 * SECOND
+NOISE, MEAN, SWING = 4.0, 100.0, 30.0
+
+
+def shape(first: int, samples: int) -> Floats:
+    return MEAN + SWING * np.sin(2 * np.pi * (first + np.arange(samples)) / DAY)
+
+
+def noisy(samples: int, seed: int, series: int = 1, first: int = 0) -> Floats:
+    rng = np.random.default_rng(seed)
+    return shape(first, samples) + NOISE * rng.normal(size=(series, samples))
+
+
+def said(values: Floats, first: int = 0, yhat: Floats | None = None) -> Scores:
+    """What a detector says that knows the shape and the noise."""
+    series, samples = values.shape
+    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(series))
+    expected = np.broadcast_to(shape(first, samples) if yhat is None else yhat, values.shape).copy()
+    half = np.full(values.shape, 2.5758 * NOISE)
+    score = np.abs(values - expected) / half
+    outputs = {YHAT: expected, LOWER: expected - half, UPPER: expected + half, SCORE: score, ANOMALY: (score > 1) * 1.0}
+    return Scores(keys, BEGIN + STEP * (first + np.arange(samples, dtype=np.int64)), values, outputs)
+
+
+def judged(judge: Judge, scores: Scores, state: State | None = None, **more: object) -> tuple[State, Judged]:
+    series = len(scores.keys)
+    state = judge.blank(scores.keys) if state is None else state
+    arguments = {"before": np.full(series, np.nan), "fitted_at": np.ones(series, np.int64), **more}
+    return judge.judge(state, scores, **arguments)  # type: ignore[arg-type] # as given
+
+
+def run(values: Floats, policy: Policy | None = None, **more: object) -> dict[str, Floats]:
+    _, found = judged(Judge(policy or Policy(), STEP), said(values), **more)
+    return dict(found.scores.outputs)
+
+
+def flags(values: Floats, policy: Policy | None = None) -> Floats:
+    return np.asarray(run(values, policy)[ANOMALY] == 1)
+
+
+INCIDENTS = {
+    "a step of +40 %": (lambda part: 1.4 * part, {Kind.LEVEL_SHIFT, Kind.SPIKE}),
+    "a drop to zero": (lambda part: 0 * part, {Kind.DROP_TO_ZERO, Kind.FLATLINE}),
+    "a vanished series": (lambda part: np.full_like(part, np.nan), {Kind.MISSING}),
+    "a flatline": (lambda part: np.repeat(part[:, :1], part.shape[1], axis=1), {Kind.FLATLINE}),
+}
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_what_anybody_would_see_is_flagged_within_five_samples_with_its_type_and_again_a_day_and_a_week_later(name):
+    change, kinds = INCIDENTS[name]
+    values = noisy(20 * DAY, 1, series=12)
+    for day in (10, 11, 18):
+        part = slice(day * DAY, day * DAY + DAY // 4)
+        values[:, part] = change(values[:, part])
+    outputs = run(values)
+    for day in (10, 11, 18):
+        part = slice(day * DAY, day * DAY + 5)
+        assert (outputs[ANOMALY][:, part] == 1).any(axis=1).all(), day
+        named = outputs[KIND][:, part].max(axis=1)
+        assert np.isin(outputs[KIND][:, day * DAY + 4], list(kinds)).mean() >= 0.9, (day, named)
+
+
+def test_ten_clean_days_have_hardly_a_flag():
+    found = flags(noisy(17 * DAY, 2, series=30))[:, 7 * DAY :]
+    episodes = (np.diff(found.astype(int), axis=1) == 1).sum()
+    assert episodes < 2 * 30 * 10 / 7  # twice a week's one of thirty series in ten days
+    assert found.mean() < 0.002
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(1.0, 0.5, 2.0), (3.0, 1.5, 6.0)])
+def test_as_many_are_flagged_as_are_asked_for(asked, least, most):
+    found = flags(noisy(28 * DAY, 3, series=20), Policy(false_alarms=asked))[:, 7 * DAY :]
+    apart = np.zeros(found.shape, bool)
+    for row, out in zip(found, apart, strict=True):
+        at = np.flatnonzero(row)
+        out[at[np.diff(at, prepend=-100) > 12]] = True
+    rate = apart.sum() / (20 * 21)
+    assert least <= rate <= most
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        lambda rng, n: rng.normal(size=n),
+        lambda rng, n: np.exp(0.6 * rng.normal(size=n)),
+        lambda rng, n: np.where(rng.random(n) < 0.05, rng.exponential(10, n), 0.0),
+        lambda rng, n: rng.standard_t(3, size=n),
+    ],
+    ids=["normal", "lognormal", "mostly zero", "heavy tails"],
+)
+def test_a_99_percent_band_holds_99_percent(noise):
+    rng = np.random.default_rng(4)
+    values = MEAN + np.array([noise(rng, 28 * DAY) for _ in range(5)])
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=np.full(28 * DAY, MEAN + values.mean() - MEAN)))
+    out = found.scores.outputs
+    inside = ((values >= out[LOWER]) & (values <= out[UPPER]))[:, 7 * DAY :]
+    assert 0.985 <= inside.mean() <= 0.995
+    assert np.nanmean(out[COVERAGE][:, -1]) == pytest.approx(inside[:, -DAY:].mean(), abs=0.02)
+
+
+def test_the_near_term_correction_follows_errors_that_last():
+    rng = np.random.default_rng(5)
+    error = np.zeros(14 * DAY)
+    for i in range(1, len(error)):
+        error[i] = 0.95 * error[i - 1] + rng.normal()
+    values = (shape(0, len(error)) + 3 * error)[None]
+    out = run(values)
+    late = slice(7 * DAY, None)
+    raw, corrected = (values - shape(0, len(error)))[:, late], (values - out[YHAT])[:, late]
+    assert corrected.std() < 0.5 * raw.std()
+    assert corrected.std() < 1.1 * 3  # the innovations' own
+
+
+def test_an_incident_does_not_become_what_is_expected_until_it_has_lasted():
+    values = noisy(16 * DAY, 6)
+    values[0, 10 * DAY :] += 80
+    out = run(values, Policy(accept_after=86_400 * SECOND))
+    assert (out[ANOMALY][0, 10 * DAY : 10 * DAY + DAY // 2] == 1).mean() > 0.9
+    assert (out[ANOMALY][0, 12 * DAY :] == 1).mean() < 0.02
+    np.testing.assert_allclose(out[YHAT][0, 13 * DAY :], shape(13 * DAY, 3 * DAY) + 80, atol=5 * NOISE)
+
+
+def test_the_band_is_no_wider_for_an_incident():
+    values = noisy(12 * DAY, 7)
+    values[0, 10 * DAY : 10 * DAY + 40] += 100
+    out = run(values)
+    width = (out[UPPER] - out[LOWER])[0]
+    assert width[10 * DAY + 60] < 2.5 * np.median(width[9 * DAY : 10 * DAY])
+
+
+@pytest.mark.parametrize(("direction", "up", "down"), [("above", True, False), ("below", False, True)])
+def test_only_the_side_that_is_asked_for(direction, up, down):
+    values = noisy(12 * DAY, 8)
+    values[0, 10 * DAY : 10 * DAY + 3] += 60
+    values[0, 11 * DAY : 11 * DAY + 3] -= 60
+    found = flags(values, Policy(above=direction == "above", below=direction == "below"))[0]
+    assert found[10 * DAY : 10 * DAY + 3].any() == up
+    assert found[11 * DAY : 11 * DAY + 3].any() == down
+
+
+def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
+    values = noisy(12 * DAY, 9)
+    values[0, 10 * DAY : 10 * DAY + 3] += 60
+    values[0, 11 * DAY : 11 * DAY + 3] += 200
+    found = flags(values, Policy(min_deviation=100))[0]
+    assert not found[10 * DAY : 10 * DAY + 3].any()
+    assert found[11 * DAY : 11 * DAY + 3].any()
+    found = flags(values, Policy(min_percent=100))[0]
+    assert not found[10 * DAY : 10 * DAY + 3].any()
+    assert found[11 * DAY : 11 * DAY + 3].any()
+
+
+def test_what_the_values_cannot_be():
+    values = noisy(9 * DAY, 10)
+    values[0, -5] = -1.0
+    out = run(values, Policy(data_range=(0.0, 105.0), clip=True))
+    assert out[ANOMALY][0, -5] == 1
+    assert np.nanmax(out[UPPER]) == 105.0
+    assert (out[ANOMALY] == 1)[values > 105].all()
+
+
+def test_the_band_can_be_made_wider():
+    values = noisy(9 * DAY, 11)
+    plain, wide = run(values), run(values, Policy(scale=(2.0, 3.0)))
+    np.testing.assert_allclose(wide[YHAT] - wide[LOWER], 2 * (plain[YHAT] - plain[LOWER]), rtol=1e-9)
+    np.testing.assert_allclose(wide[UPPER] - wide[YHAT], 3 * (plain[UPPER] - plain[YHAT]), rtol=1e-9)
+    np.testing.assert_array_equal(wide[SCORE], plain[SCORE])
+
+
+def test_no_scale_is_smaller_than_the_resolution():
+    rng = np.random.default_rng(12)
+    values = np.round(MEAN + 0.3 * rng.normal(size=(1, 12 * DAY)))
+    yhat = np.full(12 * DAY, MEAN)
+    out = said(values, yhat=yhat)
+    narrow = replace(out, outputs={**out.outputs, LOWER: yhat[None] - 0.1, UPPER: yhat[None] + 0.1})
+    _, found = judged(Judge(Policy(resolution=10.0), STEP), narrow)
+    assert not (found.scores.outputs[ANOMALY] == 1).any()
+
+
+def test_off_it_publishes_what_the_detector_says():
+    scores = said(noisy(DAY, 13))
+    _, found = judged(Judge(Policy(enabled=False), STEP), scores)
+    assert found.scores is scores
+    assert found.incidents is None
+
+
+def test_a_detector_without_a_forecast_is_judged_by_its_score():
+    rng = np.random.default_rng(14)
+    values = rng.normal(size=(3, 14 * DAY))
+    score = np.abs(rng.normal(size=values.shape))
+    score[1, 12 * DAY] = 40
+    plain = said(values)
+    scores = replace(plain, outputs={SCORE: score, ANOMALY: (score > 1) * 1.0})
+    _, found = judged(Judge(Policy(), STEP), scores)
+    flagged = found.scores.outputs[ANOMALY] == 1
+    assert flagged[1, 12 * DAY]
+    assert flagged[:, 7 * DAY :].mean() < 0.001
+    assert YHAT not in found.scores.outputs
+
+
+def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_comes_back():
+    values = noisy(16 * DAY, 15)
+    useless = np.where(np.arange(16 * DAY) < 8 * DAY, MEAN, shape(0, 16 * DAY))
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=useless))
+    fallback = found.scores.outputs[FALLBACK][0]
+    assert fallback[DAY // 2] == 0
+    assert fallback[4 * DAY : 8 * DAY].all()
+    assert fallback[-1] == 0
+    assert found.scores.outputs[SKILL][0, 7 * DAY] < 0 < found.scores.outputs[SKILL][0, -1]
+
+
+def test_another_model_changes_nothing_of_what_was_seen():
+    values = noisy(12 * DAY, 16)
+    judge, cut = Judge(Policy(), STEP), 11 * DAY
+    state, _ = judged(judge, said(values[:, :cut]))
+    second = values[:, cut:]
+    _, same = judged(judge, said(second, cut), state)
+    shifted = said(second, cut, yhat=shape(cut, DAY) + 10)
+    _, other = judged(judge, shifted, state, before=shape(cut - 1, 1) + 10, fitted_at=np.full(1, 2))
+    np.testing.assert_allclose(other.scores.outputs[YHAT][0, :5], same.scores.outputs[YHAT][0, :5], atol=NOISE)
+    assert not (other.scores.outputs[ANOMALY][0, :5] == 1).any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 600), max_size=4), st.integers(0, 10_000))
+def test_pieces_are_the_whole_whatever_is_written_down_between(cuts, seed):
+    values = noisy(620, seed, series=3)
+    values[1, 300:330] = np.nan
+    values[2, 400:420] += 70
+    judge = Judge(Policy(), STEP)
+    end, whole = judged(judge, said(values))
+    state, parts = None, []
+    edges = [0, *sorted(set(cuts)), 620]
+    for a, b in pairwise(edges):
+        state, part = judged(judge, said(values[:, a:b], a), state)
+        state = State.from_arrays(state.to_arrays())
+        parts.append(part.scores.outputs)
+    for name, output in whole.scores.outputs.items():
+        np.testing.assert_array_equal(np.concatenate([p[name] for p in parts], axis=1), output, err_msg=name)
+    for name, array in end.arrays.items():
+        np.testing.assert_array_equal(state[name], array, err_msg=name)
+
+
+def test_no_series_is_judged_by_what_stands_beside_it():
+    values = noisy(3 * DAY, 17, series=4)
+    values[2, 2 * DAY :] = np.array([1e308, -1e308] * (DAY // 2))
+    judge = Judge(Policy(), STEP)
+    _, among = judged(judge, said(values))
+    for row in range(4):
+        _, alone = judged(judge, said(values[row : row + 1]))
+        for name, output in among.scores.outputs.items():
+            np.testing.assert_array_equal(output[row], alone.scores.outputs[name][0], err_msg=name)
+
+
+@pytest.mark.parametrize("odd", [1e308, -1e308, 5e-324, 0.0, np.nan])
+def test_strange_numbers_give_none_that_are_not_finite(odd):
+    values = noisy(2 * DAY, 18)
+    values[0, DAY : DAY + 50 : 2] = odd
+    with np.errstate(all="ignore"):
+        out = run(values)
+    for name, output in out.items():
+        assert not np.isinf(output).any(), name
+    assert np.isfinite(out[SCORE][0, -1])
+    assert np.isfinite(out[YHAT][0, -1])
+    assert 0 <= out[PVALUE][0, -1] <= 1
+
+
+def test_the_score_never_sees_a_later_sample():
+    values = noisy(5 * DAY, 19)
+    changed = values.copy()
+    changed[0, 4 * DAY :] = 0
+    before, after = run(values), run(changed)
+    for name in before:
+        np.testing.assert_array_equal(before[name][0, : 4 * DAY], after[name][0, : 4 * DAY], err_msg=name)
+
+
+def test_a_series_takes_less_than_four_kilobytes():
+    state = Judge(Policy(), STEP).blank(tuple(SeriesKey(str(i)) for i in range(100)))
+    assert sum(array.nbytes for array in state.arrays.values()) / 100 <= 4096
+
+
+def test_the_state_of_another_version_is_known_as_such():
+    judge = Judge(Policy(), STEP)
+    state = judge.blank((SeriesKey("m"),))
+    assert judge.fits(state)
+    assert not judge.fits(State(state.keys, {k: v for k, v in state.arrays.items() if k != "track.ring"}))
+    assert not judge.fits(State(state.keys, {**state.arrays, "track.ring": np.zeros((1, 7), np.float32)}))
