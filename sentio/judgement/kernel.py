@@ -138,7 +138,7 @@ def _restart(track: Track, s: int, step: int) -> None:
     if track.step[s] > 0:
         # Errors one step ahead can hardly be larger on a finer grid; they are soon known.
         track.weights[s] = 0.0
-        track.weights[s, 3:] = 0.1
+        track.weights[s, 3] = 0.2
         track.precision[s] = np.eye(LAGS)
         track.novelty[s] = 0.0
         track.hour_of[s] = -1
@@ -183,7 +183,6 @@ def _sample(
     x[1] = (third - second) / sigma
     x[2] = (_bounded(track.hour[s], base, far_scale) - last) / sigma
     x[3] = (base - last) / sigma
-    x[4] = -last / sigma
     correction = last
     for a in range(LAGS):
         correction += track.weights[s, a] * x[a] * sigma

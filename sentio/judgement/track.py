@@ -12,7 +12,7 @@ from sentio.types import Array, Floats, Ints
 
 BINS = 24
 """Parts of a day of which the errors are told apart."""
-LAGS = 5
+LAGS = 4
 """Features that the next error is predicted from."""
 RING = 300
 """Samples in which one like the newest is looked for: a day of five minutes."""
@@ -111,7 +111,7 @@ def blank(series: int) -> dict[str, Array]:
         return np.zeros((series, *shape), kind)
 
     weights = zeros(LAGS)
-    weights[:, 3:] = 0.1
+    weights[:, 3] = 0.2
     precision = zeros(LAGS, LAGS)
     precision[:] = np.eye(LAGS)
     edges = zeros(2)
