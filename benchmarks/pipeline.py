@@ -106,7 +106,7 @@ def measure_sentio(url: str, series: int) -> Figures:
     from sentio import build
     from sentio.detectors.prophet.interval import band_table
     from sentio.history import History
-    from sentio.pipeline import learn, read_fresh, score, train
+    from sentio.pipeline import Memory, learn, read_fresh, score, train
     from sentio.runner import Tick
     from sentio.sinks.exposition import Exposition
     from sentio.telemetry import Telemetry
@@ -144,7 +144,7 @@ def measure_sentio(url: str, series: int) -> Figures:
     with _timed(seconds, "score"):
         fresh, failure = read_fresh(line, Window.ending(now, timing.step, timing.step))
         assert failure is None, failure
-        state, report = score(line, state, fresh, fresh.keys, now)
+        _, report, _ = score(line, Memory(state), fresh, fresh.keys, now)
     with _timed(seconds, "publish"):
         exposition.emit(report)
     seconds["cpu"] = cpu_seconds() - used

@@ -27,7 +27,8 @@ from sentio.detectors.prophet import Prophet
 from sentio.detectors.prophet.options import ProphetOptions
 from sentio.detectors.prophet.stan import fit_rows
 from sentio.executor import WorkerPool
-from sentio.pipeline import Line, score
+from sentio.pipeline import Line, Memory, alert, score
+from sentio.recent import Recent
 from sentio.runner import Runner, Tick, Timing
 from sentio.sinks.exposition import Exposition
 from sentio.sources.prometheus.decode import Interning, decode
@@ -35,6 +36,7 @@ from sentio.telemetry import Telemetry
 from sentio.types import SECOND, YHAT, Floats, Ints, Panel, State, Window
 
 SIZES, QUICK_SIZES = (2_000, 10_000), (200,)
+REACH_JUDGE_US = 20
 REACH_US = 150
 """A tick over 10,000 series in a tenth of the default 15 s."""
 REACH_RENDER = 10
@@ -47,9 +49,8 @@ _HISTORY_S, _HISTORY_STEP_S = 2 * 86_400, 120
 _PEER_DECODED, _PEER_PREDICTED = 500, 10
 """`MetricsList` gets so many series; `predict` is of one, so often."""
 _RENDERINGS = 5
-_HORIZONS = Pipeline(source="bench", query="bench").forecast.horizons
 _QUERY = "bench_cpu_usage_percent"
-_STEPS = ("decode", "judge and forecast", "render")
+_STEPS = ("decode", "model", "judge and alert", "render")
 
 Seconds = dict[str, float]
 
@@ -71,10 +72,11 @@ def main() -> int:
     table("Sentio's score tick, one new sample a series", head, rows)
     largest = sizes[-1]
     ours = {name: found[largest][name] / largest for name in _STEPS}
-    theirs = {"decode": _metrics_list(), "judge and forecast": _predict(learned)}
+    theirs = {"decode": _metrics_list(), "model": _predict(learned)}
     ours["render"], theirs["render"] = _renderings(learned, largest)
     _beside(ours, theirs)
     reaches = [
+        Reach("judging and alerting at 10,000 series", 1e6 * ours["judge and alert"], REACH_JUDGE_US, "µs a series"),
         Reach("score tick at 10,000 series", 1e6 * found[largest]["tick"] / largest, REACH_US, "µs a series"),
         Reach(
             "page of 10,000 series: prometheus_client's CPU time over ours",
@@ -143,7 +145,7 @@ def measure(learned: Learned, series: int, rounds: int) -> Seconds:
     first = int(learned.times[-1]) // timing.step * timing.step
     times = first + timing.step * np.arange(1, rounds + 2)
     source = Canned(series, times.tolist())
-    line = Line("bench", source, Prophet(learned.options, WorkerPool(1)), _QUERY, pipeline.forecast.horizons)
+    line = build.line("bench", pipeline, source, Prophet(learned.options, WorkerPool(1)))
     state = learned.state(series)
     ticks = _ticks(line, timing, state, times.tolist())
     steps = _steps(line, state, [Window(at, at, timing.step) for at in times.tolist()])
@@ -162,16 +164,25 @@ def _ticks(line: Line, timing: Timing, state: State, times: list[int]) -> list[f
 
 def _steps(line: Line, state: State, windows: list[Window]) -> list[Seconds]:
     """Seconds of each step, for each window; the steps are those of a tick, one after the other."""
-    exposition, found = _exposition(), []
+    exposition, found, recent = _exposition(), [], Recent()
+    memory = Memory(state)
     for window in windows:
         started = time.perf_counter()
         fresh = line.source.read(line.query, window)
         decoded = time.perf_counter()
-        _, report = score(line, state, fresh, fresh.keys, window.end)
-        judged = time.perf_counter()
+        line.detector.score(state, fresh)
+        line.detector.forecast(state, window.end + np.array(line.horizons, np.int64))
+        expected = time.perf_counter()
+        memory, report, judged = score(line, memory, fresh, fresh.keys, window.end)
+        recent.add(report.scores)
+        memory, report = alert(line, memory, report, judged, recent.kept)
+        alerted = time.perf_counter()
         exposition.emit(report)
         rendered = time.perf_counter()
-        found.append(dict(zip(_STEPS, (decoded - started, judged - decoded, rendered - judged), strict=True)))
+        # The model is part of what judges, so its time is taken off.
+        model = expected - decoded
+        steps = (decoded - started, model, alerted - expected - model, rendered - alerted)
+        found.append(dict(zip(_STEPS, steps, strict=True)))
     return found
 
 
@@ -205,9 +216,10 @@ def _renderings(learned: Learned, series: int) -> tuple[float, float]:
     from benchmarks.gauges import registry
 
     at = int(learned.times[-1]) // SECOND * SECOND
-    line = Line("bench", Canned(series, [at]), Prophet(learned.options, WorkerPool(1)), _QUERY, _HORIZONS)
+    pipeline = Pipeline(source="bench", query=_QUERY)
+    line = build.line("bench", pipeline, Canned(series, [at]), Prophet(learned.options, WorkerPool(1)))
     fresh = line.source.read(_QUERY, Window(at, at, SECOND))
-    _, report = score(line, learned.state(series), fresh, fresh.keys, at)
+    _, report, _ = score(line, Memory(learned.state(series)), fresh, fresh.keys, at)
     exposition, made = _exposition(), registry(series)
     exposition.emit(report)  # the text of the labels is made once in a series' life
     ours, theirs = [], []
@@ -232,7 +244,7 @@ def _beside(ours: Seconds, theirs: Seconds) -> None:
     names = ("MetricsList", "Prophet.predict", "generate_latest")
     rows = [
         [step, number(1e6 * ours[step]), name, number(1e6 * theirs[step]), number(theirs[step] / ours[step])]
-        for step, name in zip(_STEPS, names, strict=True)
+        for step, name in zip(theirs, names, strict=True)
     ]
     table("Each step beside a peer; render is in CPU time", ["µs a series", "Sentio", "peer", "peer's", "ratio"], rows)
 

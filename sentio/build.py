@@ -17,7 +17,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Pipeline
 from sentio.config.options import Options
 from sentio.config.redact import redact
-from sentio.contracts import Sink, Source
+from sentio.contracts import Forecaster, Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink, GuardedSource, Pause, SparseSource
@@ -97,17 +97,21 @@ def runner(
     pipeline = config.pipelines[alias]
     read_from = source or reader(config, alias, telemetry=telemetry, pause=pause)
     detector = catalog.resolve("detectors", pipeline.detector.type)(pipeline.detector.options, executor)
-    width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
     when = None
     if pipeline.judgement.exclude_when and source is None:
         when = _when(config, alias, telemetry=telemetry, pause=pause)
-    line = Line(
-        alias, read_from, detector, pipeline.query, pipeline.forecast.horizons,
+    return Runner(line(alias, pipeline, read_from, detector, when), timing(pipeline), sinks, telemetry, save)
+
+
+def line(alias: str, pipeline: Pipeline, source: Source, detector: Forecaster, when: Source | None = None) -> Line:
+    """What ``pipeline`` is made of, with this source and this detector."""
+    width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
+    return Line(
+        alias, source, detector, pipeline.query, pipeline.forecast.horizons,
         judge=Judge(pipeline.judgement.policy(width), pipeline.step),
         alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
         exclusion=pipeline.judgement.exclusion(), when=when,
     )  # fmt: skip
-    return Runner(line, timing(pipeline), sinks, telemetry, save)
 
 
 def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:

@@ -65,6 +65,8 @@ _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
 _GAIN, _MOST_TUNED = 0.25, 2.0
 """Decades by which a flag puts the next one further away; and the most of them."""
+_HELD, _STILL_FAR = 4, 3.0
+"""So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
 _EDGE_GAIN = 0.1
 _SOUND = 30.0
 """Samples until which nothing is judged."""
@@ -212,7 +214,11 @@ def _sample(
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
     if known:
-        out.score[s, j] = min(max(0.0, _score(track, s, side, strange, terms)), _MOST)
+        score = max(0.0, _score(track, s, side, strange, terms))
+        if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
+            # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
+            score = max(score, 1.001)
+        out.score[s, j] = min(score, _MOST)
         out.pvalue[s, j] = _pvalue(track, s, side, strange)
     flagged = known and out.score[s, j] > 1
     _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)

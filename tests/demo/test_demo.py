@@ -46,7 +46,7 @@ def test_the_demo(tmp_path):
         eventually(lambda: faulty in flagged(get(f"{url}/metrics")[1]), within_s=35)
         assert truly_faulty(get(exporter[1])[1]) == {faulty}, "the flag came after the fault had ended"
         page = get(f"{url}/")[1]
-        assert "anomaly" in page
+        assert re.search(r'class="verdict bad">.*?(warning|anomaly)', page)
         assert faulty in page
         eventually(lambda: not truly_faulty(get(exporter[1])[1]), within_s=120)
         eventually(lambda: faulty not in flagged(get(f"{url}/metrics")[1]), within_s=50)
