@@ -70,8 +70,8 @@ class Timing:
 
 
 _SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
-_PREPARED_FROM, _PREPARED_AT_ONCE = 2016, 500_000
-"""A series' judge begins with so many steps of its history, a week of five minutes; and so many samples at a time."""
+_PREPARED_FROM, _PREPARED_AT_ONCE = 6000, 500_000
+"""A judge begins with so many steps of its series' history, as many as a model has; and so many samples at a time."""
 _ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
 """The arrays of every state."""
 

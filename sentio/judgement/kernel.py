@@ -143,7 +143,6 @@ def _restart(track: Track, s: int, step: int) -> None:
         track.weights[s, 3] = 0.2
         track.precision[s] = np.eye(LAGS)
         track.novelty[s] = 0.0
-        track.hour_of[s] = -1
         # The scales are good ones; the rest begins anew.
         track.seen[s] = min(track.seen[s], _SOUND)
     track.step[s] = step
