@@ -98,7 +98,8 @@ def test_the_whole_program_killed_and_started_again(tmp_path):
 
 def test_a_stop_in_the_middle_of_a_long_fit_is_quick(tmp_path):
     config, port = tmp_path / "sentio.yml", free_port()
-    with prometheus(series=40, hours=24) as server:
+    # Enough of them that they are still being fitted when the queue is looked at, every 5 s.
+    with prometheus(series=150, hours=24) as server:
         config.write_text(
             config_text(
                 server.url,
