@@ -216,8 +216,7 @@ _TABLE = table(
 
 _SCORES = timeseries(
     "Score of the series concerned",
-    "How strange each was: above 1 it is flagged, and each 1 more is a thousand times rarer. The scale is logarithmic "
-    "above 1.",
+    "How strange each was: above 1 it is flagged, and the more, the stranger. The scale is logarithmic above 1.",
     [over_time(f"max by ({_SERIES}) (sentio_anomaly_score) and {_CONCERNED}", "{{container_name}} {{query}}")],
     size=(14, 9),
     unit="none",

@@ -105,7 +105,7 @@ _ACTUAL = timeseries(
 _SCORE = timeseries(
     "$series: score",
     "How strange the sample is, on one scale for all series. What is above 1 is flagged, which by chance comes as "
-    "often as judgement.false_alarms allows; each 1 more is a thousand times rarer. The scale is logarithmic above 1.",
+    "often as judgement.false_alarms allows; the more, the stranger. The scale is logarithmic above 1.",
     [over_time(f"sentio_anomaly_score{_ONE}", "Score")],
     size=(8, 7),
     unit="none",

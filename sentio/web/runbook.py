@@ -43,7 +43,7 @@ SECTIONS = (
         "A series that has stopped is SentioSeriesMissing, not this.",
         (
             Look("What it looks like: one of ten types.", query="sentio_anomaly_type == 1"),
-            Look("How strange: each 1 above 1 is a thousand times rarer.", query="sentio_anomaly_score > 1"),
+            Look("How strange: the more above 1, the stranger.", query="sentio_anomaly_score > 1"),
             Look("In which direction, and how far.", query="(sentio_value - sentio_yhat) and sentio_alert_level >= 2"),
             Look("Alone, or together with others?", query="count by (query) (sentio_alert_level >= 2)"),
             Look("Was it like that a week ago?", query="sentio_value offset 1w"),
