@@ -17,7 +17,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Pipeline
 from sentio.config.options import Options
 from sentio.config.redact import redact
-from sentio.contracts import Forecaster, Sink, Source
+from sentio.contracts import Detector, Forecaster, Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink, GuardedSource, Pause, SparseSource
@@ -100,15 +100,18 @@ def runner(
     when = None
     if pipeline.judgement.exclude_when and source is None:
         when = _when(config, alias, telemetry=telemetry, pause=pause)
-    return Runner(line(alias, pipeline, read_from, detector, when), timing(pipeline), sinks, telemetry, save)
+    goes_on = getattr(detector, "learns_as_it_goes", False)
+    return Runner(
+        line(alias, pipeline, read_from, detector, when), timing(pipeline, goes_on=goes_on), sinks, telemetry, save
+    )
 
 
-def line(alias: str, pipeline: Pipeline, source: Source, detector: Forecaster, when: Source | None = None) -> Line:
+def line(alias: str, pipeline: Pipeline, source: Source, detector: Detector, when: Source | None = None) -> Line:
     """What ``pipeline`` is made of, with this source and this detector."""
     width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
     return Line(
         alias, source, detector, pipeline.query, pipeline.forecast.horizons,
-        judge=Judge(pipeline.judgement.policy(width), pipeline.step),
+        judge=Judge(pipeline.judgement.policy(width, forecasts=isinstance(detector, Forecaster)), pipeline.step),
         alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
         exclusion=pipeline.judgement.exclusion(), when=when,
     )  # fmt: skip
@@ -182,14 +185,18 @@ def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry) -
     return Outbox(guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every)
 
 
-def timing(pipeline: Pipeline) -> Timing:
-    """What the configuration says of time, and what follows from it where it says nothing."""
+def timing(pipeline: Pipeline, *, goes_on: bool = False) -> Timing:
+    """What the configuration says of time, and what follows from it where it says nothing.
+
+    ``goes_on``: the detector learns as it scores, so that it has to begin with samples as near as those that follow.
+    """
     every = pipeline.train.every
+    # A little more than was asked for: Prophet ties a weekly season to two weeks between the first sample and the
+    # last, and a sample that is missing at the far end must not take the season away.
+    window = pipeline.train.window + pipeline.train.window // 100
     return Timing(
         step=pipeline.step,
-        # A little more than was asked for: Prophet ties a weekly season to two weeks between the first sample and
-        # the last, and a sample that is missing at the far end must not take the season away.
-        window=pipeline.train.window + pipeline.train.window // 100,
+        window=min(window, pipeline.train.max_points * pipeline.step) if goes_on else window,
         train_every=every,
         # Young series are refitted as they grow; this is how often anybody looks.
         train_cadence=min(every, max(_MINUTE, pipeline.score_every)),

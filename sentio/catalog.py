@@ -17,6 +17,7 @@ CATALOG = MappingProxyType(
             "prometheus": "sentio.sources.prometheus:Prometheus",
         },
         "detectors": {
+            "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "prophet": "sentio.detectors.prophet:Prophet",
         },
         "sinks": {

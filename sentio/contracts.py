@@ -21,7 +21,8 @@ class Detector(Protocol):
     """What learns and judges. Both methods are pure: no clock, no network, no memory of their own."""
 
     def fit(self, history: Panel) -> State:
-        """Learn each series of ``history``. A series that cannot be learned gets a status, never an exception."""
+        """Learn each series of ``history``. A series that cannot be learned gets a status, never an exception. A
+        detector that learns as it scores says so with ``learns_as_it_goes`` (`sentio.online`): it is fitted once."""
         ...
 
     def score(self, state: State, fresh: Panel) -> tuple[State, Scores]:

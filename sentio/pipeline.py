@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sentio.alerting import Alerting, Recents, events
-from sentio.contracts import Forecaster, Source
+from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
 from sentio.history import History
@@ -44,7 +44,7 @@ class Line:
 
     alias: str
     source: Source
-    detector: Forecaster
+    detector: Detector
     query: str
     horizons: tuple[int, ...]
     judge: Judge
@@ -137,7 +137,7 @@ def score(
     judged, found = line.judge.judge(
         known, scores, before=before, fitted_at=fitted, left_out=left_out, whole=whole and not fresh.notes.partial
     )
-    ahead = _onto(line.detector.forecast(model, now + np.array(line.horizons, np.int64)), keys)
+    ahead = _forecast(line, model, keys, now)
     report = Report(
         line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
@@ -200,6 +200,8 @@ def _fitted(model: State, keys: Keys) -> Ints:
 def _expected_before(line: Line, model: State, known: State, keys: Keys, fitted: Ints) -> Floats:
     """``[S]``: what a model that is new expects of the last sample that was judged; NaN where it is not new."""
     before = np.full(len(keys), np.nan)
+    if not isinstance(line.detector, Forecaster):
+        return before
     at = line.judge.times(known)
     new = (fitted != line.judge.models(known)) & (fitted > 0) & (at > 0)
     # Nearly always the series were judged last at one time; the few that were not can wait for the next sample.
@@ -208,6 +210,14 @@ def _expected_before(line: Line, model: State, known: State, keys: Keys, fitted:
         part = tuple(keys[i] for i in rows.tolist())
         before[rows] = _onto(line.detector.forecast(_of(model, part), np.array([time])), part).yhat[:, 0]
     return before
+
+
+def _forecast(line: Line, model: State, keys: Keys, now: int) -> Forecast:
+    """For the line's horizons; for none where its detector does not know what comes next."""
+    if not isinstance(line.detector, Forecaster):
+        none = np.empty((len(keys), 0))
+        return Forecast(keys, np.empty(0, np.int64), none, none, none, now)
+    return _onto(line.detector.forecast(model, now + np.array(line.horizons, np.int64)), keys)
 
 
 def _of(model: State, keys: Keys) -> State:

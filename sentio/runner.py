@@ -69,6 +69,8 @@ class Timing:
     max_points: int
 
 
+_SAVE_EVERY = 600 * SECOND
+"""What goes on learning is saved so often where no training does it."""
 _SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
 _PREPARED_FROM, _PREPARED_AT_ONCE = 6000, 500_000
 """A judge begins with so many steps of its series' history, as many as a model has; and so many samples at a time."""
@@ -113,6 +115,7 @@ class Runner:
         self._seen: Ints = np.empty(0, np.int64)
         self._cursor: int | None = None
         self._hurry = False
+        self._saved_at: int | None = None
         self._ages: tuple[int | None, int | None] = (None, None)
         self.report: Report | None = None
         self.recent = Recent()
@@ -303,6 +306,7 @@ class Runner:
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
         if self._history.keys and not self._due(now):
+            self._save_in_time(now)
             return
         try:
             learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
@@ -345,8 +349,17 @@ class Runner:
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
         self._count(fitted)
+        self._saved_at = now
         self._save(self.snapshot())
         return True
+
+    def _save_in_time(self, now: int) -> None:
+        """Judges, alerts and some detectors have learned since the last training; a kill is not to cost much of it."""
+        if self._saved_at is None:
+            self._saved_at = now
+        if now - self._saved_at >= _SAVE_EVERY and not self._stopped:
+            self._saved_at = now
+            self._save(self.snapshot())
 
     def _fits(self, due: Keys, now: int) -> Iterator[State]:
         """A series whose whole life is kept in every step is learned from those, the others from the grid."""
@@ -375,6 +388,8 @@ class Runner:
             fitted = np.maximum(fitted, tried)
         # Half a tick of grace: they are never on the dot.
         due = now - fitted >= wait - self.timing.train_cadence // 2
+        if getattr(self.line.detector, "learns_as_it_goes", False):
+            due &= ~self._known(keys)
         return tuple(compress(keys, due.tolist()))
 
     def _prepared(self, fitted: State, now: int) -> State:

@@ -243,7 +243,8 @@ class State:
         known = at >= 0
         arrays = {name: a.copy() for name, a in blank.arrays.items()}
         for name, array in arrays.items():
-            array[known] = self.arrays[name][at[known]]
+            arrays[name], own = _as_wide(array, self.arrays[name])
+            arrays[name][known] = own[at[known]]
         return State(blank.keys, arrays)
 
     def merge(self, newer: State) -> State:
@@ -257,8 +258,8 @@ class State:
         keys = union(self.keys, newer.keys)
         at = positions(newer.keys, keys)
         merged: dict[str, Array] = {}
-        for name, old in self.arrays.items():
-            new = newer.arrays[name]
+        for name, array in self.arrays.items():
+            old, new = _as_wide(array, newer.arrays[name])
             kind = np.result_type(old.dtype, new.dtype)
             both = np.zeros((len(keys), *old.shape[1:]), kind)
             both[: len(old)] = old
@@ -300,7 +301,20 @@ def joined(parts: Sequence[State]) -> State:
     if any(part.arrays.keys() != names for part in parts):
         raise ValueError("state: the parts hold different arrays; they are not of one detector")
     keys = tuple(key for part in parts for key in part.keys)
-    return State(keys, {name: np.concatenate([part[name] for part in parts]) for name in names})
+    return State(keys, {name: np.concatenate(_as_wide(*(part[name] for part in parts))) for name in names})
+
+
+def _as_wide(*arrays: Array) -> list[Array]:
+    """``arrays`` with a second axis that is as long as the longest: what a series keeps of its samples may grow, and
+    zeros behind it are no samples."""
+    if arrays[0].ndim < 2:
+        return list(arrays)
+    most = max(array.shape[1] for array in arrays)
+    rest = [(0, 0)] * (arrays[0].ndim - 2)
+    return [
+        array if array.shape[1] == most else np.pad(array, [(0, 0), (0, most - array.shape[1]), *rest])
+        for array in arrays
+    ]
 
 
 def _packed(texts: list[str]) -> npt.NDArray[np.uint8]:

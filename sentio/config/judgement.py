@@ -83,8 +83,9 @@ class Exclude(Hours):
 class Judgement(Options):
     """How a sample is judged, once the detector has said what it expects."""
 
-    enabled: bool = True
-    """False: the detector's own band, score and flag are published."""
+    enabled: bool | None = None
+    """False: the detector's own band, score and flag are published. None: so it is for a detector that does not
+    forecast, which has a rule of its own."""
     false_alarms: Annotated[Any, BeforeValidator(_budget)] = Field(default="1/week", validate_default=True)
     """Episodes of one series in which nothing is the matter and a flag is raised all the same."""
     accept_after: Duration = _DAY
@@ -108,11 +109,12 @@ class Judgement(Options):
             raise misfit(f"is [{given[0]:g}, {given[1]:g}]", "two numbers, the smaller one first, are expected")
         return given
 
-    def policy(self, interval_width: float) -> Policy:
-        """The same for the judge; ``interval_width`` is that of the detector's band."""
+    def policy(self, interval_width: float, *, forecasts: bool = True) -> Policy:
+        """The same for the judge; ``interval_width`` is that of the detector's band, and ``forecasts`` says whether it
+        has one."""
         units, percent = self.min_deviation
         return Policy(
-            enabled=self.enabled,
+            enabled=forecasts if self.enabled is None else self.enabled,
             false_alarms=self.false_alarms,
             interval_width=interval_width,
             accept_after=self.accept_after,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sentio.contracts import Forecaster
+from sentio.contracts import Detector, Forecaster
 from sentio.types import Event, Floats, Forecast, Ints, Keys, Panel, Report, Scores, State, positions
 
 
@@ -52,12 +52,12 @@ class Recorder:
 
 
 class Overheard:
-    """A `sentio.contracts.Forecaster` that keeps what the one it wraps says of itself.
+    """A `sentio.contracts.Detector` that keeps what the one it wraps says of itself.
 
     What is published may be made of more than the detector's own band; so the two can be compared.
     """
 
-    def __init__(self, detector: Forecaster, outputs: Outputs) -> None:
+    def __init__(self, detector: Detector, outputs: Outputs) -> None:
         self._detector, self._outputs = detector, outputs
 
     def __getattr__(self, name: str) -> Any:
@@ -73,9 +73,19 @@ class Overheard:
         self._outputs.add(scores)
         return state, scores
 
+
+class OverheardForecaster(Overheard):
+    """The same of a `sentio.contracts.Forecaster`."""
+
     def forecast(self, state: State, times: Ints) -> Forecast:
         """`Forecaster.forecast`."""
-        return self._detector.forecast(state, times)
+        forecast: Forecast = self._detector.forecast(state, times)  # type: ignore[attr-defined] # `overheard` has looked
+        return forecast
+
+
+def overheard(detector: Detector, outputs: Outputs) -> Detector:
+    """``detector``, and what it says of itself in ``outputs``."""
+    return OverheardForecaster(detector, outputs) if isinstance(detector, Forecaster) else Overheard(detector, outputs)
 
 
 def output(outputs: Mapping[str, Floats], name: str, shape: tuple[int, ...]) -> Floats:

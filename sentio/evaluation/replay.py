@@ -11,7 +11,7 @@ from sentio import build
 from sentio.config.model import Config
 from sentio.evaluation.inline import Inline
 from sentio.evaluation.recorded import Recorded
-from sentio.evaluation.recorder import Outputs, Overheard, Recorder
+from sentio.evaluation.recorder import Outputs, Recorder, overheard
 from sentio.evaluation.schedule import cuts, trainings
 from sentio.runner import Runner, Tick
 from sentio.telemetry import Telemetry
@@ -74,7 +74,7 @@ def replay(
         save=lambda _: None,
         source=source,
     )
-    runner.line = replace(runner.line, detector=Overheard(runner.line.detector, own))
+    runner.line = replace(runner.line, detector=overheard(runner.line.detector, own))
     _Drive(runner, source, panel, start, at_once).run(progress)
     return Replayed(panel.keys, panel.times, panel.values, published.by_name, own.by_name, tuple(sink.events))
 

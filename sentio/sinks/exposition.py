@@ -311,6 +311,8 @@ def _old(report: Report, legacy: LegacyNames) -> _Old:
         if text := dict(key.labels).get(legacy.label):
             rows.setdefault(f'{{{legacy.label}="{escape(text)}"}}', i)
     found: _Old = {}
+    if not len(wanted):
+        return found
     for edge, field in _LEGACY.items():
         values = getattr(ahead, field)[:, wanted[0]]
         if legacy.clamp_min is not None:

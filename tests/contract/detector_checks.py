@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, Scor
 
 STEP = 900 * SECOND
 START = 1_700_006_400 * SECOND
-STANDARD = {YHAT, LOWER, UPPER, SCORE, ANOMALY}
+VERDICT = {SCORE, ANOMALY}
+EXPECTED = {YHAT, LOWER, UPPER}
 
 
 def panel(series: int = 3, samples: int = 300, start: int = START, seed: int = 1) -> Panel:
@@ -23,6 +25,11 @@ def panel(series: int = 3, samples: int = 300, start: int = START, seed: int = 1
 
 def after(history: Panel, samples: int = 5) -> Panel:
     return panel(len(history.keys), samples, int(history.times[-1]) + STEP, seed=2)
+
+
+def standard(detector) -> set[str]:
+    """The outputs that every detector of its kind has."""
+    return VERDICT | EXPECTED if isinstance(detector, Forecaster) else VERDICT
 
 
 def same(a: Scores, b: Scores) -> None:
@@ -40,7 +47,7 @@ def check_outputs_are_standard_and_shaped(detector) -> None:
     history = panel()
     fresh = after(history)
     _, scores = detector.score(detector.fit(history), fresh)
-    assert set(scores.outputs) >= STANDARD
+    assert set(scores.outputs) >= standard(detector)
     assert scores.keys == fresh.keys
     np.testing.assert_array_equal(scores.times, fresh.times)
     for name, output in scores.outputs.items():
@@ -48,7 +55,22 @@ def check_outputs_are_standard_and_shaped(detector) -> None:
         assert output.dtype == np.float64, name
 
 
+def check_score_and_flag_agree(detector) -> None:
+    history = panel()
+    fresh = after(history, 60)
+    fresh.values[1, 20], fresh.values[2, 30] = 500.0, -500.0
+    _, scores = detector.score(detector.fit(history), fresh)
+    score, flag = scores.outputs[SCORE], scores.outputs[ANOMALY]
+    np.testing.assert_array_equal(np.isnan(score), np.isnan(flag))
+    said = np.isfinite(score)
+    assert (score[said] >= 0).all()
+    np.testing.assert_array_equal(score[said] > 1, flag[said] == 1)
+    assert set(np.unique(flag[said])) <= {0.0, 1.0}
+
+
 def check_score_and_flag_agree_with_the_band(detector) -> None:
+    if not isinstance(detector, Forecaster):
+        return
     history = panel()
     fresh = after(history)
     fresh.values[1, 2], fresh.values[2, 3] = 500.0, -500.0
@@ -139,14 +161,17 @@ def check_a_series_that_cannot_be_learned_has_a_status_and_harms_no_other(detect
     state = detector.fit(history)
     assert state.keys == history.keys
     assert state["status"][0] == SeriesStatus.LEARNING
-    assert state["status"][1] == SeriesStatus.LEARNING
     _, scores = detector.score(state, after(history))
     _, alone = detector.score(detector.fit(history.rows(slice(6, 7))), after(history).rows(slice(6, 7)))
     for name, output in scores.outputs.items():
         assert not np.isinf(output).any(), name
+        np.testing.assert_allclose(output[6], alone.outputs[name][0], rtol=1e-12)
+    if not isinstance(detector, Forecaster):
+        return
+    assert state["status"][1] == SeriesStatus.LEARNING
+    for name, output in scores.outputs.items():
         assert np.isnan(output[:2]).all(), name
         assert np.isfinite(output[[2, 3, 6]]).all(), name
-        np.testing.assert_allclose(output[6], alone.outputs[name][0], rtol=1e-12)
 
 
 def check_a_missing_sample_is_not_judged(detector) -> None:
@@ -156,7 +181,8 @@ def check_a_missing_sample_is_not_judged(detector) -> None:
     _, scores = detector.score(detector.fit(history), fresh)
     assert np.isnan(scores.outputs[SCORE][1]).all()
     assert np.isnan(scores.outputs[ANOMALY][1]).all()
-    assert np.isfinite(scores.outputs[YHAT][1]).all()
+    if isinstance(detector, Forecaster):
+        assert np.isfinite(scores.outputs[YHAT][1]).all()
 
 
 def check_an_unknown_series_is_not_judged(detector) -> None:
@@ -164,9 +190,10 @@ def check_an_unknown_series_is_not_judged(detector) -> None:
     fresh = after(history)
     renamed = Panel((SeriesKey("new"), *fresh.keys[1:]), fresh.times, fresh.values)
     _, scores = detector.score(detector.fit(history), renamed)
-    for name in STANDARD:
+    _, known = detector.score(detector.fit(history), fresh)
+    for name in standard(detector):
         assert np.isnan(scores.outputs[name][0]).all()
-        assert np.isfinite(scores.outputs[name][1:]).all()
+        np.testing.assert_array_equal(scores.outputs[name][1:], known.outputs[name][1:])
 
 
 def check_nothing_is_learned_from_nothing(detector) -> None:
@@ -185,6 +212,39 @@ def check_a_state_says_when_its_history_ended(detector) -> None:
     assert (state["first_at"] == history.times[0]).all()
     assert (state["samples"] == len(history.times)).all()
     assert state["detail"].tolist() == [""] * len(history.keys)
+
+
+def check_what_learns_as_it_goes_may_be_stopped_anywhere(detector) -> None:
+    """All that it has seen, in one go, in two, in samples; each time read back from what was written down."""
+    if not getattr(detector, "learns_as_it_goes", False):
+        return
+    whole = panel(4, 400)
+    whole.values[1, 50:90] = np.nan
+    whole.values[2, 200:] += 30
+    state = detector.fit(Panel(whole.keys, whole.times[:60], whole.values[:, :60]))
+    _, at_once = detector.score(state, Panel(whole.keys, whole.times[60:], whole.values[:, 60:]))
+    cuts = [60, 61, 62, 90, 91, 130, 250, 251, 399, 400]
+    parts = []
+    for first, end in itertools.pairwise(cuts):
+        part = Panel(whole.keys, whole.times[first:end], whole.values[:, first:end])
+        state, scores = detector.score(State.from_arrays(state.to_arrays()), part)
+        parts.append(scores)
+    for name, output in at_once.outputs.items():
+        np.testing.assert_array_equal(np.concatenate([p.outputs[name] for p in parts], axis=1), output)
+
+
+def check_what_learns_as_it_goes_learns_nothing_twice(detector) -> None:
+    if not getattr(detector, "learns_as_it_goes", False):
+        return
+    history = panel(3, 200)
+    state = detector.fit(history)
+    again, _ = detector.score(state, Panel(history.keys, history.times[-20:], history.values[:, -20:]))
+    assert again.arrays.keys() == state.arrays.keys()
+    for name, array in state.arrays.items():
+        np.testing.assert_array_equal(again[name], array, err_msg=name)
+    later, _ = detector.score(state, after(history))
+    assert (later["fitted_at"] == after(history).times[-1]).all()
+    assert (later["samples"] == 205).all()
 
 
 def check_a_forecast_is_what_scoring_expects(detector) -> None:

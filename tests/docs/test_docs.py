@@ -28,7 +28,7 @@ ENVIRON = {
     "SENTIO_PASSWORD": "secret",
     "SENTIO_SLACK_URL": "https://slack.example/services/T0/B0/xyz",
 }
-CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml")
+CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml")
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
 OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
@@ -167,12 +167,13 @@ def test_every_example_is_checked() -> None:
     assert names == {*CONFIGURATIONS, "prometheus.yml"}
 
 
-def test_full_example_has_every_option() -> None:
+def test_the_full_examples_have_every_option() -> None:
     class Tagged(yaml.SafeLoader):
         pass
 
     Tagged.add_constructor("!env", lambda _, node: node.value)
-    written = set(paths(yaml.load(PAGES["examples/full.yml"], Tagged)))  # noqa: S506 # a SafeLoader that knows a tag
+    both = [PAGES["examples/full.yml"], PAGES["examples/detectors.yml"]]
+    written = {path for page in both for path in paths(yaml.load(page, Tagged))}  # noqa: S506 # it is a SafeLoader
     places = {
         "Sources": "sources.*.",
         "Detectors": "pipelines.*.detector.",
