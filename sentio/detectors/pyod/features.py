@@ -75,7 +75,7 @@ def _bins(times: Ints, values: Floats, length: int, aggregate: str) -> tuple[Int
     kept = times // length == number
     times, values, number = times[kept], values[kept], number[kept]
     first, count = int(number[0]), int(number[-1] - number[0])
-    sums = np.bincount(number - first, values, count + 1)[:count]
+    sums = np.bincount(number - first, values, count + 1)[:count].astype(np.float64)
     ends = np.searchsorted(times, (first + 1 + np.arange(count, dtype=np.int64)) * length)
     if aggregate == "sum":
         return times[ends], sums

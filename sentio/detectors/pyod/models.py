@@ -26,38 +26,47 @@ from sentio.types import Floats
 _CLASS = re.compile(r"^class (\w+)\(\w*Detector\):", re.MULTILINE)
 _NO_MODELS = re.compile(r"base|pyg_|ts_|sklearn_base")
 """Of PyOD's files: what models are made of, and those of graphs and of whole series."""
+_TOGETHER = {"CD", "COF", "LMDD", "LOCI", "QMCD", "ROD", "SOD", "SOS"}
+"""They judge many rows by one another, and say nothing, or always the same, of one alone."""
+_NOT_FROM_YAML = {"DevNet", "LSCP", "SUOD", "XGBOD"}
+"""They need labels, or models to be made of."""
 
 
 def names() -> list[str]:
-    """The models that this PyOD has, sorted; some need a package more."""
+    """The models of this PyOD that learn from rows alone and can judge one by itself, sorted; some need a package
+    more."""
     spec = find_spec("pyod")
     found = set()
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for file in Path(folder, "models").glob("*.py"):
             if not _NO_MODELS.match(file.name):
                 found |= {name for name in _CLASS.findall(file.read_text("utf-8")) if name.lower() == file.stem}
-    return sorted(found)
+    return sorted(found - _TOGETHER - _NOT_FROM_YAML)
 
 
 def problems(name: str, params: Mapping[str, Any]) -> list[tuple[Loc, PydanticCustomError]]:
     """What is wrong with a model of that ``name`` and its ``params``, each at its place."""
     known = names()
     if name not in known:
-        return [(("name",), misfit(f"is {show(name)}, which is no model of PyOD's", one_of(known, name)))]
+        return [
+            (
+                ("name",),
+                misfit(
+                    f"is {show(name)}, which is no model of PyOD's that judges one sample by itself",
+                    one_of(known, name),
+                ),
+            )
+        ]
     try:
         found = _class(name)
     except Exception as error:  # noqa: BLE001 # some print, some raise what they like, where a package is missing
         wrong = f"is {show(name)}, which cannot be imported ({_line(error)})"
         return [(("name",), misfit(wrong, "what it needs beside PyOD is expected to be installed"))]
     takes = _takes(found)
-    right = one_of(sorted(takes)) if takes else "no parameter is expected"
     unknown = [p for p in params if p not in takes]
     if unknown:
         wrong = f"is no parameter of {name}"
-        return [(("params", p), misfit(wrong, one_of(sorted(takes), p) if takes else right)) for p in unknown]
-    lacking = [p for p, one in takes.items() if one.default is inspect.Parameter.empty and p not in params]
-    if lacking:
-        return [(("params",), misfit(f"lacks {' and '.join(lacking)}", f"what {name} cannot do without is expected"))]
+        return [(("params", p), misfit(wrong, one_of(sorted(takes), p))) for p in unknown]
     try:
         made(name, params, 0)
     except Exception as error:  # noqa: BLE001 # whatever its own checks raise
@@ -66,11 +75,13 @@ def problems(name: str, params: Mapping[str, Any]) -> list[tuple[Loc, PydanticCu
 
 
 def made(name: str, params: Mapping[str, Any], seed: int) -> Any:
-    """A new model; its ``random_state`` is ``seed`` where it takes one and ``params`` has none."""
+    """A new model; where it takes them and ``params`` has none, its ``random_state`` is ``seed`` and it is not
+    ``verbose``."""
     found = _class(name)
-    random = {"random_state": seed} if "random_state" in _takes(found) else {}
+    ours = {"random_state": seed, "verbose": False}
+    takes = _takes(found)
     with _quiet(seed):
-        return found(**(random | dict(params)))
+        return found(**({name: value for name, value in ours.items() if name in takes} | dict(params)))
 
 
 def fitted(name: str, params: Mapping[str, Any], seed: int, rows: Floats) -> Any:
@@ -78,7 +89,8 @@ def fitted(name: str, params: Mapping[str, Any], seed: int, rows: Floats) -> Any
     model = made(name, params, seed)
     with _quiet(seed):
         model.fit(rows)
-    if not np.isfinite(model.decision_scores_).all():
+        one = model.predict_proba(rows[:1])[0, 1]
+    if not (np.isfinite(model.decision_scores_).all() and np.isfinite(one)):
         raise SeriesError(f"{name} gives scores that are not finite; another model or other data are expected")
     return model
 

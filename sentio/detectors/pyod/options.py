@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sentio.config.durations import Duration
 from sentio.config.misfit import misfit, misfits
@@ -66,18 +66,27 @@ class PyodOptions(Options):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """``random_state`` of the models that take one."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _installed(cls, block: Any) -> Any:
+    @model_validator(mode="after")
+    def _installed(self) -> PyodOptions:
         if find_spec("pyod") is None:
             wrong = 'is "pyod", and the package pyod is not installed'
             raise misfits((("type",), misfit(wrong, "pip install 'sentio[pyod]' is expected")))
-        return block
+        return self
 
     @field_validator("models")
     @classmethod
     def _of_pyod(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
+        if find_spec("pyod") is None:
+            return models
         found = [((i, *loc), error) for i, m in enumerate(models) for loc, error in problems(m.name, m.params)]
         if found:
             raise misfits(*found)
         return models
+
+    @field_validator("min_samples")
+    @classmethod
+    def _not_more_than_are_kept(cls, least: int, info: ValidationInfo) -> int:
+        most = info.data.get("train_samples")
+        if most is not None and least > most:
+            raise misfit(f"is {least}", f"at most train_samples ({most}) is expected", relative=True)
+        return least
