@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Pyod:
     """
 
     Options = PyodOptions
+    learns_from_every_step: ClassVar[bool] = True
+    """A difference from the sample before is another one on a coarser grid."""
 
     def __init__(self, options: PyodOptions, executor: Executor) -> None:
         self._options = options
