@@ -19,6 +19,7 @@ CATALOG = MappingProxyType(
         "detectors": {
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "prophet": "sentio.detectors.prophet:Prophet",
+            "several": "sentio.detectors.several:Several",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
