@@ -20,6 +20,7 @@ CATALOG = MappingProxyType(
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "prophet": "sentio.detectors.prophet:Prophet",
             "pyod": "sentio.detectors.pyod:Pyod",
+            "several": "sentio.detectors.several:Several",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
