@@ -29,6 +29,9 @@ class Pyod:
     Options = PyodOptions
     learns_from_every_step: ClassVar[bool] = True
     """A difference from the sample before is another one on a coarser grid."""
+    learns_from_anomalies: ClassVar[bool] = True
+    """The scale ends at the strangest sample of the window, so without those each training would flag more; and what
+    is left out would be missing among the samples before the next."""
 
     def __init__(self, options: PyodOptions, executor: Executor) -> None:
         self._options = options
