@@ -18,7 +18,11 @@ CATALOG = MappingProxyType(
         },
         "detectors": {
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
+            "lof": "sentio.detectors.lof:LOF",
+            "percentile": "sentio.detectors.percentile:Percentile",
+            "percentile1d": "sentio.detectors.percentile:Percentile1D",
             "prophet": "sentio.detectors.prophet:Prophet",
+            "quantile1d": "sentio.detectors.percentile:Quantile1D",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
