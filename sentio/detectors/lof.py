@@ -1,7 +1,7 @@
 """How much thinner samples lie around a sample than around its neighbours, after datastream.io's LOFAnomalyDetector.
 
-The local outlier factor is scikit-learn's, with ``novelty=True``, on the values alone. It is fitted to the newest samples
-after each batch.
+The local outlier factor is scikit-learn's, with ``novelty=True``, on the values alone. It is fitted to the newest
+samples after each batch.
 
 ==============  ====  ==========================================================================
 sample          S×w   what it is fitted to; ``held [S]`` of it are samples
@@ -125,7 +125,8 @@ class LOF(Online):
         fit = self._fits.get(key)
         if fit is None:
             fit = self._fits.put(key, _fitted(sample, self._options.n_neighbors))
-        return np.minimum(-fit.score_samples(_column(values)), _MOST)
+        factor: Floats = -fit.score_samples(_column(values))
+        return np.minimum(factor, _MOST)
 
 
 def _fitted(sample: Floats, neighbors: int) -> LocalOutlierFactor:
