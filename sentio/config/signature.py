@@ -27,7 +27,7 @@ class Arguments(Options):
 
     batch: Annotated[int, Field(ge=2)] = 1000
     """Samples of a series that are learned from at a time."""
-    keep: Annotated[int, Field(ge=2)] = 5000
+    keep: Annotated[int, Field(ge=2, validate_default=True)] = 5000
     """Samples of a series that are kept at most, to be learned from again after a restart."""
 
     @classmethod
@@ -37,8 +37,8 @@ class Arguments(Options):
         for parameter in _parameters(found):
             name = parameter.name
             if parameter.kind is parameter.POSITIONAL_ONLY or name in _TAKEN:
-                why = "by its position" if name not in _TAKEN else "which is an option of every class of one's own"
-                raise misfit(f"which takes {name}, {why}", "keyword arguments of other names are expected")
+                how = ", an option of every class of one's own" if name in _TAKEN else " by its position"
+                raise misfit(f"which takes {name}{how}", "keyword arguments of other names are expected")
             required = parameter.default is parameter.empty
             default = ... if required else parameter.default if isinstance(parameter.default, _PLAIN) else None
             fields[_MARK + name] = (_annotation(parameter), Field(default, alias=name))

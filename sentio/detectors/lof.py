@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sentio.config.misfit import misfit
 from sentio.config.options import Options as Base
@@ -44,7 +44,7 @@ class LOF(Online):
 
         n_neighbors: Annotated[int, Field(ge=1)] = 20
         """Neighbours that a sample is compared with."""
-        window: Annotated[int, Field(ge=2)] = 1000
+        window: Annotated[int, Field(ge=2, validate_default=True)] = 1000
         """Samples that are its neighbours."""
         batch: Annotated[int, Field(ge=2)] = 1000
         """Samples of a series that are learned from at a time."""
@@ -56,12 +56,13 @@ class LOF(Online):
                 raise misfit(wrong, "pip install 'sentio[lof]' is expected")
             return self
 
-        @model_validator(mode="after")
-        def _enough_of_them(self) -> LOF.Options:
-            if self.n_neighbors >= self.window:
-                wrong = f"has {self.n_neighbors} neighbours in a window of {self.window} samples"
-                raise misfit(wrong, "fewer neighbours than samples are expected")
-            return self
+        @field_validator("window")
+        @classmethod
+        def _more_than_neighbours(cls, window: int, info: ValidationInfo) -> int:
+            neighbours = info.data.get("n_neighbors")
+            if neighbours is not None and window <= neighbours:
+                raise misfit(f"is {window}", f"more than n_neighbors ({neighbours}) is expected", relative=True)
+            return window
 
     outputs = ("score", "factor")
 
