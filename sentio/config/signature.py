@@ -42,7 +42,8 @@ class Arguments(Options):
             required = parameter.default is parameter.empty
             default = ... if required else parameter.default if isinstance(parameter.default, _PLAIN) else None
             fields[_MARK + name] = (_annotation(parameter), Field(default, alias=name))
-        made = create_model(f"{found.__name__}Options", __base__=cls, __module__=__name__, **fields)
+        about = f"The arguments of `{found.__qualname__}`."
+        made = create_model(f"{found.__name__}Options", __base__=cls, __module__=__name__, __doc__=about, **fields)
         made.made = found
         return made
 

@@ -22,6 +22,7 @@ from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
 from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Executor, Pipeline, Server, Shard, Store
+from sentio.config.signature import Arguments
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
 from tests.docs.pages import ROOT, Pages, anchors, blocks, code, documents, links, named, section
@@ -57,7 +58,14 @@ def option_tables() -> dict[str, type[BaseModel]]:
         for kind, title in KINDS.items()
         for name in catalog.CATALOG[kind]
     }
-    own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor, "## Shard": Shard}
+    own: dict[str, type[BaseModel]] = {
+        "## Detectors of your own": Arguments,
+        "## Pipelines": Pipeline,
+        "## Server": Server,
+        "## Store": Store,
+        "## Executor": Executor,
+        "## Shard": Shard,
+    }
     return {**adapters, "## Sinks": Delivery, **own}
 
 

@@ -1,9 +1,13 @@
-"""Detectors of one's own, each with one mistake but for the first three."""
+"""Detectors of one's own, each with one mistake but for the first four."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+from sentio.config.options import Options as Base
+from sentio.online import Online, agreeing
+from sentio.types import ANOMALY, SCORE
 
 
 class Band:
@@ -44,6 +48,31 @@ class Share:
 
     def score(self, x):
         return np.searchsorted(self.sample_, x.to_numpy(), side="right") / len(self.sample_)
+
+
+class Plain(Online):
+    """In our own vocabulary: far from zero, by the largest that was seen."""
+
+    class Options(Base):
+        """One."""
+
+        factor: float = 1.5
+
+    def __init__(self, options, executor):
+        del executor
+        self.factor = options.factor
+
+    def blank(self, series):
+        return {"largest": np.zeros(series)}
+
+    def step(self, own, times, values, again):
+        del times
+        seen = np.where(np.isnan(values) | again, 0, np.abs(values))
+        largest = np.maximum.accumulate(np.column_stack([own["largest"], seen]), axis=1)
+        own["largest"] = largest[:, -1]
+        far = np.abs(values) / (self.factor * np.maximum(largest[:, :-1], 1e-300))
+        score, anomaly = agreeing(np.minimum(far, 1e6), far > 1)
+        return {SCORE: score, ANOMALY: anomaly}
 
 
 class Fragile(Share):
