@@ -28,6 +28,7 @@ CATALOG = MappingProxyType(
             "percentile1d": "sentio.detectors.percentile:Percentile1D",
             "prophet": "sentio.detectors.prophet:Prophet",
             "quantile1d": "sentio.detectors.percentile:Quantile1D",
+            "several": "sentio.detectors.several:Several",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",

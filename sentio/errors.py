@@ -65,3 +65,38 @@ class WorkerDiedError(SentioError):
 
 class EvaluationError(SentioError):
     """What is to be evaluated could not be read."""
+
+
+class InputError(SentioError):
+    """A table, or what is to judge it, cannot be used. ``code``: the exit code of a command that ends with it, as
+    datastream.io has them; 5 and 6 are its Elasticsearch's and Kibana's."""
+
+    code = 4
+
+
+class ModuleError(InputError):
+    """A module cannot be loaded, or a package that the form of the file needs."""
+
+    code = 1
+
+
+class DetectorNotFoundError(InputError):
+    """No detector has that name."""
+
+    code = 2
+
+
+class TimefieldError(InputError):
+    """The times are missing, cannot be read, or do not increase."""
+
+    code = 3
+
+
+class SensorsError(InputError):
+    """There is nothing to judge: no such file, no rows, no such column, or what stands there is no number."""
+
+    code = 4
+
+
+class OutputError(SentioError):
+    """A table could not be written."""

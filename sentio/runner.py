@@ -340,7 +340,7 @@ class Runner:
                 return False
             better = self._better(fitted)
             first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
-            self._memory = replace(self._memory, model=self._memory.model.merge(better))
+            self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(better)))
             self._before = replace(self._before, judged=_with(self._before.judged, prepared))
             if first.any() or prepared.keys:
                 self._announce()
@@ -352,6 +352,11 @@ class Runner:
         self._saved_at = now
         self._save(self.snapshot())
         return True
+
+    def _continued(self, fitted: State) -> State:
+        """``fitted`` with what goes on being learned beside it."""
+        refitted: Callable[[State, State], State] | None = getattr(self.line.detector, "refitted", None)
+        return refitted(self._memory.model, fitted) if refitted and self._memory.model.keys else fitted
 
     def _save_in_time(self, now: int) -> None:
         """Judges, alerts and some detectors have learned since the last training; a kill is not to cost much of it."""

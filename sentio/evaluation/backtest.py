@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentio import build
@@ -24,7 +24,7 @@ from sentio.evaluation.labelled import (
 )
 from sentio.evaluation.settings import Settings, configured
 from sentio.telemetry import Telemetry
-from sentio.types import Panel, Window, stack
+from sentio.types import Event, Panel, Window, stack
 
 Progress = Callable[[str, int, int], None]
 """Hears what is done, how much of it, and of how much."""
@@ -40,6 +40,14 @@ class Running:
     workers: int = 2
     labels: Path | None = None
     warm_up: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A replay that is watched: ``pace`` waits for the time of each step (ns), ``heard`` is told of each alert."""
+
+    pace: Callable[[int], None]
+    heard: Callable[[Event], None]
 
 
 def of_folder(folder: Path, settings: Settings, running: Running, progress: Progress) -> list[Judged]:
@@ -81,11 +89,35 @@ def of_pipeline(
     pipeline = config.pipelines[alias]
     start, end = window
     length = pipeline.train.window * 3 // 2 if start is None else end - start
-    panel = _read(config, alias, Window.ending(end, length, pipeline.step), progress)
-    series = of_panel(panel, alias, pipeline.step, running.warm_up)
+    series = _series(config, alias, Window.ending(end, length, pipeline.step), running, progress)
+    return _in_parts(config, alias, series, running, progress)
+
+
+def since(
+    settings: Settings, window: tuple[int, int], running: Running, progress: Progress, live: Live | None = None
+) -> list[Judged]:
+    """The pipeline as it would have run between the two times ``window`` (ns), with the training window before as the
+    history that it finds. ``live``: at this pace, all in this process. Raises as `of_pipeline`."""
+    config, alias = configured(settings, os.environ)
+    pipeline = config.pipelines[alias]
+    start, end = window
+    before = pipeline.train.window
+    read = Window.ending(end, end - start + before, pipeline.step)
+    series = _series(config, alias, read, replace(running, warm_up=max(0, start - read.start)), progress)
+    if live is None:
+        return _in_parts(config, alias, series, running, progress)
+    return judge(config, alias, series, live.pace, live.heard)
+
+
+def _series(config: Config, alias: str, window: Window, running: Running, progress: Progress) -> list[Labelled]:
+    panel = _read(config, alias, window, progress)
+    series = of_panel(panel, alias, config.pipelines[alias].step, running.warm_up)
     if not series:
         raise EvaluationError(f"{alias}: the query gives no series there; a --start and --end with samples is expected")
-    series = _with_labels(series, running)
+    return _with_labels(series, running)
+
+
+def _in_parts(config: Config, alias: str, series: list[Labelled], running: Running, progress: Progress) -> list[Judged]:
     parts = [series[first : first + _SERIES_A_TASK] for first in range(0, len(series), _SERIES_A_TASK)]
     calls = [(config, alias, part) for part in parts]
     done = in_processes(judge, calls, running.workers, lambda n: progress("parts replayed", n, len(calls)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import json
 import os
 import socket
 from concurrent.futures import Executor, Future
@@ -17,6 +18,7 @@ from sentio.contracts import Sink, Source
 from tests.contract import detector_checks, sink_checks
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
+LEAST |= {("detectors", "several"): {"of": {"a": {"type": "gaussian1d"}, "b": {"type": "gaussian1d", "batch": 40}}}}
 LEAST |= {("sinks", name): sink_checks.options_of(name, 1) for name in catalog.names("sinks")}
 """The options that an adapter cannot do without."""
 
@@ -36,7 +38,8 @@ class Here(Executor):
 
 def make(kind: str, name: str):
     found = catalog.resolve(kind, name)
-    options = found.Options(**LEAST.get((kind, name), {}))
+    # As from a file, where a list is a tuple.
+    options = found.Options.model_validate_json(json.dumps(LEAST.get((kind, name), {})))
     if kind == "detectors":
         return found(options, Here())
     return found(options)
@@ -72,7 +75,7 @@ def test_an_adapter_is_made_without_network_or_disk(kind, name, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("an adapter's __init__ touches nothing")
 
-    options = catalog.resolve(kind, name).Options(**LEAST.get((kind, name), {}))
+    options = catalog.resolve(kind, name).Options.model_validate_json(json.dumps(LEAST.get((kind, name), {})))
     for module, function in ((socket, "socket"), (builtins, "open"), (os, "open"), (os, "stat")):
         monkeypatch.setattr(module, function, refuse)
     found = catalog.resolve(kind, name)

@@ -75,7 +75,7 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     ),
     (checks.metrics, METRICS, "| `sentio_reads_total` | counter |", "| `sentio_reads_total` | gauge |"),
     (checks.metrics, METRICS, "| `process_max_fds` |", "| `process_most_fds` |"),
-    (checks.metrics, METRICS, "`detector` and `type`", "`type`"),
+    (checks.metrics, METRICS, "`detector`", "`detektor`"),
     (checks.metrics, METRICS, "`constant`, `failed`.", "`constant`."),
     (checks.mentioned_metrics, RULES, "sentio_datasource_up == 0", "sentio_source_up == 0"),
     (checks.mentioned_metrics, "README.md", "sentio_yhat{", "sentio_expected{"),

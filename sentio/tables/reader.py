@@ -1,0 +1,207 @@
+"""Opens a table of samples and reads it in pieces, so that its size takes no memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+import numpy as np
+
+from sentio.config.misfit import one_of, show
+from sentio.errors import InputError, SensorsError, TimefieldError
+from sentio.tables.order import Order
+from sentio.tables.parquet import ENDINGS, Parquet
+from sentio.tables.part import Columns, Form, Part, fail
+from sentio.tables.text import STANDARD, Text
+from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of
+from sentio.types import SECOND, Array, Floats, Ints
+
+_NO_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
+"""How pandas calls a column that has none, such as the numbers of the rows."""
+_ENDINGS = re.compile(r"(\.(csv|tsv|txt|parquet|parq|pq))?(\.gz)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which columns are meant; what is empty is found."""
+
+    timefield: str = ""
+    sensors: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    """Columns of labels: rows with other texts there are of other series."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows that follow one another; ``values [sensors, n]``, NaN where there is no sample.
+
+    ``times [n]`` in ns. ``groups``: each combination of texts in the columns of labels that occurs here, in their
+    order; ``group [n]``: which one a row has. ``line``: where the first row begins in the file.
+    """
+
+    line: int
+    times: Ints
+    values: Floats
+    groups: tuple[tuple[str, ...], ...]
+    group: Ints
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+class Table:
+    """A table that is open. What it has is known; its rows can be read once.
+
+    ``name``: of the file, without its endings. ``timefield``: empty where it has no times, and its rows are one second
+    apart. ``clock``: how its times are written. ``sensors`` and ``by``: names of its columns.
+    """
+
+    def __init__(self, form: Form, name: str, choice: Choice, now: int) -> None:
+        self.name, self.where = name, form.where
+        self._form, self._parts = form, form.parts()
+        self._first = next(self._parts)
+        self.by = self._known("by", choice.by)
+        self.timefield, self.clock = self._times(choice.timefield)
+        self.sensors = self._sensors(choice.sensors)
+        self._now = now // SECOND * SECOND
+
+    def chunks(self) -> Iterator[Rows]:
+        """All rows in their order. Raises `InputError`: what stands there cannot be read, is no number, or the times
+        of a series do not increase."""
+        order = Order(self.where, self.clock)
+        done = 0
+        for part in self._all():
+            columns = part.read(*self._columns())
+            groups, group = _grouped(columns, self.by, part.size)
+            if self.timefield:
+                times = self._read_times(part, columns[self.timefield])
+                order.check(part, times, groups, group)
+            else:
+                times = self._now + SECOND * np.arange(done, done + part.size, dtype=np.int64)
+            values = np.stack([columns[name] for name in self.sensors]).astype(np.float64, copy=False)
+            if part.size:
+                yield Rows(part.line(0), times, values, groups, group)
+            done += part.size
+
+    def _all(self) -> Iterator[Part]:
+        yield self._first
+        yield from self._parts
+
+    def _columns(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Which are read as numbers, and which as texts or as times."""
+        time = (self.timefield,) if self.timefield else ()
+        if self.clock.numbers:
+            return (*self.sensors, *time), self.by
+        return self.sensors, (*self.by, *time)
+
+    def _read_times(self, part: Part, cells: Array) -> Ints:
+        try:
+            return self.clock.read(cells)
+        except NoTimeError as error:
+            self._no_time(part, self.timefield, error)
+
+    def _no_time(self, part: Part, name: str, error: NoTimeError) -> NoReturn:
+        raise TimefieldError(
+            f"{self.where}:{part.line(error.row)}: {name} is {show(error.text)}; {EXPECTED}"
+        ) from error
+
+    def _times(self, timefield: str) -> tuple[str, Clock]:
+        """The column of times and how they are written."""
+        if timefield:
+            self._known("timefield", (timefield,), TimefieldError)
+            return timefield, self._clock(timefield)
+        columns = self._form.columns
+        named = [name for wanted in NAMES for name in columns if name == wanted]
+        named += [name for wanted in NAMES for name in columns if name.lower() == wanted and name not in named]
+        found: dict[str, Clock] = {}
+        wrong: list[TimefieldError] = []
+        for name in named:
+            try:
+                found[name] = self._clock(name)
+            except TimefieldError as error:
+                wrong.append(error)
+                continue
+            if (np.diff(found[name].read(self._head(name))) >= 0).all():
+                return name, found[name]
+        if found:
+            return next(iter(found.items()))
+        if wrong:
+            raise wrong[0]
+        return "", Clock("date")
+
+    def _clock(self, name: str) -> Clock:
+        try:
+            return clock_of(self._head(name))
+        except NoTimeError as error:
+            self._no_time(self._first, name, error)
+
+    def _head(self, name: str) -> Array:
+        return self._first.read((), (name,))[name][:LOOKED_AT]
+
+    def _sensors(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        found = self._form.numeric
+        if wanted:
+            names = self._known("sensors", wanted)
+            if (text := next((name for name in names if name not in found), None)) is not None:
+                self._no_numbers(text)
+            return names
+        taken = {self.timefield, *self.by}
+        names = tuple(n for n in self._form.columns if n in found and n not in taken and not _NO_NAME.fullmatch(n))
+        if not names:
+            fail(self.where, 1, "has no column of numbers beside the times", "at least one")
+        return names
+
+    def _no_numbers(self, name: str) -> None:
+        self._first.read((name,), ())
+        fail(self.where, 1, f"{name} is no column of numbers", "one of them")
+
+    def _known(self, what: str, names: Sequence[str], error: type[InputError] = SensorsError) -> tuple[str, ...]:
+        """Raises ``error`` for one of ``names`` that is no column, or is there twice."""
+        for i, name in enumerate(names):
+            if name not in self._form.columns:
+                known = [column for column in self._form.columns if not _NO_NAME.fullmatch(column)]
+                raise error(f"{self.where}:1: has no column {show(name)} ({what}); {one_of(known, name)}")
+            if name in names[:i]:
+                raise error(f"{self.where}:1: {what} has {show(name)} twice; each column once is expected")
+        return tuple(names)
+
+    def close(self) -> None:
+        self._form.close()
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+def open_table(path: str | Path, choice: Choice = Choice(), *, now: int, name: str = "") -> Table:
+    """The table in ``path``: CSV, perhaps in gzip, Parquet by its ending, or ``-`` for CSV on standard input.
+
+    ``now`` (ns): the time of the first row where the table has none. ``name``: in place of the file's. Raises
+    `InputError`.
+    """
+    text = str(path)
+    form: Form = Parquet(text) if text.lower().endswith(ENDINGS) else Text(text)
+    try:
+        return Table(form, name or _stem(text), choice, now)
+    except BaseException:
+        form.close()
+        raise
+
+
+def _stem(path: str) -> str:
+    return "stdin" if path == STANDARD else _ENDINGS.sub("", Path(path).name)
+
+
+def _grouped(columns: Columns, by: Sequence[str], size: int) -> tuple[tuple[tuple[str, ...], ...], Ints]:
+    if not by:
+        return ((),), np.zeros(size, np.int64)
+    seen: dict[tuple[str, ...], int] = {}
+    rows = zip(*(columns[name].tolist() for name in by), strict=True)
+    group = np.fromiter((seen.setdefault(row, len(seen)) for row in rows), np.int64, size)
+    return tuple(seen), group

@@ -1,0 +1,204 @@
+"""Writes rows of a table with what was found of them: CSV, JSON lines or Parquet.
+
+Columns: the time as it was read, the labels, each sensor; then for each sensor ``SCORE_<sensor>``, ``FLAG_<sensor>``
+and ``<output>_<sensor>`` of every further output.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from sentio.errors import OutputError
+from sentio.tables.parquet import ENDINGS, package
+from sentio.tables.reader import Rows, Table
+from sentio.tables.text import STANDARD
+from sentio.tables.times import Clock
+from sentio.types import MILLISECOND, SECOND, Floats, Ints
+
+Form = Literal["csv", "jsonl", "parquet"]
+TIME = "time"
+_CELLS_AT_ONCE = 4_000_000
+"""Of a row group of Parquet."""
+
+
+class Writer(Protocol):
+    """Takes rows in their order."""
+
+    def write(self, rows: Rows, scores: Floats, flags: Floats, further: Mapping[str, Floats]) -> None:
+        """``scores``, ``flags`` (0 or 1) and each of ``further``: ``[sensors, n]``, NaN where there is nothing to say.
+
+        Raises `OutputError`.
+        """
+        ...
+
+
+@contextmanager
+def writing(path: str | Path, table: Table, outputs: Sequence[str] = (), form: Form | None = None) -> Iterator[Writer]:
+    """A `Writer` to ``path``, which has all of it once the block has ended, and nothing of it before or after an error;
+    ``-``, standard output, gets it as it comes.
+
+    ``form``: by the ending of ``path`` where none is given, else CSV. ``outputs``: names of what ``further`` has.
+    Raises `OutputError`, and `ModuleError` where Parquet cannot be written.
+    """
+    text, kind = str(path), form or form_of(str(path))
+    if kind == "parquet":
+        if text == STANDARD:
+            raise OutputError("standard output: cannot take Parquet; a file, csv or jsonl is expected")
+        package(text)
+    with _replacing(text, kind == "parquet") as file:
+        lines = _Parquet(file, table, outputs) if kind == "parquet" else _Lines(file, table, outputs, kind)
+        yield lines
+        lines.end()
+
+
+def form_of(path: str) -> Form:
+    """By its ending."""
+    if path.lower().endswith(ENDINGS):
+        return "parquet"
+    return "jsonl" if path.lower().endswith((".jsonl", ".ndjson")) else "csv"
+
+
+@contextmanager
+def _replacing(path: str, named: bool) -> Iterator[Any]:
+    """A file beside ``path`` that takes its place at the end; its name where it is ``named``."""
+    if path == STANDARD:
+        with _told(path):
+            yield sys.stdout
+            sys.stdout.flush()
+        return
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with _told(path):
+            with beside.open("x", encoding="utf-8", newline="") as file:
+                yield str(beside) if named else file
+            os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = "standard output" if path == STANDARD else path
+        raise OutputError(
+            f"{where}: cannot be written ({error.strerror or error}); a file in a folder that can be is expected"
+        ) from error
+
+
+def names_of(table: Table, outputs: Sequence[str]) -> list[str]:
+    """The columns that are written. Raises `OutputError` where two would be called the same."""
+    found = [TIME, *table.by, *table.sensors]
+    for sensor in table.sensors:
+        found += [f"SCORE_{sensor}", f"FLAG_{sensor}", *(f"{output}_{sensor}" for output in outputs)]
+    if twice := next((name for i, name in enumerate(found) if name in found[:i]), None):
+        raise OutputError(f"{table.where}: has a column {twice}, which is written beside it; another name is expected")
+    return found
+
+
+class _Lines:
+    """A `Writer` of text."""
+
+    def __init__(self, file: IO[str], table: Table, outputs: Sequence[str], form: Form) -> None:
+        self._file, self._table, self._outputs = file, table, tuple(outputs)
+        self._json = form == "jsonl"
+        self._names = names_of(table, outputs)
+        if not self._json:
+            csv.writer(file, lineterminator="\n").writerow(self._names)
+
+    def write(self, rows: Rows, scores: Floats, flags: Floats, further: Mapping[str, Floats]) -> None:
+        """`Writer.write`."""
+        columns = [self._times(rows.times), *self._labels(rows)]
+        columns += [_numbers(values, self._none) for values in rows.values]
+        for j in range(len(self._table.sensors)):
+            columns += [_numbers(scores[j], self._none), _truths(flags[j], self._none)]
+            columns += [_numbers(further[output][j], self._none) for output in self._outputs]
+        lines = zip(*columns, strict=True)
+        if self._json:
+            keys = [json.dumps(name, ensure_ascii=False) for name in self._names]
+            shape = "{" + ",".join(f"{key.replace('%', '%%')}:%s" for key in keys) + "}\n"
+            self._file.write("".join([shape % line for line in lines]))
+        else:
+            part = io.StringIO()
+            csv.writer(part, lineterminator="\n").writerows(lines)
+            self._file.write(part.getvalue())
+
+    @property
+    def _none(self) -> str:
+        return "null" if self._json else ""
+
+    def _times(self, times: Ints) -> list[str]:
+        texts = list(map(self._table.clock.write, times.tolist()))
+        return [f'"{text}"' for text in texts] if self._json and not self._table.clock.numbers else texts
+
+    def _labels(self, rows: Rows) -> list[list[str]]:
+        shown: Callable[[str], str] = (lambda t: json.dumps(t, ensure_ascii=False)) if self._json else str
+        groups = [[shown(text) for text in group] for group in rows.groups]
+        return [[groups[g][i] for g in rows.group.tolist()] for i in range(len(self._table.by))]
+
+    def end(self) -> None:
+        """Nothing is kept back."""
+
+
+def _numbers(values: Floats, none: str) -> list[str]:
+    # repr: the shortest text that is read back as the same double.
+    return [none if v != v else repr(v).removesuffix(".0") for v in values.tolist()]
+
+
+def _truths(flags: Floats, none: str) -> list[str]:
+    return [none if v != v else "true" if v else "false" for v in flags.tolist()]
+
+
+class _Parquet:
+    """A `Writer` of Parquet; rows are kept until there are enough for a row group."""
+
+    def __init__(self, path: str, table: Table, outputs: Sequence[str]) -> None:
+        self._path, self._table, self._outputs = path, table, tuple(outputs)
+        self._names = names_of(table, outputs)
+        self._kept: list[Any] = []
+        self._rows, self._begun = 0, False
+
+    def write(self, rows: Rows, scores: Floats, flags: Floats, further: Mapping[str, Floats]) -> None:
+        """`Writer.write`."""
+        columns: list[Any] = [_moments(self._table.clock, rows.times)]
+        columns += [[rows.groups[g][i] for g in rows.group.tolist()] for i in range(len(self._table.by))]
+        columns += list(rows.values)
+        for j in range(len(self._table.sensors)):
+            flag = pd.array(np.nan_to_num(flags[j]) > 0, dtype="boolean")
+            flag[np.isnan(flags[j])] = pd.NA
+            columns += [scores[j], flag, *(further[output][j] for output in self._outputs)]
+        self._kept.append(pd.DataFrame(dict(zip(self._names, columns, strict=True))))
+        self._rows += len(rows)
+        if self._rows * len(self._names) >= _CELLS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._kept:
+            frame = pd.concat(self._kept, ignore_index=True)
+            package(self._path).write(self._path, frame, append=self._begun, compression="SNAPPY", write_index=False)
+            self._kept, self._rows, self._begun = [], 0, True
+
+    def end(self) -> None:
+        """Write what is kept."""
+        self._flush()
+
+
+def _moments(clock: Clock, times: Ints) -> Any:
+    if clock.numbers:
+        return times / (SECOND if clock.unit == "s" else MILLISECOND)
+    return pd.to_datetime(times, utc=True)
