@@ -327,7 +327,8 @@ def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tup
 
 
 def flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    return {option: a for a in parser._actions for option in a.option_strings if option not in ("-h", "--help")}
+    longest = {a.option_strings[-1]: a for a in parser._actions if a.option_strings}
+    return {option: a for option, a in longest.items() if option != "--help"}
 
 
 def command_line(pages: Pages) -> list[str]:
