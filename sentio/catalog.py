@@ -80,8 +80,8 @@ def resolve(kind: str, name: str) -> type:
     place, _, class_name = path.rpartition(":")
     what = "file" if is_file else "module"
     try:
-        module = _of_file(place) if is_file else importlib.import_module(place)
-    except _UnreadableError as error:
+        module = load_module(place)
+    except UnreadableError as error:
         wrong = f"is {show(name)}, and {place} cannot be read ({error})"
         right = "the path of a Python file, from the working directory, is expected"
         raise UnusableTypeError(kind, name, wrong, right) from error
@@ -98,8 +98,14 @@ def resolve(kind: str, name: str) -> type:
     return found
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """There is no such file, or none that can be read."""
+
+
+def load_module(place: str) -> ModuleType:
+    """The module ``my_pkg.mod``, or that in the file ``path/to/file.py``. Raises `UnreadableError`, and whatever it
+    raises itself."""
+    return _of_file(place) if place.endswith(".py") else importlib.import_module(place)
 
 
 def _of_file(path: str) -> ModuleType:
@@ -108,7 +114,7 @@ def _of_file(path: str) -> ModuleType:
     try:
         text = Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise _UnreadableError(getattr(error, "strerror", None) or _line(error)) from error
+        raise UnreadableError(getattr(error, "strerror", None) or _line(error)) from error
     place = str(Path(path).resolve())
     name = "sentio_own_" + hashlib.sha256(place.encode() + b"\0" + text).hexdigest()[:16]
     if name not in sys.modules:

@@ -85,6 +85,10 @@ def detector_options(parser: argparse.ArgumentParser) -> None:
         "--detector", default="gaussian1d", metavar="NAME", help="one of docs/detectors.md, or a class of your own"
     )
     parser.add_argument(
+        "--modules", nargs="+", metavar="MODULE",
+        help="where NAME is looked for first: my_pkg.mod, or path/to/file.py",
+    )  # fmt: skip
+    parser.add_argument(
         "--param", dest="params", action="append", metavar="KEY=VALUE",
         help="an option of the detector, such as threshold=0.999; may be given more than once",
     )  # fmt: skip
@@ -127,10 +131,11 @@ def _detect(arguments: argparse.Namespace) -> int:
 
 def request_of(arguments: argparse.Namespace) -> Request:
     """What is asked of the detector."""
+    from sentio.detection.naming import named
     from sentio.detection.run import Request
 
     changes = tuple(f"detector.{param}" for param in arguments.params or ())
-    return Request(arguments.detector, changes, getattr(arguments, "warm_up", None))
+    return Request(named(arguments.detector, arguments.modules or ()), changes, getattr(arguments, "warm_up", None))
 
 
 def _written(

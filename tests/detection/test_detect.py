@@ -157,7 +157,15 @@ def test_standard_input_without_a_head():
         ("time,a\n2,2\n1,3\n", [], 3, ":3: the time 1 is before that of line 2 (2)"),
         ("time,a\n1,2\n2,3\n", ["--timefield", "when"], 3, 'has no column "when" (timefield)'),
         ("time,a\n1,2\n2,3\n", ["--sensors", "b"], 4, 'has no column "b" (sensors)'),
-        ("time,a\n1,2\n2,3\n", ["--detector", "gausian1d"], 2, "gaussian1d"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "gausian1d"], 2, '(did you mean gaussian1d?)'),
+        ("time,a\n1,2\n2,3\n", ["--modules", "no.such"], 1, "no.such cannot be loaded (ModuleNotFoundError: No module"),
+        ("time,a\n1,2\n2,3\n", ["--modules", "gone.py"], 1, "gone.py cannot be read (No such file or directory)"),
+        (
+            "time,a\n1,2\n2,3\n",
+            ["--modules", "tests/detection/broken.py"],
+            1,
+            "broken.py cannot be loaded (RuntimeError",
+        ),
         ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--set detector.threshold"),
         ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--set: is"),
     ],
@@ -195,6 +203,28 @@ def test_numbers_that_are_hardly_numbers(tmp_path, capsys):
     assert not any(row["FLAG_same"] for row in found)
     assert all(found[i]["FLAG_load"] for i in (500, 501, 502))
     assert 'a{field="none"}        0       0        0          0' in out
+
+
+def test_a_class_of_ones_own(tmp_path, capsys):
+    """datastream.io's way: a module, and the name of a class in it."""
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    module = tmp_path / "mine.py"
+    module.write_text(
+        "class Above:\n"
+        "    def __init__(self, limit=20.0):\n        self.limit = limit\n"
+        "    def train(self, x):\n        pass\n"
+        "    def update(self, x):\n        pass\n"
+        "    def score(self, x):\n        return (x > self.limit).astype(float)\n"
+    )
+    scored = tmp_path / "scored.jsonl"
+    called(capsys, file, "--modules", module, "--detector", "above", "--param", "limit=30", "--out", scored)
+    # By the two-sided rule of 0.99 a score of 0 is as rare as one of 1.
+    assert [i for i, row in enumerate(rows_of(scored)) if row["SCORE_load"] == 1] == [500, 501, 502]
+
+
+def test_capitals_do_not_matter(tmp_path, capsys):
+    file = table(tmp_path / "a.csv", ("time", [1, 2, 3]), ("a", [1, 2, 3]))
+    assert "judged by Gaussian1D" in called(capsys, file, "--detector", "Gaussian1D")
 
 
 def test_one_row_is_no_reason_to_fail(tmp_path, capsys):
