@@ -20,8 +20,7 @@ import numpy as np
 from sentio.compiled import kernel
 from sentio.config.durations import Delay, Duration
 from sentio.config.options import Options
-from sentio.online import Arrays
-from sentio.types import SECOND, Bools, Floats, Ints
+from sentio.types import SECOND, Array, Bools, Floats, Ints
 
 _NEVER = np.iinfo(np.int64).min
 
@@ -62,7 +61,7 @@ class _Rule(NamedTuple):
     """Multiples of `every` are counted from here."""
 
 
-def blank(series: int) -> Arrays:
+def blank(series: int) -> dict[str, Array]:
     """The arrays of windows of which no sample is known."""
     return {
         "window_times": np.zeros((series, 0), np.int64),
@@ -72,7 +71,7 @@ def blank(series: int) -> Arrays:
     }
 
 
-def follow(own: Arrays, window: TimeWindow, times: Ints, values: Floats, again: Bools) -> Windows:
+def follow(own: dict[str, Array], window: TimeWindow, times: Ints, values: Floats, again: Bools) -> Windows:
     """The windows that end at the samples ``values [S, m]`` at ``times [m]``; the arrays of ``own`` are put forward.
 
     NaN is no sample, and what is ``again [S, m]`` was followed before.

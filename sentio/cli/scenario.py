@@ -86,7 +86,7 @@ def _add_printer(commands: Commands) -> None:
         formatter_class=Help,
     )
     parser.add_argument("--out", type=Path, metavar="DIR", default=Path("printer"), help="where it is written")
-    parser.add_argument("--seed", type=_seed, metavar="N", default=0, help="of the random numbers")
+    parser.add_argument("--seed", type=_seed, metavar="N", default="0", help="of the random numbers")
     parser.set_defaults(run=_printer)
 
 

@@ -54,7 +54,7 @@ class Welch(Online):
     class Options(Base):
         """As the guide has them."""
 
-        size: Annotated[int, Field(gt=1, le=100_000)] = 3600
+        size: Annotated[int, Field(ge=2, le=100_000)] = 3600
         """Values of the history; of more, the oldest go."""
         alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001
         """The level of significance: a window is anomalous whose p-value is not above it."""

@@ -57,7 +57,7 @@ def test_the_outliers_of_kapacitors_test():
         flag = scores.outputs[ANOMALY][0] == 1
         assert values[:20][flag].tolist() == [5, 6, 85, 90, 100]
         assert (scores.outputs["lower"][0, 0], scores.outputs["upper"][0, 0]) == (6.375, 81.375)
-    assert scores.outputs[SCORE][0, 19] == pytest.approx((100 - 53.25) / (1.5 * 18.75))
+        assert scores.outputs[SCORE][0, 18] == pytest.approx((90 - 53.25) / (1.5 * 18.75))
 
 
 def test_the_quartiles_are_those_of_numpy():
