@@ -81,7 +81,9 @@ class Welch(Online):
         known = _Known(*(own[name] for name in _Known._fields))
         t, pvalue = out = np.full((2, *values.shape), np.nan)
         _judge(times, values, again, windows, self._options.alpha, self._options.size, known, out)
-        own["past"] = own["past"][:, : int(own["number"].max(initial=0))].copy()
+        most = int(own["number"].max(initial=0))
+        if most < own["past"].shape[1]:
+            own["past"] = own["past"][:, :most].copy()
         score = np.minimum(np.log(pvalue) / math.log(self._options.alpha) + 0.0, _MOST)
         standard, anomaly = agreeing(score, pvalue <= self._options.alpha)
         return {SCORE: standard, ANOMALY: anomaly, "t": t, "pvalue": pvalue}
