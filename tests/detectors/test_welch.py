@@ -120,6 +120,30 @@ def test_a_constant_is_no_anomaly_however_often_the_history_is_replaced():
     assert np.nanmax(found[SCORE]) == 0
 
 
+def test_what_has_become_constant_is_no_anomaly():
+    """The sums of a history keep some rounding from the samples that have gone."""
+    rng = np.random.default_rng(8)
+    values = np.full((300, 700), 0.1)
+    values[:, :150] += rng.normal(0, 1e-3, (300, 150))
+    found = said(welch(size=100, window={"period": "30s", "every": "30s"}), values)
+    assert found[ANOMALY][:, -1].mean() < 0.01
+
+
+def test_a_window_of_one_value():
+    """It has no variance, and t one degree of freedom, as SciPy has it."""
+    values = np.full(26, np.nan)
+    values[:5] = 1.0, 2.0, 4.0, 3.0, 5.0
+    values[[5, 15, 25]] = 7.0, 1e4, 0.0
+    found = said(welch(alpha=0.05, window={"period": "5s", "every": "5s"}), values)
+    for at, history, value in ((15, values[:5], 7.0), (25, values[:6], 1e4)):
+        t, p = stats.ttest_ind_from_stats(
+            history.mean(), history.std(ddof=1), len(history), value, 0, 1, equal_var=False
+        )
+        assert found["t"][0, at] == pytest.approx(t, rel=1e-12)
+        assert found["pvalue"][0, at] == pytest.approx(p, rel=1e-12)
+    assert found[ANOMALY][0, [15, 25]].tolist() == [0, 1]
+
+
 def test_a_large_value_that_has_gone_leaves_no_rounding():
     rng = np.random.default_rng(3)
     values = rng.normal(0, 1, 4000)
