@@ -24,11 +24,16 @@ CATALOG = MappingProxyType(
         "detectors": {
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "lof": "sentio.detectors.lof:LOF",
+            "mad": "sentio.detectors.mad:Mad",
+            "moving_avg": "sentio.detectors.moving_avg:MovingAvg",
             "percentile": "sentio.detectors.percentile:Percentile",
             "percentile1d": "sentio.detectors.percentile:Percentile1D",
             "prophet": "sentio.detectors.prophet:Prophet",
             "quantile1d": "sentio.detectors.percentile:Quantile1D",
             "several": "sentio.detectors.several:Several",
+            "threshold": "sentio.detectors.threshold:Threshold",
+            "tukey": "sentio.detectors.tukey:Tukey",
+            "welch": "sentio.detectors.welch:Welch",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
