@@ -12,15 +12,18 @@ _PIPED = 1000
 """Columns: what is read by a program is not folded."""
 
 
-def console() -> Console:
-    """Of standard output, as it is now."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=_PIPED)
+def console(*, stderr: bool = False) -> Console:
+    """Of standard output, or of standard error, as it is now."""
+    found = Console(highlight=False, stderr=stderr)
+    return found if found.is_terminal else Console(highlight=False, stderr=stderr, width=_PIPED)
 
 
-def show(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+def show(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (),
+    out: Console | None = None,
+) -> None:  # fmt: skip
     """A table below its title; the columns ``right`` have numbers. What is in it is text and never markup."""
-    out = console()
+    out = out or console()
     out.print(Text(title, style="bold"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in heads:
@@ -31,6 +34,6 @@ def show(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, rig
         out.print(table)
 
 
-def many(number: int, what: str) -> str:
-    """``1 alert``, ``1,200 alerts``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def many(number: int, one: str, more: str = "") -> str:
+    """``1 alert``, ``1,200 alerts``; ``more`` where that is not ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"

@@ -22,6 +22,7 @@ from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
 from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Executor, Pipeline, Server, Shard, Store
+from sentio.config.signature import Arguments
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
 from tests.docs.pages import ROOT, Pages, anchors, blocks, code, documents, links, named, section
@@ -57,7 +58,14 @@ def option_tables() -> dict[str, type[BaseModel]]:
         for kind, title in KINDS.items()
         for name in catalog.CATALOG[kind]
     }
-    own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor, "## Shard": Shard}
+    own: dict[str, type[BaseModel]] = {
+        "## Detectors of your own": Arguments,
+        "## Pipelines": Pipeline,
+        "## Server": Server,
+        "## Store": Store,
+        "## Executor": Executor,
+        "## Shard": Shard,
+    }
     return {**adapters, "## Sinks": Delivery, **own}
 
 
@@ -319,7 +327,8 @@ def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tup
 
 
 def flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    return {option: a for a in parser._actions for option in a.option_strings if option not in ("-h", "--help")}
+    longest = {a.option_strings[-1]: a for a in parser._actions if a.option_strings}
+    return {option: a for option, a in longest.items() if option != "--help"}
 
 
 def command_line(pages: Pages) -> list[str]:
