@@ -30,6 +30,7 @@ CATALOG = MappingProxyType(
             "percentile1d": "sentio.detectors.percentile:Percentile1D",
             "prophet": "sentio.detectors.prophet:Prophet",
             "quantile1d": "sentio.detectors.percentile:Quantile1D",
+            "pyod": "sentio.detectors.pyod:Pyod",
             "several": "sentio.detectors.several:Several",
             "threshold": "sentio.detectors.threshold:Threshold",
             "tukey": "sentio.detectors.tukey:Tukey",

@@ -228,10 +228,11 @@ class Runner:
 
     def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
         """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is
-        expected."""
+        expected. Some detectors learn from anomalies, too."""
         at = positions(fresh.keys, report.scores.keys)
         odd = np.zeros(fresh.values.shape, bool)
-        odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
+        if not getattr(self.line.detector, "learns_from_anomalies", False):
+            odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
         out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
         for history in {self._history, self._young}:
             history.add(fresh, odd if out is None else odd | out)

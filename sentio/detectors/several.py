@@ -56,6 +56,14 @@ class _Part:
     def goes_on(self) -> bool:
         return bool(getattr(self.detector, "learns_as_it_goes", False))
 
+    @property
+    def from_every_step(self) -> bool:
+        return self.goes_on or bool(getattr(self.detector, "learns_from_every_step", False))
+
+    @property
+    def from_anomalies(self) -> bool:
+        return bool(getattr(self.detector, "learns_from_anomalies", False))
+
 
 class Several:
     """A `sentio.contracts.Detector`, and a `sentio.contracts.Forecaster` where the first one is, and decides alone."""
@@ -117,6 +125,8 @@ class Several:
             for name, block in options.of.items()
         ]
         self.learns_as_it_goes = all(part.goes_on for part in self._parts)
+        self.learns_from_every_step = all(part.from_every_step for part in self._parts)
+        self.learns_from_anomalies = all(part.from_anomalies for part in self._parts)
         first = self._parts[0].detector
         if isinstance(first, Forecaster) and options.combine == "first":
             self.forecast = self._forecast

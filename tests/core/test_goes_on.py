@@ -137,5 +137,5 @@ def test_the_judge_is_for_forecasts_unless_it_is_asked_for(tmp_path, monkeypatch
 def test_its_history_has_every_step(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pipeline = configured("{type: gaussian1d}").pipelines["q"]
-    assert build.timing(pipeline, goes_on=True).window == 6000 * pipeline.step
+    assert build.timing(pipeline, every_step=True).window == 6000 * pipeline.step
     assert build.timing(pipeline).window > 14 * 24 * HOUR
