@@ -17,8 +17,10 @@ CATALOG = MappingProxyType(
             "prometheus": "sentio.sources.prometheus:Prometheus",
         },
         "detectors": {
+            "changefinder": "sentio.detectors.changefinder:ChangeFinder",
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "prophet": "sentio.detectors.prophet:Prophet",
+            "sst": "sentio.detectors.sst:SST",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
