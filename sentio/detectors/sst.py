@@ -47,8 +47,8 @@ class SST(Online):
         """How the vectors are compared: both spaces, exactly, or the leading vector of the present with the past."""
         g: int | None = None
         """Samples from the end of the past to the beginning of the present; None for ``-w``."""
-        threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-        """A sample is anomalous whose ``score`` is more; None for what suits ``method``."""
+        threshold: Annotated[float, Field(gt=0, lt=1)] = 0.8
+        """A sample is anomalous whose ``score`` is more."""
 
         @model_validator(mode="after")
         def _fitting(self) -> SST.Options:
@@ -66,7 +66,6 @@ class SST(Online):
         self._w = options.w
         self._present = 2 * options.w + (-options.w if options.g is None else options.g)
         self._length = self._present + 2 * options.w - 1
-        self._threshold = options.threshold or {"svd": 0.05, "lanczos": 0.5}[options.method]
 
     def blank(self, series: int) -> Arrays:
         """`Online.blank`."""
@@ -89,7 +88,7 @@ class SST(Online):
             for j in range(values.shape[1]):
                 there = np.flatnonzero(np.isfinite(samples[:, j]))
                 score[there, j] = self._by_svd(own, there, samples[there, j])
-        standard, anomaly = agreeing(score / self._threshold, score > self._threshold)
+        standard, anomaly = agreeing(score / self._options.threshold, score > self._options.threshold)
         return {SCORE: standard, ANOMALY: anomaly, "score": score}
 
     def _by_svd(self, own: Arrays, there: Ints, newest: Floats) -> Floats:

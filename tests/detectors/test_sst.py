@@ -81,3 +81,72 @@ def test_by_lanczos(w, r):
     found = outputs(NOISE, w=w, r=r)["score"]
     for i, row in enumerate(NOISE):
         np.testing.assert_allclose(found[i], by_lanczos(row, w, r), rtol=0, atol=1e-9)
+
+
+def test_a_shape_that_changes_is_found_once_it_is_half_the_present():
+    at = np.arange(400)
+    clean = np.sin(at / 5) * np.where(at < 200, 1, np.where(at % 6 < 3, 3, -3))
+    found = outputs(clean + 0.01 * RNG.normal(size=(6, 400)), w=30)
+    assert np.nanmax(found["score"][:, :200]) < 0.05
+    assert np.nanmax(found["score"][:, 290:]) < 0.05
+    flagged = found[ANOMALY] == 1
+    assert flagged[:, 200:260].any(axis=1).all()
+    assert not flagged[:, :200].any()
+    said = np.isfinite(found["score"])
+    np.testing.assert_allclose(found[SCORE][said & ~flagged], found["score"][said & ~flagged] / 0.8)
+
+
+def test_where_nothing_is_left_no_leading_vector_comes_again():
+    """A sine has two singular values. Without a second turn the third of Lanczos' vectors is the first one again."""
+    found = outputs(np.sin(np.arange(300) / 7), w=20)["score"]
+    assert np.nanmax(found) < 1e-6
+
+
+@pytest.mark.parametrize("method", ["svd", "lanczos"])
+def test_what_it_scores_begins_with_the_first_full_present(method):
+    found = outputs(NOISE[0], w=10, method=method)["score"][0]
+    assert np.isnan(found[:28]).all()
+    assert np.isfinite(found[28:]).all()
+
+
+@pytest.mark.parametrize("method", ["svd", "lanczos"])
+def test_any_cut_gives_the_same_bits(method):
+    made, whole = detector(w=10, method=method), panel(NOISE)
+    state = made.fit(Panel(whole.keys, whole.times[:40], whole.values[:, :40]))
+    _, at_once = made.score(state, Panel(whole.keys, whole.times[40:], whole.values[:, 40:]))
+    parts = []
+    for first, end in ((40, 41), (41, 100), (100, 103), (103, 300)):
+        part = Panel(whole.keys, whole.times[first:end], whole.values[:, first:end])
+        state, scores = made.score(State.from_arrays(state.to_arrays()), part)
+        parts.append(scores.outputs["score"])
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), at_once.outputs["score"])
+    assert np.isfinite(at_once.outputs["score"]).all()
+
+
+@pytest.mark.parametrize("method", ["svd", "lanczos"])
+def test_the_scale_does_not_matter_and_a_gap_is_passed_over(method):
+    usual = outputs(NOISE, w=10, method=method)["score"]
+    np.testing.assert_array_equal(outputs(NOISE * 2.0**-900, w=10, method=method)["score"], usual)
+    gaps = np.full((4, 600), np.nan)
+    gaps[:, 1::2] = NOISE * 2.0**900
+    np.testing.assert_array_equal(outputs(gaps, w=10, method=method)["score"][:, 1::2], usual)
+
+
+@pytest.mark.parametrize("method", ["svd", "lanczos"])
+def test_whatever_comes_the_scores_are_between_0_and_1(method):
+    values = RNG.normal(size=(6, 200))
+    values[0], values[1] = 0.0, 42.0
+    values[2, ::7], values[3, 90] = 1e308, -1e308
+    values[4, 100:], values[5] = 0.0, 5e-324
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = outputs(values, w=10, method=method)["score"]
+    assert (found[:, 28:] >= 0).all()
+    assert (found[:, 28:] <= 1).all()
+    np.testing.assert_allclose(found[[0, 1, 5], 28:], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"w": 4}, {"w": 10, "r": 6}, {"g": -31}, {"g": 31}, {"threshold": 1}, {"W": 30}])
+def test_what_does_not_fit_is_refused(options):
+    with pytest.raises(ValidationError):
+        SST.Options(**options)
