@@ -1,4 +1,4 @@
-"""``sentio``: serve, check, notify, backtest, demo, seed, scenario, warmup; a file each."""
+"""``sentio``: serve, check, notify, backtest, select-k, demo, seed, scenario, warmup; a file each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sentio import __version__
-from sentio.cli import backtest, check, demo, notify, scenario, seed, serve, warmup
+from sentio.cli import backtest, check, demo, notify, scenario, seed, select_k, serve, warmup
 from sentio.errors import ConfigError, SentioError
 
 _REFUSED = 2
@@ -34,6 +34,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sentio {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, check, notify, backtest, demo, seed, scenario, warmup):
+    for command in (serve, check, notify, backtest, select_k, demo, seed, scenario, warmup):
         command.add(commands)
     return parser

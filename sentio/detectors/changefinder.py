@@ -35,6 +35,8 @@ _FOR_EACH = 10
 """Samples that a history has for each order that may be chosen."""
 _LARGEST = 1e130
 """A larger sample has no square that could be counted with, and is no sample."""
+_MOST = 1e6
+"""Of the standard score."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -70,7 +72,7 @@ class ChangeFinder(Online):
     class Options(Base):
         """As ChangeFinder has them."""
 
-        r: Annotated[float, Field(gt=0, lt=1)] = 0.02
+        r: Annotated[float, Field(ge=0.0001, lt=1)] = 0.02
         """How fast it forgets: the weight of the newest sample. The second stage has half of it."""
         k: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
         """Samples that the next one is foreseen from; ``auto`` chooses by AIC for each series."""
@@ -136,7 +138,8 @@ class ChangeFinder(Online):
         out = np.full((3, *values.shape), np.nan)
         _judge(values, again, self._how, known, out)
         outlier, change, judged = out
-        standard, anomaly = agreeing(np.maximum(judged / self._threshold, 0.0), judged > self._threshold)
+        standard = np.clip(judged / self._threshold, 0.0, _MOST)
+        standard, anomaly = agreeing(standard, judged > self._threshold)
         return {SCORE: standard, ANOMALY: anomaly, "outlier": outlier, "change": change}
 
 

@@ -30,6 +30,8 @@ from sentio.types import ANOMALY, SCORE, Bools, Floats, Ints
 
 _AT_ONCE = 1_000_000
 """Elements of the trajectory matrices that are taken apart at once."""
+_MOST = 1e6
+"""Of the standard score."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -88,7 +90,8 @@ class SST(Online):
             for j in range(values.shape[1]):
                 there = np.flatnonzero(np.isfinite(samples[:, j]))
                 score[there, j] = self._by_svd(own, there, samples[there, j])
-        standard, anomaly = agreeing(score / self._options.threshold, score > self._options.threshold)
+        standard = np.minimum(score / self._options.threshold, _MOST)
+        standard, anomaly = agreeing(standard, score > self._options.threshold)
         return {SCORE: standard, ANOMALY: anomaly, "score": score}
 
     def _by_svd(self, own: Arrays, there: Ints, newest: Floats) -> Floats:

@@ -254,3 +254,9 @@ def test_a_model_that_does_not_move_is_at_no_distance_from_itself():
 def test_what_is_no_option_is_refused(options):
     with pytest.raises(ValidationError):
         ChangeFinder.Options(**options)
+
+
+def test_a_tiny_threshold_has_a_score_all_the_same():
+    found = outputs(SAMPLES, threshold=1e-300)
+    assert found[SCORE][0, 505] == 1e6
+    np.testing.assert_array_equal(np.isfinite(found[SCORE]), np.isfinite(found[ANOMALY]))
