@@ -146,22 +146,28 @@ class ChangeFinder(Online):
 @kernel
 def _judge(values: Floats, again: Bools, how: _How, known: _Known, out: Floats) -> None:
     """``out [3, S, m]``: outlier score, change score, and the change score once it is to be judged by."""
-    work = np.empty((3, known.first.past.shape[1] + 1))
+    one, two = known.first, known.second
+    work = np.empty((3, one.past.shape[1] + 1))
     for s in range(len(values)):
-        order = known.order[s]
+        # What is of one series is looked up once: that takes as long as all else.
+        k, seen, losses, changes = known.order[s], known.seen[s], known.losses[s], known.changes[s]
+        cov1, past1, mean1, spread1 = one.cov[s], one.past[s], one.mean[s], one.spread[s]
+        cov2, past2, mean2, spread2 = two.cov[s], two.past[s], two.mean[s], two.spread[s]
         for j in range(values.shape[1]):
             value = values[s, j]
             if again[s, j] or not abs(value) <= _LARGEST:
                 continue
-            outlier = _update(value, s, order, how.rate, how, known.first, work)
-            smooth = _pushed(known.losses[s], outlier)
-            raw = _update(smooth, s, order, how.rate / 2, how, known.second, work)
-            change = _pushed(known.changes[s], raw)
+            outlier, mean1, spread1 = _update(value, k, how.rate, how, mean1, spread1, cov1, past1, work)
+            smooth = _pushed(losses, outlier)
+            raw, mean2, spread2 = _update(smooth, k, how.rate / 2, how, mean2, spread2, cov2, past2, work)
+            change = _pushed(changes, raw)
             out[0, s, j], out[1, s, j] = outlier, change
-            if known.seen[s] < how.patience:
-                known.seen[s] += 1
+            if seen < how.patience:
+                seen += 1
             else:
                 out[2, s, j] = change
+        known.seen[s] = seen
+        one.mean[s], one.spread[s], two.mean[s], two.spread[s] = mean1, spread1, mean2, spread2
 
 
 @kernel
@@ -176,17 +182,19 @@ def _pushed(window: Floats, value: float) -> float:
 
 
 @kernel
-def _update(x: float, s: int, k: int, rate: float, how: _How, stage: _Stage, work: Floats) -> float:
-    """Have one stage of one series learn from ``x``; its score."""
-    mean, spread, past, a = stage.mean[s], stage.spread[s], stage.past[s], work[0]
+def _update(
+    x: float, k: int, rate: float, how: _How, mean: float, spread: float, cov: Floats, past: Floats, work: Floats
+) -> tuple[float, float, float]:
+    """Have one stage of one series learn from ``x``; its score, its mean and its spread."""
+    a = work[0]
     now = (1 - rate) * mean + rate * x
     if how.burg:
         _burg(x, past, k, how.upstream, work)
     else:
-        cov = stage.cov[s]
-        cov[0] = (1 - rate) * cov[0] + rate * (x - now) * (x - now)
+        share = rate * (x - now)
+        cov[0] = (1 - rate) * cov[0] + share * (x - now)
         for i in range(k):
-            cov[i + 1] = (1 - rate) * cov[i + 1] + rate * (x - now) * (past[i] - now)
+            cov[i + 1] = (1 - rate) * cov[i + 1] + share * (past[i] - now)
         _levinson(cov, k, how.upstream, a)
     expected = 0.0
     for i in range(k):
@@ -198,10 +206,9 @@ def _update(x: float, s: int, k: int, rate: float, how: _How, stage: _Stage, wor
     for i in range(k - 1, 0, -1):
         past[i] = past[i - 1]
     past[0] = x
-    stage.mean[s], stage.spread[s] = now, after
     if how.hellinger:
-        return _hellinger(mean, spread, now, after, how.upstream)
-    return _logloss(off, after, max(abs(x), abs(now)), how.upstream)
+        return _hellinger(mean, spread, now, after, how.upstream), now, after
+    return _logloss(off, after, max(abs(x), abs(now)), how.upstream), now, after
 
 
 @kernel
