@@ -260,3 +260,18 @@ def test_a_tiny_threshold_has_a_score_all_the_same():
     found = outputs(SAMPLES, threshold=1e-300)
     assert found[SCORE][0, 505] == 1e6
     np.testing.assert_array_equal(np.isfinite(found[SCORE]), np.isfinite(found[ANOMALY]))
+
+
+def test_states_of_different_orders_stand_together():
+    rng = np.random.default_rng(9)
+    made, history, fresh = detector(), panel(rng.normal(size=(4, 300))), panel(rng.normal(size=(4, 30)), 301)
+    history.values[0, 1:] += 0.9 * history.values[0, :-1]
+    history.values[3, 20:] += 3 * history.values[3, :-20]
+    history.values[2, 50:] = np.nan
+    parts = [made.fit(history.rows(slice(i, i + 1))) for i in range(4)]
+    assert len({part["cov1"].shape[1] for part in parts}) > 1
+    together = parts[0].merge(parts[1]).merge(parts[2]).merge(parts[3])
+    _, found = made.score(together, fresh)
+    _, expected = made.score(made.fit(history), fresh)
+    for name in expected.outputs:
+        np.testing.assert_array_equal(found.outputs[name], expected.outputs[name])
