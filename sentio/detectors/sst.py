@@ -138,12 +138,10 @@ def _judge(values: Floats, present: int, r: int, past: Floats, count: Ints, vect
         for j in range(values.shape[1]):
             if np.isnan(values[s, j]):
                 continue
-            past[s, :-1] = past[s, 1:]
-            past[s, -1] = values[s, j]
+            size = _push(past[s], values[s, j])
             count[s] = min(count[s] + 1, past.shape[1])
             if count[s] < past.shape[1]:
                 continue
-            size = np.abs(past[s]).max()
             if size == 0:
                 score[s, j] = 0.0
                 continue
@@ -156,9 +154,21 @@ def _judge(values: Floats, present: int, r: int, past: Floats, count: Ints, vect
 
 
 @kernel
+def _push(past: Floats, value: float) -> float:
+    """Have ``value`` be the newest; the largest of them all, whatever its sign."""
+    largest = abs(value)
+    for i in range(len(past) - 1):
+        past[i] = past[i + 1]
+        largest = max(largest, abs(past[i]))
+    past[-1] = value
+    return largest
+
+
+@kernel
 def _times(samples: Floats, vector: Floats, found: Floats) -> None:
     """``found``: the trajectory matrix of ``samples`` times ``vector``. The matrix is its own transpose."""
-    found[:] = 0.0
+    for i in range(len(vector)):
+        found[i] = 0.0
     for j in range(len(vector)):
         for i in range(len(vector)):
             found[i] += samples[i + j] * vector[j]
@@ -181,11 +191,13 @@ def _follow(samples: Floats, vector: Floats, work: Floats) -> None:
     size = math.sqrt(_product(other, other))
     if size == 0:
         return
-    other /= size
+    for i in range(len(other)):
+        other[i] /= size
     _times(samples, other, one)
     size = math.sqrt(_product(one, one))
     if size > 0:
-        vector[:] = one / size
+        for i in range(len(one)):
+            vector[i] = one[i] / size
 
 
 @kernel
@@ -194,8 +206,11 @@ def _tridiagonal(samples: Floats, start: Floats, tri: Floats, basis: Floats, wor
     where nothing of it is left. Each vector is held at right angles to all before it, twice: what rounding lets in of a
     leading one would come again as an eigenvalue of its own."""
     half, rest = work[0], work[1]
-    tri[:] = 0.0
-    basis[0] = start
+    for i in range(len(tri)):
+        for j in range(len(tri)):
+            tri[i, j] = 0.0
+    for n in range(len(start)):
+        basis[0, n] = start[n]
     largest = 0.0
     for j in range(len(tri)):
         _times(samples, basis[j], half)
@@ -211,7 +226,8 @@ def _tridiagonal(samples: Floats, start: Floats, tri: Floats, basis: Floats, wor
         if j + 1 == len(tri) or beta <= _EPSILON * len(rest) * largest:
             return
         tri[j, j + 1], tri[j + 1, j] = beta, beta
-        basis[j + 1] = rest / beta
+        for n in range(len(rest)):
+            basis[j + 1, n] = rest[n] / beta
 
 
 @kernel
@@ -219,9 +235,9 @@ def _inside(tri: Floats, r: int, turn: Floats) -> float:
     """How long that part of the first basis vector is which lies in the ``r`` leading eigenvectors of ``tri``, as one
     step of the QR algorithm estimates them. ``tri`` becomes its triangle, ``turn`` its rotation."""
     size = len(tri)
-    turn[:] = 0.0
     for i in range(size):
-        turn[i, i] = 1.0
+        for j in range(size):
+            turn[i, j] = 1.0 if i == j else 0.0
     for i in range(size - 1):
         length = math.hypot(tri[i, i], tri[i + 1, i])
         if length == 0:
@@ -234,8 +250,9 @@ def _inside(tri: Floats, r: int, turn: Floats) -> float:
     for i in range(size):
         for j in range(size):
             values[i] += tri[i, j] * turn[j, i]
-    order = np.argsort(-values)
     total = 0.0
-    for i in order[:r]:
-        total += turn[0, i] ** 2
+    for _ in range(r):
+        leading = values.argmax()
+        total += turn[0, leading] ** 2
+        values[leading] = -np.inf
     return math.sqrt(total)

@@ -18,7 +18,7 @@ from statsmodels.tsa.stattools import levinson_durbin
 from sentio.detectors import changefinder as ours
 from sentio.detectors.changefinder import ChangeFinder
 from sentio.orders import by_aic, coefficients
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
+from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey, State
 from tests.contract.test_catalog import Here
 
 DATA = Path(__file__).parent.parent / "data"
@@ -275,3 +275,16 @@ def test_states_of_different_orders_stand_together():
     _, expected = made.score(made.fit(history), fresh)
     for name in expected.outputs:
         np.testing.assert_array_equal(found.outputs[name], expected.outputs[name])
+
+
+@pytest.mark.parametrize("options", [{"loss": "hellinger"}, {"ar": "burg", "k": 3}, {"compat": "upstream", "T1": 1}])
+def test_any_cut_gives_the_same_bits(options):
+    made, whole = detector(**options), panel([SAMPLES[:600], SAMPLES[600:1200]])
+    state = made.fit(Panel(whole.keys, whole.times[:250], whole.values[:, :250]))
+    _, at_once = made.score(state, Panel(whole.keys, whole.times[250:], whole.values[:, 250:]))
+    parts = []
+    for first, end in ((250, 251), (251, 400), (400, 600)):
+        part = Panel(whole.keys, whole.times[first:end], whole.values[:, first:end])
+        state, scores = made.score(State.from_arrays(state.to_arrays()), part)
+        parts.append(scores.outputs["change"])
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), at_once.outputs["change"])
