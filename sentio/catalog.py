@@ -22,6 +22,7 @@ CATALOG = MappingProxyType(
             "prometheus": "sentio.sources.prometheus:Prometheus",
         },
         "detectors": {
+            "changefinder": "sentio.detectors.changefinder:ChangeFinder",
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "lof": "sentio.detectors.lof:LOF",
             "mad": "sentio.detectors.mad:Mad",
@@ -35,6 +36,7 @@ CATALOG = MappingProxyType(
             "threshold": "sentio.detectors.threshold:Threshold",
             "tukey": "sentio.detectors.tukey:Tukey",
             "welch": "sentio.detectors.welch:Welch",
+            "sst": "sentio.detectors.sst:SST",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",
