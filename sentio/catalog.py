@@ -22,6 +22,7 @@ CATALOG = MappingProxyType(
             "prometheus": "sentio.sources.prometheus:Prometheus",
         },
         "detectors": {
+            "changefinder": "sentio.detectors.changefinder:ChangeFinder",
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",
             "lof": "sentio.detectors.lof:LOF",
             "mad": "sentio.detectors.mad:Mad",
@@ -29,12 +30,13 @@ CATALOG = MappingProxyType(
             "percentile": "sentio.detectors.percentile:Percentile",
             "percentile1d": "sentio.detectors.percentile:Percentile1D",
             "prophet": "sentio.detectors.prophet:Prophet",
-            "pyod": "sentio.detectors.pyod:Pyod",
             "quantile1d": "sentio.detectors.percentile:Quantile1D",
+            "pyod": "sentio.detectors.pyod:Pyod",
             "several": "sentio.detectors.several:Several",
             "threshold": "sentio.detectors.threshold:Threshold",
             "tukey": "sentio.detectors.tukey:Tukey",
             "welch": "sentio.detectors.welch:Welch",
+            "sst": "sentio.detectors.sst:SST",
         },
         "sinks": {
             "alertmanager": "sentio.sinks.alertmanager:Alertmanager",

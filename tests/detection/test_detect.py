@@ -157,7 +157,7 @@ def test_standard_input_without_a_head():
         ("time,a\n2,2\n1,3\n", [], 3, ":3: the time 1 is before that of line 2 (2)"),
         ("time,a\n1,2\n2,3\n", ["--timefield", "when"], 3, 'has no column "when" (timefield)'),
         ("time,a\n1,2\n2,3\n", ["--sensors", "b"], 4, 'has no column "b" (sensors)'),
-        ("time,a\n1,2\n2,3\n", ["--detector", "gausian1d"], 2, '(did you mean gaussian1d?)'),
+        ("time,a\n1,2\n2,3\n", ["--detector", "gausian1d"], 2, "(did you mean gaussian1d?)"),
         ("time,a\n1,2\n2,3\n", ["--modules", "no.such"], 1, "no.such cannot be loaded (ModuleNotFoundError: No module"),
         ("time,a\n1,2\n2,3\n", ["--modules", "gone.py"], 1, "gone.py cannot be read (No such file or directory)"),
         (
