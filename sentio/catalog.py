@@ -14,7 +14,9 @@ from sentio.errors import ConfigError
 CATALOG = MappingProxyType(
     {
         "sources": {
+            "csv": "sentio.sources.csv:Csv",
             "prometheus": "sentio.sources.prometheus:Prometheus",
+            "recording": "sentio.sources.recording:Recording",
         },
         "detectors": {
             "gaussian1d": "sentio.detectors.gaussian1d:Gaussian1D",

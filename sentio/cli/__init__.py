@@ -1,4 +1,4 @@
-"""``sentio``: serve, check, notify, backtest, demo, seed, scenario, warmup; a file each."""
+"""``sentio``: serve, check, notify, backtest, record, demo, seed, scenario, warmup; a file each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import sys
 from collections.abc import Sequence
 
 from sentio import __version__
-from sentio.cli import backtest, check, demo, notify, scenario, seed, serve, warmup
-from sentio.errors import ConfigError, SentioError
+from sentio.cli import backtest, check, demo, notify, record, scenario, seed, serve, warmup
+from sentio.errors import ConfigError, InputError, SentioError
 
 _REFUSED = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused."""
+    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused;
+    1 to 4 as `InputError` has them."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return _REFUSED
+    except InputError as error:
+        print(f"sentio: {error}", file=sys.stderr)
+        return error.code
     except SentioError as error:
         print(f"sentio: {error}", file=sys.stderr)
         return 1
@@ -34,6 +38,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sentio {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, check, notify, backtest, demo, seed, scenario, warmup):
+    for command in (serve, check, notify, backtest, record, demo, seed, scenario, warmup):
         command.add(commands)
     return parser

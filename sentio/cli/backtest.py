@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.options import Commands, Help
-from sentio.config.durations import parse_delay, parse_duration
+from sentio.cli.options import Commands, Help, delay, duration, moment
+from sentio.cli.progress import Progress
 from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,11 +68,11 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         "than once (none)",
     )  # fmt: skip
     group.add_argument(
-        "--train-every", type=_duration, metavar="LENGTH", default="1d",
+        "--train-every", type=duration, metavar="LENGTH", default="1d",
         help="how much time of the data lies between two trainings, in place of train.every: seldom is faster",
     )  # fmt: skip
     group.add_argument(
-        "--train-window", type=_duration, metavar="LENGTH", help="in place of train.window, how far back it learns"
+        "--train-window", type=duration, metavar="LENGTH", help="in place of train.window, how far back it learns"
     )
 
 
@@ -83,13 +82,13 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="FILE", help="incidents, in place of labels: a CSV file with series, start, end"
     )
     group.add_argument(
-        "--warm-up", type=_delay, metavar="LENGTH",
+        "--warm-up", type=delay, metavar="LENGTH",
         help="at the start of FILE or PIPELINE, what is only learned from; 0s: nothing (15%% of the samples)",
     )  # fmt: skip
-    group.add_argument("--start", type=_moment, metavar="TIME", help="of PIPELINE: from when (--window before the end)")
-    group.add_argument("--end", type=_moment, metavar="TIME", help="of PIPELINE: until when (now)")
+    group.add_argument("--start", type=moment, metavar="TIME", help="of PIPELINE: from when (--window before the end)")
+    group.add_argument("--end", type=moment, metavar="TIME", help="of PIPELINE: until when (now)")
     group.add_argument(
-        "--window", type=_duration, metavar="LENGTH", help="of PIPELINE: how much (one and a half times train.window)"
+        "--window", type=duration, metavar="LENGTH", help="of PIPELINE: how much (one and a half times train.window)"
     )
 
 
@@ -139,7 +138,7 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
     from sentio.evaluation.backtest import of_file, of_folder, of_pipeline
 
     path = Path(arguments.data)
-    with _Progress() as progress:
+    with Progress("backtest") as progress:
         if path.is_dir():
             return of_folder(path, settings, running, progress)
         if path.is_file():
@@ -153,50 +152,6 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
         if start is not None and start >= end:
             raise ConfigError("--start: is not before --end; an earlier time is expected")
         return of_pipeline(replace(settings, pipeline=arguments.data), (start, end), running, progress)
-
-
-class _Progress:
-    """A line on standard error that is written anew, where that is a terminal; gone at the end."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._began = time.monotonic()
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        if self._shown:
-            line = f"\r\x1b[Kbacktest: {done} of {of} {what}, {time.monotonic() - self._began:.0f} s"
-            print(line, end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _duration(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _delay(text: str) -> int:
-    try:
-        return parse_delay(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _moment(text: str) -> int:
-    from sentio.evaluation.samples import moment
-
-    try:
-        return moment(text)
-    except ValueError as error:
-        wrong = f"is {text!r}; seconds since 1970, or a time such as 2024-05-01T12:00:00Z, is expected"
-        raise argparse.ArgumentTypeError(wrong) from error
 
 
 def _workers(text: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pandas as pd
 from sentio.errors import OutputError
 from sentio.tables.parquet import ENDINGS, package
 from sentio.tables.reader import Rows, Table
+from sentio.tables.replace import replacing, told
 from sentio.tables.text import STANDARD
 from sentio.tables.times import Clock
 from sentio.types import MILLISECOND, SECOND, Floats, Ints
@@ -56,10 +56,13 @@ def writing(path: str | Path, table: Table, outputs: Sequence[str] = (), form: F
         if text == STANDARD:
             raise OutputError("standard output: cannot take Parquet; a file, csv or jsonl is expected")
         package(text)
-    with _replacing(text, kind == "parquet") as file:
-        lines = _Parquet(file, table, outputs) if kind == "parquet" else _Lines(file, table, outputs, kind)
+        with replacing(text) as beside:
+            whole = _Parquet(str(beside), table, outputs)
+            yield whole
+            whole.end()
+        return
+    with _lines(text, table, outputs, kind) as lines:
         yield lines
-        lines.end()
 
 
 def form_of(path: str) -> Form:
@@ -70,35 +73,15 @@ def form_of(path: str) -> Form:
 
 
 @contextmanager
-def _replacing(path: str, named: bool) -> Iterator[Any]:
-    """A file beside ``path`` that takes its place at the end; its name where it is ``named``."""
+def _lines(path: str, table: Table, outputs: Sequence[str], form: Form) -> Iterator[_Lines]:
     if path == STANDARD:
-        with _told(path):
-            yield sys.stdout
+        with told("standard output"):
+            yield _Lines(sys.stdout, table, outputs, form)
             sys.stdout.flush()
         return
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with _told(path):
-            with beside.open("x", encoding="utf-8", newline="") as file:
-                yield str(beside) if named else file
-            os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = "standard output" if path == STANDARD else path
-        raise OutputError(
-            f"{where}: cannot be written ({error.strerror or error}); a file in a folder that can be is expected"
-        ) from error
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        yield _Lines(file, table, outputs, form)
+        file.flush()
 
 
 def names_of(table: Table, outputs: Sequence[str]) -> list[str]:
@@ -150,9 +133,6 @@ class _Lines:
         shown: Callable[[str], str] = (lambda t: json.dumps(t, ensure_ascii=False)) if self._json else str
         groups = [[shown(text) for text in group] for group in rows.groups]
         return [[groups[g][i] for g in rows.group.tolist()] for i in range(len(self._table.by))]
-
-    def end(self) -> None:
-        """Nothing is kept back."""
 
 
 def _numbers(values: Floats, none: str) -> list[str]:

@@ -17,6 +17,7 @@ from sentio.contracts import Sink, Source
 from tests.contract import detector_checks, sink_checks
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
+LEAST |= {("sources", name): {"path": "samples"} for name in ("csv", "recording")}
 LEAST |= {("sinks", name): sink_checks.options_of(name, 1) for name in catalog.names("sinks")}
 """The options that an adapter cannot do without."""
 
