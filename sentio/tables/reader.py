@@ -17,7 +17,7 @@ from sentio.tables.order import Order
 from sentio.tables.parquet import ENDINGS, Parquet
 from sentio.tables.part import Columns, Form, Part, fail
 from sentio.tables.text import STANDARD, Text
-from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of
+from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number
 from sentio.types import SECOND, Array, Floats, Ints
 
 _NO_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
@@ -75,7 +75,7 @@ class Table:
         order = Order(self.where, self.clock)
         done = 0
         for part in self._all():
-            columns = part.read(*self._columns())
+            columns = self._read(part)
             groups, group = _grouped(columns, self.by, part.size)
             if self.timefield:
                 times = self._read_times(part, columns[self.timefield])
@@ -97,6 +97,20 @@ class Table:
         if self.clock.numbers:
             return (*self.sensors, *time), self.by
         return self.sensors, (*self.by, *time)
+
+    def _read(self, part: Part) -> Columns:
+        try:
+            return part.read(*self._columns())
+        except SensorsError:
+            if self.timefield and self.clock.numbers:
+                self._check_times(part)
+            raise
+
+    def _check_times(self, part: Part) -> None:
+        """Raises `TimefieldError` where the column of times has something else than numbers."""
+        for row, text in enumerate(part.read((), (self.timefield,))[self.timefield].tolist()):
+            if not is_number(text) or not np.isfinite(float(text)):
+                self._no_time(part, self.timefield, NoTimeError(row, text))
 
     def _read_times(self, part: Part, cells: Array) -> Ints:
         try:
