@@ -67,7 +67,14 @@ class Table:
         self.by = self._known("by", choice.by)
         self.timefield, self.clock = self._times(choice.timefield)
         self.sensors = self._sensors(choice.sensors)
+        self._apart()
         self._now = now // SECOND * SECOND
+
+    def _apart(self) -> None:
+        named = (self.timefield, *self.by, *self.sensors)
+        if twice := next((name for i, name in enumerate(named) if name in named[:i]), ""):
+            wrong = f"{show(twice)} is asked for as two of timefield, sensors and by"
+            fail(self.where, 1, wrong, "one of them")
 
     def chunks(self) -> Iterator[Rows]:
         """All rows in their order. Raises `InputError`: what stands there cannot be read, is no number, or the times

@@ -6,11 +6,9 @@ and ``<output>_<sensor>`` of every further output.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
@@ -101,8 +99,10 @@ class _Lines:
         self._file, self._table, self._outputs = file, table, tuple(outputs)
         self._json = form == "jsonl"
         self._names = names_of(table, outputs)
+        keys = [json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in self._names]
+        self._shape = "{" + ",".join(f"{key}:%s" for key in keys) + "}\n"
         if not self._json:
-            csv.writer(file, lineterminator="\n").writerow(self._names)
+            file.write(",".join(map(_field, self._names)) + "\n")
 
     def write(self, rows: Rows, scores: Floats, flags: Floats, further: Mapping[str, Floats]) -> None:
         """`Writer.write`."""
@@ -113,13 +113,9 @@ class _Lines:
             columns += [_numbers(further[output][j], self._none) for output in self._outputs]
         lines = zip(*columns, strict=True)
         if self._json:
-            keys = [json.dumps(name, ensure_ascii=False) for name in self._names]
-            shape = "{" + ",".join(f"{key.replace('%', '%%')}:%s" for key in keys) + "}\n"
-            self._file.write("".join([shape % line for line in lines]))
+            self._file.write("".join([self._shape % line for line in lines]))
         else:
-            part = io.StringIO()
-            csv.writer(part, lineterminator="\n").writerows(lines)
-            self._file.write(part.getvalue())
+            self._file.write("".join([",".join(line) + "\n" for line in lines]))
 
     @property
     def _none(self) -> str:
@@ -130,9 +126,14 @@ class _Lines:
         return [f'"{text}"' for text in texts] if self._json and not self._table.clock.numbers else texts
 
     def _labels(self, rows: Rows) -> list[list[str]]:
-        shown: Callable[[str], str] = (lambda t: json.dumps(t, ensure_ascii=False)) if self._json else str
+        shown = (lambda text: json.dumps(text, ensure_ascii=False)) if self._json else _field
         groups = [[shown(text) for text in group] for group in rows.groups]
         return [[groups[g][i] for g in rows.group.tolist()] for i in range(len(self._table.by))]
+
+
+def _field(text: str) -> str:
+    """A field of CSV."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",\r\n') else text
 
 
 def _numbers(values: Floats, none: str) -> list[str]:

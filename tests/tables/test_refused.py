@@ -19,6 +19,7 @@ FAR = "".join(f"{t},1,2\n" for t in range(200_000))
 
 NUMBER = " a finite number, or nothing, is expected"
 TEXT = " a CSV file in UTF-8, or one of them in gzip, is expected"
+FEED = " a line that ends with a line feed is expected"
 THREE = " 3, as many as the first line has, is expected"
 MOMENT = " seconds or milliseconds since 1970, or times such as 2024-05-01T12:00:00Z, are expected"
 LATER = " a later one, or the column that tells the series apart (by), is expected"
@@ -47,11 +48,21 @@ SENSORS: dict[str, tuple[bytes | str, Choice, str]] = {
     "sensor twice": (
         HEAD + BODY, Choice(sensors=("b", "b")), ':1: sensors has "b" twice; each column once is expected'
     ),
+    "sensor and by": (
+        HEAD + BODY, Choice(sensors=("a",), by=("a",)),
+        ':1: "a" is asked for as two of timefield, sensors and by; one of them is expected',
+    ),
+    "time and by": (
+        HEAD + BODY, Choice(by=("time",)),
+        ':1: "time" is asked for as two of timefield, sensors and by; one of them is expected',
+    ),
     "unknown by": (HEAD + BODY, Choice(by=("host",)), ':1: has no column "host" (by); time, a or b is expected'),
     "binary": (b"\x7fELF\x02\x01\x01\0\0", ANY, ":1: is not text;" + TEXT),
     "binary below": ((HEAD + BODY).encode() + b"20,\0,1\n", ANY, ":22: is not text;" + TEXT),
     "Latin-1": (HEAD.encode() + b"1,2,\xe9\n", ANY, ":2: has the byte 0xe9, which is not UTF-8; UTF-8 is expected"),
     "UTF-16": ((HEAD + BODY).encode("utf-16"), ANY, ":1: is UTF-16; UTF-8 is expected"),
+    "old ends": ("time,a\r1,2\r2,3\r", ANY, ":1: has a carriage return that ends no line;" + FEED),
+    "an old end": (HEAD + "1,2,3\n2,2\r,3\n", ANY, ":3: has a carriage return that ends no line;" + FEED),
     "mark not closed": (
         'time,a\n1,"2\n', ANY,
         ":1: has, in this line or below, a quotation mark that none closes; a second is expected",

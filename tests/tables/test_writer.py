@@ -140,3 +140,14 @@ def test_what_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ModuleError, match=r"sentio\[parquet\]"):
         copy(CARS, tmp_path / "out.parquet", CHOICE)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.csv", "in.csv"]
+
+
+def test_texts_that_need_quotation_marks(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text('time,where,"a, ""b"""\n1,"x\ny",5\n1,"z, ""w""",6\n1,,7\n')
+    choice = Choice(by=("where",))
+    copy(source, tmp_path / "out.csv", choice)
+    with open_table(tmp_path / "out.csv", Choice(sensors=('a, "b"',), by=("where",)), now=0) as table:
+        (rows,) = table.chunks()
+    assert rows.groups == (("x\ny",), ('z, "w"',), ("",))
+    assert rows.values.tolist() == [[5, 6, 7]]
