@@ -100,9 +100,13 @@ def runner(
     when = None
     if pipeline.judgement.exclude_when and source is None:
         when = _when(config, alias, telemetry=telemetry, pause=pause)
-    goes_on = getattr(detector, "learns_as_it_goes", False)
+    every_step = any(getattr(detector, said, False) for said in ("learns_as_it_goes", "learns_from_every_step"))
     return Runner(
-        line(alias, pipeline, read_from, detector, when), timing(pipeline, goes_on=goes_on), sinks, telemetry, save
+        line(alias, pipeline, read_from, detector, when),
+        timing(pipeline, every_step=every_step),
+        sinks,
+        telemetry,
+        save,
     )
 
 
@@ -185,10 +189,11 @@ def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry) -
     return Outbox(guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every)
 
 
-def timing(pipeline: Pipeline, *, goes_on: bool = False) -> Timing:
+def timing(pipeline: Pipeline, *, every_step: bool = False) -> Timing:
     """What the configuration says of time, and what follows from it where it says nothing.
 
-    ``goes_on``: the detector learns as it scores, so that it has to begin with samples as near as those that follow.
+    ``every_step``: the detector has to learn from samples as near as those that it judges, because it goes on learning
+    from them, or because of what it makes of neighbours; so the window is as long as the grid can tell every step of.
     """
     every = pipeline.train.every
     # A little more than was asked for: Prophet ties a weekly season to two weeks between the first sample and the
@@ -196,7 +201,7 @@ def timing(pipeline: Pipeline, *, goes_on: bool = False) -> Timing:
     window = pipeline.train.window + pipeline.train.window // 100
     return Timing(
         step=pipeline.step,
-        window=min(window, pipeline.train.max_points * pipeline.step) if goes_on else window,
+        window=min(window, pipeline.train.max_points * pipeline.step) if every_step else window,
         train_every=every,
         # Young series are refitted as they grow; this is how often anybody looks.
         train_cadence=min(every, max(_MINUTE, pipeline.score_every)),

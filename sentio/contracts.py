@@ -22,7 +22,9 @@ class Detector(Protocol):
 
     def fit(self, history: Panel) -> State:
         """Learn each series of ``history``. A series that cannot be learned gets a status, never an exception. A
-        detector that learns as it scores says so with ``learns_as_it_goes`` (`sentio.online`): it is fitted once."""
+        detector that learns as it scores says so with ``learns_as_it_goes`` (`sentio.online`): it is fitted once. One
+        that needs the samples as near to one another as those that it judges says ``learns_from_every_step``, and
+        one that learns from what was anomalous, too, ``learns_from_anomalies``."""
         ...
 
     def score(self, state: State, fresh: Panel) -> tuple[State, Scores]:

@@ -25,7 +25,7 @@ class Online:
     """
 
     learns_as_it_goes: ClassVar[bool] = True
-    least: ClassVar[int] = 2
+    least: int = 2
     """Samples that make a series ready."""
     outputs: ClassVar[tuple[str, ...]] = ()
     """What it says beside the score and the flag, by name."""

@@ -28,7 +28,8 @@ class Recent:
             known = values
             values = np.full((4, len(scores.keys), LENGTH), np.nan, np.float32)
             values[:, at >= 0] = known[:, at[at >= 0]]
-        outputs = (scores.values, scores.outputs[YHAT], scores.outputs[LOWER], scores.outputs[UPPER])
+        none = np.full(scores.values.shape, np.nan)
+        outputs = (scores.values, *(scores.outputs.get(name, none) for name in (YHAT, LOWER, UPPER)))
         with np.errstate(over="ignore"):  # beyond single precision there is nothing to draw
             fresh = np.stack(outputs, dtype=np.float32, casting="same_kind")[:, :, -LENGTH:]
         kept = values[:, :, : -fresh.shape[2]] if again else values[:, :, fresh.shape[2] :]

@@ -228,10 +228,11 @@ class Runner:
 
     def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
         """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is
-        expected."""
+        expected. Some detectors learn from anomalies, too."""
         at = positions(fresh.keys, report.scores.keys)
         odd = np.zeros(fresh.values.shape, bool)
-        odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
+        if not getattr(self.line.detector, "learns_from_anomalies", False):
+            odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
         out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
         for history in {self._history, self._young}:
             history.add(fresh, odd if out is None else odd | out)
@@ -340,7 +341,7 @@ class Runner:
                 return False
             better = self._better(fitted)
             first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
-            self._memory = replace(self._memory, model=self._memory.model.merge(better))
+            self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(better)))
             self._before = replace(self._before, judged=_with(self._before.judged, prepared))
             if first.any() or prepared.keys:
                 self._announce()
@@ -352,6 +353,11 @@ class Runner:
         self._saved_at = now
         self._save(self.snapshot())
         return True
+
+    def _continued(self, fitted: State) -> State:
+        """``fitted`` with what goes on being learned beside it."""
+        refitted: Callable[[State, State], State] | None = getattr(self.line.detector, "refitted", None)
+        return refitted(self._memory.model, fitted) if refitted and self._memory.model.keys else fitted
 
     def _save_in_time(self, now: int) -> None:
         """Judges, alerts and some detectors have learned since the last training; a kill is not to cost much of it."""

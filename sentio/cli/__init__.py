@@ -1,4 +1,5 @@
-"""``sentio``: serve, check, notify, backtest, record, demo, seed, scenario, warmup; a file each."""
+"""``sentio``: serve, check, notify, detect, backtest, replay, record, select-k, demo, seed, scenario, warmup; each a
+file."""
 
 from __future__ import annotations
 
@@ -7,15 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from sentio import __version__
-from sentio.cli import backtest, check, demo, notify, record, scenario, seed, serve, warmup
+from sentio.cli import backtest, check, demo, detect, notify, record, replay, scenario, seed, select_k, serve, warmup
 from sentio.errors import ConfigError, InputError, SentioError
 
 _REFUSED = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused;
-    1 to 4 as `InputError` has them."""
+    """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused; those
+    of `InputError` for a table that cannot be used."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -38,6 +39,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sentio {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, check, notify, backtest, record, demo, seed, scenario, warmup):
+    for command in (serve, check, notify, detect, backtest, replay, record, select_k, demo, seed, scenario, warmup):
         command.add(commands)
     return parser

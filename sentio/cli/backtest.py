@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.options import Commands, Help, delay, duration, moment
-from sentio.cli.progress import Progress
+from sentio.cli.arguments import INTERRUPTED, Progress, delay, duration, moment, workers
+from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sentio.evaluation.evaluate import Judged
     from sentio.evaluation.settings import Settings
 
-_INTERRUPTED = 130
 _DESCRIPTION = """\
 Replays history through the pipeline as it would have run: it trains as time goes on, and judges each sample by what
 came before it. Prints how many incidents were caught, at how many false alarms a day, and how good the bands are.
@@ -102,7 +101,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="write DIR/SET/SERIES.csv: time, score, value, yhat, lower, upper, anomaly",
     )
     group.add_argument("--json", action="store_true", help="print the figures as JSON")
-    group.add_argument("--workers", type=_workers, metavar="N", default=2, help="processes that replay side by side")
+    group.add_argument("--workers", type=workers, metavar="N", default=2, help="processes that replay side by side")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -123,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         judged = _judged(arguments, settings, running)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     if arguments.out:
         write_scores(arguments.out, judged)
     figures = figures_of(judged, arguments.at)
@@ -152,9 +151,3 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
         if start is not None and start >= end:
             raise ConfigError("--start: is not before --end; an earlier time is expected")
         return of_pipeline(replace(settings, pipeline=arguments.data), (start, end), running, progress)
-
-
-def _workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"is {text!r}; a whole number from 1 is expected")
-    return int(text)

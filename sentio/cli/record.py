@@ -7,11 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from sentio.cli.options import Commands, Help, duration, moment
-from sentio.cli.progress import Progress
+from sentio.cli.arguments import INTERRUPTED, Progress, duration, moment
+from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
-
-_INTERRUPTED = 130
 
 
 def add(commands: Commands) -> None:
@@ -51,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
         with Progress("record") as progress:
             done = record(config, alias, window, arguments.out, progress)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     print(f"record: {done.samples:,} samples of {done.series:,} series in {arguments.out}")
     return 0
 

@@ -1,4 +1,4 @@
-"""``sentio scenario``: list, check, run."""
+"""``sentio scenario``: list, check, run, printer."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
     _add_list(what)
     _add_check(what)
     _add_run(what)
+    _add_printer(what)
 
 
 def _add_list(commands: Commands) -> None:
@@ -75,6 +76,20 @@ def _add_run(commands: Commands) -> None:
     parser.set_defaults(run=_run)
 
 
+def _add_printer(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "printer",
+        help="write a day of a simulated 3D printer",
+        description="Writes the three temperatures of the 3D printer of Kapacitor's guide to anomaly detection, once "
+        "per second for a day, with an incident in each: a folder for 'sentio backtest'. Puts no load on.",
+        epilog="example: sentio scenario printer && sentio backtest printer --set detector.type=welch",
+        formatter_class=Help,
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("printer"), help="where it is written")
+    parser.add_argument("--seed", type=_seed, metavar="N", default="0", help="of the random numbers")
+    parser.set_defaults(run=_printer)
+
+
 def _folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dir", dest="folder", type=Path, metavar="DIR", default=Path("scenarios"), help="where the scenarios are"
@@ -86,6 +101,12 @@ def _duration(text: str) -> int:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"is {text!r}; a whole number, 0 to 4294967295, is expected")
+    return int(text)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -131,3 +152,11 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     finished = carry_out(order, lambda: bool(ended), lambda text: print(text, flush=True))
     return 0 if finished else 128 + ended[0]
+
+
+def _printer(arguments: argparse.Namespace) -> int:
+    from sentio.scenario.printer import SENSORS, write_printer
+
+    write_printer(arguments.out, arguments.seed)
+    print(f"{arguments.out}: a day of {', '.join(SENSORS)}, seed {arguments.seed}")
+    return 0

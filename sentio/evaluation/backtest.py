@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentio.config.model import Config
@@ -21,7 +22,7 @@ from sentio.evaluation.labelled import (
 )
 from sentio.evaluation.record import Progress, read_parts, span
 from sentio.evaluation.settings import Settings, configured
-from sentio.types import stack
+from sentio.types import Event, Window, stack
 
 _SERIES_A_TASK = 32
 
@@ -34,6 +35,14 @@ class Running:
     workers: int = 2
     labels: Path | None = None
     warm_up: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A replay that is watched: ``pace`` waits for the time of each step (ns), ``heard`` is told of each alert."""
+
+    pace: Callable[[int], None]
+    heard: Callable[[Event], None]
 
 
 def of_folder(folder: Path, settings: Settings, running: Running, progress: Progress) -> list[Judged]:
@@ -72,12 +81,35 @@ def of_pipeline(
     """What the source of a pipeline has between the two times ``window`` (ns; the first None for its training window
     and half of it). Raises `SourceError`, `EvaluationError`, `ConfigError`."""
     config, alias = configured(settings, os.environ)
+    series = _series(config, alias, span(config, alias, *window), running, progress)
+    return _in_parts(config, alias, series, running, progress)
+
+
+def since(
+    settings: Settings, window: tuple[int, int], running: Running, progress: Progress, live: Live | None = None
+) -> list[Judged]:
+    """The pipeline as it would have run between the two times ``window`` (ns), with the training window before as the
+    history that it finds. ``live``: at this pace, all in this process. Raises as `of_pipeline`."""
+    config, alias = configured(settings, os.environ)
     pipeline = config.pipelines[alias]
-    panel = stack(list(read_parts(config, alias, span(config, alias, *window), progress)))
-    series = of_panel(panel, alias, pipeline.step, running.warm_up)
+    start, end = window
+    before = pipeline.train.window
+    read = Window.ending(end, end - start + before, pipeline.step)
+    series = _series(config, alias, read, replace(running, warm_up=max(0, start - read.start)), progress)
+    if live is None:
+        return _in_parts(config, alias, series, running, progress)
+    return judge(config, alias, series, live.pace, live.heard)
+
+
+def _series(config: Config, alias: str, window: Window, running: Running, progress: Progress) -> list[Labelled]:
+    panel = stack(list(read_parts(config, alias, window, progress)))
+    series = of_panel(panel, alias, config.pipelines[alias].step, running.warm_up)
     if not series:
         raise EvaluationError(f"{alias}: the query gives no series there; a --start and --end with samples is expected")
-    series = _with_labels(series, running)
+    return _with_labels(series, running)
+
+
+def _in_parts(config: Config, alias: str, series: list[Labelled], running: Running, progress: Progress) -> list[Judged]:
     parts = [series[first : first + _SERIES_A_TASK] for first in range(0, len(series), _SERIES_A_TASK)]
     calls = [(config, alias, part) for part in parts]
     done = in_processes(judge, calls, running.workers, lambda n: progress("parts replayed", n, len(calls)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,14 +41,17 @@ class Outputs:
 class Recorder:
     """A `sentio.contracts.Sink` that keeps ``outputs`` and ``events``."""
 
-    def __init__(self, outputs: Outputs) -> None:
-        self.outputs = outputs
+    def __init__(self, outputs: Outputs, heard: Callable[[Event], None]) -> None:
+        self.outputs, self._heard = outputs, heard
         self.events: list[Event] = []
 
     def emit(self, report: Report) -> None:
-        """Keep what ``report`` says of samples that none before was about, and its events."""
+        """Keep what ``report`` says of samples that none before was about, and its events, of which ``heard`` is
+        told."""
         self.events += report.events
         self.outputs.add(report.scores)
+        for event in report.events:
+            self._heard(event)
 
 
 class Overheard:

@@ -46,6 +46,8 @@ def replay(
     start: int = 0,
     at_once: int = AT_ONCE,
     progress: Callable[[float], None] = lambda _: None,
+    pace: Callable[[int], None] | None = None,
+    heard: Callable[[Event], None] = lambda _: None,
 ) -> Replayed:
     """Run the pipeline ``alias`` of ``config`` over ``panel``, step by step from the column ``start`` on.
 
@@ -53,6 +55,8 @@ def replay(
     history that a service finds at its start; with 0 it starts with none. A sample is judged by a model that has
     learned from what came before it: the samples of one step are judged first and learned from then. ``at_once``: how
     many steps one tick may score; it changes no bit of any score. ``progress``: called with the share that is done.
+    ``pace``: called with the time of each step before it is scored, one step at a time, such as to wait for it;
+    ``heard`` with each alert as it changes.
 
     What ``judgement.exclude`` says is left out. Its ``exclude_when`` is not read, for ``panel`` has the samples of one
     query.
@@ -63,7 +67,7 @@ def replay(
     _check(panel, start, step)
     source = Recorded(panel, step)
     published, own = Outputs(panel.keys, panel.times, step), Outputs(panel.keys, panel.times, step)
-    sink = Recorder(published)
+    sink = Recorder(published, heard)
     runner = build.runner(
         config,
         alias,
@@ -75,7 +79,7 @@ def replay(
         source=source,
     )
     runner.line = replace(runner.line, detector=overheard(runner.line.detector, own))
-    _Drive(runner, source, panel, start, at_once).run(progress)
+    _Drive(runner, source, panel, start, at_once if pace is None else 1).run(progress, pace or (lambda _: None))
     return Replayed(panel.keys, panel.times, panel.values, published.by_name, own.by_name, tuple(sink.events))
 
 
@@ -96,7 +100,7 @@ class _Drive:
         self._cuts = cuts(arrived, panel.times, start, runner.timing)
         self._at_once = max(1, min(at_once, _SAMPLES_AT_ONCE // max(1, len(panel.keys))))
 
-    def run(self, progress: Callable[[float], None]) -> None:
+    def run(self, progress: Callable[[float], None], pace: Callable[[int], None]) -> None:
         """Both ticks, to the end of the panel."""
         column = self._start
         due = self._trainings.tolist()
@@ -105,6 +109,7 @@ class _Drive:
         while column < len(self._times):
             end = self._batch_end(column, due[0] if due else None)
             now = int(self._times[end - 1])
+            pace(now)
             self._source.now = now
             self._runner.score(now, Tick())
             if due and due[0] <= now:

@@ -6,7 +6,7 @@ import csv
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NoReturn
 
@@ -76,8 +76,8 @@ def fail(path: Path, line: int, wrong: str, right: str) -> NoReturn:
     raise EvaluationError(f"{path}:{line}: {wrong}; {right}")
 
 
-def moment(text: str) -> int:
-    """Nanoseconds of one time: a number of seconds or milliseconds, or ISO 8601 (UTC where it names no zone).
+def moment(text: str, zone: tzinfo = UTC) -> int:
+    """Nanoseconds of one time: a number of seconds or milliseconds, or ISO 8601 (``zone`` where it names none).
 
     Raises `ValueError` for any other text.
     """
@@ -85,7 +85,7 @@ def moment(text: str) -> int:
         number = float(text)
     except ValueError:
         at = datetime.fromisoformat(text)
-        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000) * MILLISECOND
+        return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000) * MILLISECOND
     return int(_from_numbers(np.array([number]))[0])
 
 

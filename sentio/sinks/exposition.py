@@ -261,8 +261,7 @@ def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:
     yield "sentio_anomaly_type", _types(report, labels)
     further = sorted(scores.outputs.keys() - {*_OUTPUTS.values(), KIND})
     parts = [
-        _family("sentio_output", labels, scores.outputs[output][rows, columns], f',output="{escape(output)}"')
-        for output in further
+        _family("sentio_output", labels, scores.outputs[output][rows, columns], _whose(output)) for output in further
     ]
     yield "sentio_output", b"".join(parts)
     for edge, values in (("", ahead.yhat), ("_lower", ahead.lower), ("_upper", ahead.upper)):
@@ -272,6 +271,14 @@ def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:
             for i, at in enumerate(ahead.times.tolist())
         ]
         yield name, b"".join(parts)
+
+
+def _whose(output: str) -> str:
+    """The labels of an output: its name, and where a pipeline has several detectors, which of them says it."""
+    detector, dot, name = output.partition(".")
+    if dot and name:
+        return f',detector="{escape(detector)}",output="{escape(name)}"'
+    return f',output="{escape(output)}"'
 
 
 def _types(report: Report, labels: _Labels) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import json
 import os
 import socket
 from concurrent.futures import Executor, Future
@@ -18,11 +19,16 @@ from tests.contract import detector_checks, sink_checks
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
 LEAST |= {("sources", name): {"path": "samples"} for name in ("csv", "recording")}
+LEAST |= {("detectors", "several"): {"of": {"a": {"type": "gaussian1d"}, "b": {"type": "gaussian1d", "batch": 40}}}}
 LEAST |= {("sinks", name): sink_checks.options_of(name, 1) for name in catalog.names("sinks")}
-"""The options that an adapter cannot do without."""
+LEAST |= {("detectors", name): {"window": {"period": "6h", "every": "3h"}} for name in ("tukey", "welch")}
+LEAST |= {("detectors", "threshold"): {"lower": 0, "upper": 100}}
+"""The options that an adapter cannot do without; for windows of time, some that fit the distances of the samples."""
 
 ADAPTERS = [(kind, name) for kind in catalog.CATALOG for name in catalog.names(kind)]
-DETECTORS = catalog.names("detectors")
+OWN = ("tests/configs/own/detectors.py:Band", "tests.configs.own.detectors:Share", "tests.configs.own.detectors:Plain")
+"""Classes of one's own: in datastream.io's later and first vocabulary, and in ours."""
+DETECTORS = (*catalog.names("detectors"), *OWN)
 SINKS = catalog.names("sinks")
 
 
@@ -35,7 +41,8 @@ class Here(Executor):
 
 def make(kind: str, name: str):
     found = catalog.resolve(kind, name)
-    options = found.Options(**LEAST.get((kind, name), {}))
+    # As from a file, where a list is a tuple.
+    options = found.Options.model_validate_json(json.dumps(LEAST.get((kind, name), {})))
     if kind == "detectors":
         return found(options, Here())
     return found(options)
@@ -71,7 +78,7 @@ def test_an_adapter_is_made_without_network_or_disk(kind, name, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("an adapter's __init__ touches nothing")
 
-    options = catalog.resolve(kind, name).Options(**LEAST.get((kind, name), {}))
+    options = catalog.resolve(kind, name).Options.model_validate_json(json.dumps(LEAST.get((kind, name), {})))
     for module, function in ((socket, "socket"), (builtins, "open"), (os, "open"), (os, "stat")):
         monkeypatch.setattr(module, function, refuse)
     found = catalog.resolve(kind, name)
@@ -80,7 +87,7 @@ def test_an_adapter_is_made_without_network_or_disk(kind, name, monkeypatch):
     assert made is not None
 
 
-@pytest.mark.parametrize(("kind", "name"), ADAPTERS)
+@pytest.mark.parametrize(("kind", "name"), [*ADAPTERS, *(("detectors", name) for name in OWN)])
 def test_an_adapter_has_documented_options_and_methods(kind, name):
     found = catalog.resolve(kind, name)
     assert issubclass(found.Options, Options)

@@ -22,6 +22,7 @@ from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
 from sentio.config.delivery import Delivery
 from sentio.config.model import Config, Executor, Pipeline, Server, Shard, Store
+from sentio.config.signature import Arguments
 from sentio.sinks.exposition import FAMILIES, RESERVED
 from sentio.telemetry import Telemetry
 from tests.docs.pages import ROOT, Pages, anchors, blocks, code, documents, links, named, section
@@ -57,7 +58,14 @@ def option_tables() -> dict[str, type[BaseModel]]:
         for kind, title in KINDS.items()
         for name in catalog.CATALOG[kind]
     }
-    own = {"## Pipelines": Pipeline, "## Server": Server, "## Store": Store, "## Executor": Executor, "## Shard": Shard}
+    own: dict[str, type[BaseModel]] = {
+        "## Detectors of your own": Arguments,
+        "## Pipelines": Pipeline,
+        "## Server": Server,
+        "## Store": Store,
+        "## Executor": Executor,
+        "## Shard": Shard,
+    }
     return {**adapters, "## Sinks": Delivery, **own}
 
 
@@ -319,14 +327,15 @@ def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tup
 
 
 def flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    return {option: a for a in parser._actions for option in a.option_strings if option not in ("-h", "--help")}
+    longest = {a.option_strings[-1]: a for a in parser._actions if a.option_strings}
+    return {option: a for option, a in longest.items() if option != "--help"}
 
 
 def command_line(pages: Pages) -> list[str]:
     """Every subcommand and flag with its default, and no other."""
     text = section(pages[CONFIGURATION], "## Command line")
     there, wrong = commands(), []
-    stated = set(re.findall(r"^### `sentio ([\w ]+)`$", text, re.MULTILINE))
+    stated = set(re.findall(r"^### `sentio ([\w -]+)`$", text, re.MULTILINE))
     wrong += [f"command {name} is only in {'code' if name in there else 'docs'}" for name in stated ^ there.keys()]
     for name in stated & there.keys():
         written, having = named(section(text, f"### `sentio {name}`")), flags(there[name])
@@ -349,7 +358,9 @@ def mentioned_commands(pages: Pages) -> list[str]:
     for page, text in pages.items():
         lines = code(text) if page.endswith(".md") else re.findall(r"^\s*#(.*)$", text, re.MULTILINE)
         for line in lines:
-            for first, second, rest in re.findall(r"(?:^|[\s/])sentio ([a-z]+)\b( [a-z]+\b)?([^#|;]*)", line):
+            for first, second, rest in re.findall(
+                r"(?:^|[\s/])sentio ([a-z]+(?:-[a-z]+)*)\b( [a-z]+\b)?([^#|;]*)", line
+            ):
                 name = first if first in there else first + second
                 if name not in there and any(known.startswith(f"{name} ") for known in there):
                     continue
@@ -471,7 +482,7 @@ def dependencies(pages: Pages) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     there = {re.split(r"[<>=\[; ]", line)[0] for line in wanted}
-    written = {row for name, text in pages.items() if "/0002-" in name for row in named(text)}
+    written = {row for name, text in pages.items() if "/0002-" in name or "/0019-" in name for row in named(text)}
     return [f"{name} is in one of the two only" for name in there ^ written]
 
 

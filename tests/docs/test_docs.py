@@ -28,7 +28,7 @@ ENVIRON = {
     "SENTIO_PASSWORD": "secret",
     "SENTIO_SLACK_URL": "https://slack.example/services/T0/B0/xyz",
 }
-CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "files.yml")
+CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "own_detector.yml", "files.yml")
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
 OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
@@ -55,6 +55,7 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (checks.options, CONFIGURATION, "| `seasonalities[].period` |", "| `seasonalities[].days` |"),
     (checks.options, CONFIGURATION, "| `workers` | whole number, from 1 |", "| `workers` | whole number, from 2 |"),
     (checks.options, CONFIGURATION, "| Who signed the server's certificate. |", "| |"),
+    (checks.options, CONFIGURATION, "| `keep` | whole number, from 2 | `5000` |", "| `keep` | whole number | `5000` |"),
     (checks.sections, CONFIGURATION, "## Executor\n", "## Workers\n"),
     (checks.options, CONFIGURATION, "| `processes` or `dask` |", "| `processes` |"),
     (checks.options, CONFIGURATION, "| `of` | whole number, 1 to 10000 |", "| `of` | whole number, from 1 |"),
@@ -74,7 +75,7 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     ),
     (checks.metrics, METRICS, "| `sentio_reads_total` | counter |", "| `sentio_reads_total` | gauge |"),
     (checks.metrics, METRICS, "| `process_max_fds` |", "| `process_most_fds` |"),
-    (checks.metrics, METRICS, "`detector` and `type`", "`type`"),
+    (checks.metrics, METRICS, "`detector`", "`detektor`"),
     (checks.metrics, METRICS, "`constant`, `failed`.", "`constant`."),
     (checks.mentioned_metrics, RULES, "sentio_datasource_up == 0", "sentio_source_up == 0"),
     (checks.mentioned_metrics, "README.md", "sentio_yhat{", "sentio_expected{"),
@@ -157,6 +158,7 @@ def test_notices_a_document_that_is_gone() -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_example_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)  # where the path of a detector of one's own begins
     for variable, value in ENVIRON.items():
         monkeypatch.setenv(variable, value)
     assert main(["check", str(ROOT / "examples" / name)]) == 0, capsys.readouterr().err
@@ -164,7 +166,7 @@ def test_example_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_every_example_is_checked() -> None:
     names = {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
-    assert names == {*CONFIGURATIONS, "prometheus.yml"}
+    assert names == {*CONFIGURATIONS, "prometheus.yml", "own_detector.py"}
 
 
 def test_the_full_examples_have_every_option() -> None:
@@ -177,6 +179,7 @@ def test_the_full_examples_have_every_option() -> None:
     places = {
         "Sources": "sources.*.",
         "Detectors": "pipelines.*.detector.",
+        "Detectors of your own": "pipelines.*.detector.",
         "Pipelines": "pipelines.*.",
         "Sinks": "sinks.*.",
     }
@@ -219,7 +222,8 @@ def snippets(language: str, key: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("block", snippets("yaml", "sources"))
-def test_configuration_in_a_document_is_valid(block: str, tmp_path: Path) -> None:
+def test_configuration_in_a_document_is_valid(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     file = tmp_path / "sentio.yml"
     file.write_text(block, "utf-8")
     load([file], ENVIRON)

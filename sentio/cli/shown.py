@@ -1,0 +1,39 @@
+"""Tables on a terminal, or as wide as they are where nobody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PIPED = 1000
+"""Columns: what is read by a program is not folded."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Of standard output, or of standard error, as it is now."""
+    found = Console(highlight=False, stderr=stderr)
+    return found if found.is_terminal else Console(highlight=False, stderr=stderr, width=_PIPED)
+
+
+def show(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (),
+    out: Console | None = None,
+) -> None:  # fmt: skip
+    """A table below its title; the columns ``right`` have numbers. What is in it is text and never markup."""
+    out = out or console()
+    out.print(Text(title, style="bold"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in heads:
+        table.add_column(head, justify="right" if head in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    if table.row_count:
+        out.print(table)
+
+
+def many(number: int, one: str, more: str = "") -> str:
+    """``1 alert``, ``1,200 alerts``; ``more`` where that is not ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"

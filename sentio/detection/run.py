@@ -1,0 +1,196 @@
+"""Scores a table: row by row through a detector that learns as it goes, or replayed as a service would have run."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import compress
+
+import numpy as np
+
+from sentio import catalog
+from sentio.config.adapter import DetectorBlock
+from sentio.config.model import Config
+from sentio.contracts import Detector
+from sentio.errors import InputError, SensorsError
+from sentio.evaluation.evaluate import Judged, judge
+from sentio.evaluation.inline import Inline
+from sentio.evaluation.labelled import Labelled, first_scored
+from sentio.evaluation.settings import Settings, configured
+from sentio.tables.lay import Laid, lay
+from sentio.tables.reader import Rows, Table
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Panel, State, positions
+
+OWN_SCORE = "score"
+"""The output that a detector's own score has, where the standard one is another."""
+_BAND = (YHAT, LOWER, UPPER)
+_LOOKED_AT = 100_000
+"""Rows of which the number decides how many are a batch; of more, a batch has as many as the detector says."""
+_BATCH, _BATCH_OPTION = 1000, "batch"
+_MOST = 20_000_000
+"""Cells that are held at once where the whole table is replayed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Rows and what was said of them, each ``[sensors, n]``, NaN where there is nothing to say: the detector's score,
+    the flag (0 or 1), and ``further`` outputs by name. ``standard``: above 1 where it is flagged."""
+
+    rows: Rows
+    score: Floats
+    standard: Floats
+    flag: Floats
+    further: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``detector``: a name of the catalog, or ``module:Class``. ``changes``: ``detector.option=value``, as a backtest
+    has them. ``warm_up`` ns at the beginning that a forecaster only learns from; None for 15 % of the samples."""
+
+    detector: str
+    changes: tuple[str, ...] = ()
+    warm_up: int | None = None
+
+
+def score(table: Table, request: Request) -> Iterator[Scored]:
+    """All rows of ``table`` in their order. Raises `InputError`, `ConfigError`."""
+    settings = Settings(changes=(f"detector.type={_quoted(request.detector)}", *request.changes), train_every=None)
+    block = _block(settings)
+    if not getattr(_made(block), "learns_as_it_goes", False):
+        return _replayed(table, settings, request.warm_up)
+    head, rest = _head(table.chunks())
+    batch = getattr(block.options, _BATCH_OPTION, 0)
+    if batch and _BATCH_OPTION not in block.options.model_fields_set:
+        batch = _batch(sum(map(len, head)), whole=rest is None)
+        block = _block(replace(settings, changes=(*settings.changes, f"detector.{_BATCH_OPTION}={batch}")))
+    return _streamed(table, _made(block), itertools.chain(head, rest or ()), _first_rows(head, batch))
+
+
+def _block(settings: Settings) -> DetectorBlock:
+    config, alias = configured(settings, os.environ, SECOND)
+    return config.pipelines[alias].detector
+
+
+def _made(block: DetectorBlock) -> Detector:
+    detector: Detector = catalog.resolve("detectors", block.type)(block.options, Inline())
+    return detector
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _head(chunks: Iterator[Rows]) -> tuple[list[Rows], Iterator[Rows] | None]:
+    """The first rows, as many as are looked at, and the others; None where there are none."""
+    head: list[Rows] = []
+    number = 0
+    for rows in chunks:
+        head.append(rows)
+        number += len(rows)
+        if number >= _LOOKED_AT:
+            return head, chunks
+    return head, None
+
+
+def _batch(rows: int, *, whole: bool) -> int:
+    """The first of the equal parts, none longer than `_BATCH`, that datastream.io cuts a table into."""
+    if not whole or not rows:
+        return _BATCH
+    return max(2, math.ceil(rows / math.ceil(rows / _BATCH)))
+
+
+def _first_rows(head: Iterable[Rows], number: int) -> Iterator[Rows]:
+    """The first ``number`` of them."""
+    for rows in head:
+        if number <= 0:
+            return
+        part = min(number, len(rows))
+        yield Rows(rows.line, rows.times[:part], rows.values[:, :part], rows.groups, rows.group[:part])
+        number -= part
+
+
+def _streamed(table: Table, detector: Detector, chunks: Iterable[Rows], batch: Iterable[Rows]) -> Iterator[Scored]:
+    """Rows as they come. Where there is a ``batch`` of them, the detector begins with that, and judges it by what it
+    has learned from it; else it begins with nothing."""
+    first = list(batch)
+    state = detector.fit(_together(table, first)) if first else State((), {})
+    for rows in chunks:
+        laid = lay(rows, table.name, table.sensors, table.by)
+        state = _begun(detector, state, laid.panel)
+        state, scores = detector.score(state, laid.panel)
+        yield _scored(rows, laid, scores.outputs)
+
+
+def _together(table: Table, parts: Iterable[Rows]) -> Panel:
+    """One panel of all of them. Raises `SensorsError` where it would be too large."""
+    panels = [lay(rows, table.name, table.sensors, table.by).panel for rows in parts]
+    keys = tuple(dict.fromkeys(key for panel in panels for key in panel.keys))
+    times = np.unique(np.concatenate([panel.times for panel in panels]))
+    if len(keys) * len(times) > _MOST:
+        raise SensorsError(
+            f"{table.where}: has {len(keys):,} series at {len(times):,} times, more than are held at once "
+            f"({_MOST:,}); a detector that learns as it goes, or a part of the table, is expected"
+        )
+    values = np.full((len(keys), len(times)), np.nan)
+    for panel in panels:
+        rows, columns = positions(panel.keys, keys), np.searchsorted(times, panel.times)
+        there = np.isfinite(panel.values)
+        at = np.nonzero(there)
+        values[rows[at[0]], columns[at[1]]] = panel.values[there]
+    return Panel(keys, times, values)
+
+
+def _begun(detector: Detector, state: State, panel: Panel) -> State:
+    """``state`` with a beginning for the series of ``panel`` that it does not have."""
+    new = tuple(compress(panel.keys, (positions(panel.keys, state.keys) < 0).tolist())) if state.keys else panel.keys
+    if not new:
+        return state
+    nothing = Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))
+    return state.merge(detector.fit(nothing))
+
+
+def _scored(rows: Rows, laid: Laid, outputs: Mapping[str, Floats]) -> Scored:
+    back = {name: laid.back(values) for name, values in outputs.items()}
+    standard, flag = back.pop(SCORE), back.pop(ANOMALY)
+    return Scored(rows, back.pop(OWN_SCORE, standard), standard, flag, back)
+
+
+def _replayed(table: Table, settings: Settings, warm_up: int | None) -> Iterator[Scored]:
+    """The whole table through the two ticks of a service: trained as time goes on, each sample judged by what came
+    before it."""
+    chunks = list(table.chunks())
+    panel = _together(table, chunks)
+    step = _step(table, panel)
+    config, alias = configured(settings, os.environ, step)
+    first = first_scored(panel.times, warm_up)
+    none = np.zeros(len(panel.times), np.int64)
+    series = [
+        Labelled(table.name, key, panel.times, row, none, step, first, known=False)
+        for key, row in zip(panel.keys, panel.values, strict=True)
+    ]
+    outputs = _outputs(config, alias, series, panel, first)
+    for rows in chunks:
+        laid = lay(rows, table.name, table.sensors, table.by)
+        at = np.ix_(positions(laid.panel.keys, panel.keys), np.searchsorted(panel.times, laid.panel.times))
+        yield _scored(rows, laid, {name: values[at] for name, values in outputs.items()})
+
+
+def _step(table: Table, panel: Panel) -> int:
+    """The usual distance of two times. Raises `InputError`."""
+    if len(panel.times) < 2:
+        raise InputError(f"{table.where}: has samples of one time only; at least two times are expected")
+    return max(SECOND, round(float(np.median(np.diff(panel.times))) / SECOND) * SECOND)
+
+
+def _outputs(config: Config, alias: str, series: list[Labelled], panel: Panel, first: int) -> dict[str, Floats]:
+    found: list[Judged] = judge(config, alias, series)
+    outputs = {name: np.full(panel.values.shape, np.nan) for name in (SCORE, ANOMALY, *_BAND)}
+    for row, one in enumerate(found):
+        said = zip(outputs, (one.score, one.anomaly, one.yhat, one.lower, one.upper), strict=True)
+        for name, values in said:
+            outputs[name][row, first:] = values
+    return outputs

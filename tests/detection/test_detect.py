@@ -1,0 +1,245 @@
+"""``sentio detect``, as it is called."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sentio.cli import main
+from sentio.detection.run import _batch
+
+CARS = Path("tests/data/cardata_sample.csv")
+BEGIN = 1_700_000_000
+
+
+def table(path: Path, *columns: tuple[str, list[object]]) -> Path:
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow([name for name, _ in columns])
+        out.writerows(zip(*(values for _, values in columns), strict=True))
+    return path
+
+
+def spiky(rows: int = 600, at: int = 500, seed: int = 1) -> list[object]:
+    values = 10 + np.random.default_rng(seed).normal(size=rows)
+    values[at : at + 3] += 40
+    return values.tolist()
+
+
+def called(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main(["detect", *map(str, arguments)]) == 0
+    seen = capsys.readouterr()
+    assert seen.err == ""  # no progress where nobody watches
+    return seen.out
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_original_s_figures_for_its_own_sample(tmp_path, capsys):
+    """Flags and sums of scores of both batches of datastream.io, and the rows that it sent, to 1e-12; it loses the
+    first row of each batch, so that 1,357 rows are two more than it gave."""
+    out = tmp_path / "scored.jsonl"
+    text = called(capsys, CARS, "--sensors", "engine_speed", "vehicle_speed", "--out", out)
+    rows = rows_of(out)
+    assert len(rows) == 1357
+    assert list(rows[0])[:3] == ["time", "engine_speed", "vehicle_speed"]
+    for sensor, flags, sums in (("engine_speed", (32, 41), (513.316206, 576.375007)),
+                                ("vehicle_speed", (20, 55), (522.870523, 533.9574))):  # fmt: skip
+        for part, number, score in zip((rows[:679], rows[679:]), flags, sums, strict=True):
+            assert sum(row[f"FLAG_{sensor}"] for row in part) == number
+            assert sum(row[f"SCORE_{sensor}"] for row in part) == pytest.approx(score, abs=1e-6)
+    sent = rows_of(Path("tests/data/dsio_gaussian1d_docs.jsonl"))
+    for row, document in zip(rows[1:], sent, strict=False):
+        for name in ("engine_speed", "vehicle_speed", "FLAG_engine_speed", "FLAG_vehicle_speed"):
+            assert row[name] == document[name]
+        for name in ("SCORE_engine_speed", "SCORE_vehicle_speed"):
+            assert row[name] == pytest.approx(document[name], abs=1e-12)
+    assert "1,357 rows, judged by gaussian1d" in text
+    assert "24 anomalies; the 20 worst" in text
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(1357, 679), (1000, 1000), (1001, 501), (2503, 835), (1, 2), (10, 10)])
+def test_batches_are_those_of_the_original(rows, batch):
+    assert _batch(rows, whole=True) == batch
+    assert _batch(rows, whole=False) == 1000
+
+
+def test_what_is_anomalous_is_told_with_its_time(tmp_path, capsys):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    out = called(capsys, file)
+    assert 'a{field="load"}' in out
+    assert "2023-11-15T06:33:20Z" in out  # the first of the three
+
+
+def test_labels_tell_series_apart(tmp_path, capsys):
+    times = [BEGIN + 60 * (i // 2) for i in range(1200)]
+    values = [v for pair in zip(spiky(seed=1), spiky(seed=2, at=300), strict=True) for v in pair]
+    file = table(tmp_path / "a.csv", ("time", times), ("host", ["x", "y"] * 600), ("load", values))
+    scored = tmp_path / "scored.csv"
+    out = called(capsys, file, "--by", "host", "--param", "batch=100", "--out", scored)
+    assert 'a{field="load",host="x"}' in out
+    found = list(csv.DictReader(scored.open()))
+    assert [row["host"] for row in found] == ["x", "y"] * 600
+    flagged = {(row["host"], int(row["time"])) for row in found if row["FLAG_load"] == "true"}
+    assert {("x", BEGIN + 60 * i) for i in (500, 501, 502)} <= flagged
+    assert {("y", BEGIN + 60 * i) for i in (300, 301, 302)} <= flagged
+    assert ("y", BEGIN + 60 * 500) not in flagged
+
+
+def test_a_forecaster_sees_the_file_as_a_service_would(tmp_path, capsys):
+    rows = 5 * 288
+    values = 50 + 20 * np.sin(2 * np.pi * np.arange(rows) / 288) + np.random.default_rng(1).normal(size=rows)
+    values[1300:1310] += 60
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 300 * i for i in range(rows)]), ("load", values.tolist()))
+    scored = tmp_path / "scored.jsonl"
+    out = called(capsys, file, "--detector", "prophet", "--out", scored)
+    found = rows_of(scored)
+    assert len(found) == rows
+    # What is only learned from is not judged.
+    assert [row["FLAG_load"] for row in found[: int(0.15 * rows)]] == [None] * int(0.15 * rows)
+    assert all(row["FLAG_load"] for row in found[1301:1309])
+    assert found[1305]["yhat_lower_load"] < found[1305]["yhat_load"] < found[1305]["yhat_upper_load"]
+    assert found[1305]["SCORE_load"] > 1
+    assert "judged by prophet" in out
+
+
+def test_a_page_and_a_picture(tmp_path, capsys):
+    file = table(
+        tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()), ("<b>", spiky())
+    )
+    called(capsys, file, "--plot", tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<svg") == 2
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert page.count("<circle") == page.count("<title>") - 1 >= 6
+    called(capsys, file, "--plot", tmp_path / "a.png")
+    image = Image.open(tmp_path / "a.png")
+    assert image.size == (1100, 380)
+    assert (208, 52, 44) in {colour for _, colour in image.getcolors(1 << 20)}
+
+
+def test_rows_on_standard_output_and_the_rest_beside_them(tmp_path):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    command = [sys.executable, "-m", "sentio", "detect", str(file), "--out", "-"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert len(list(csv.DictReader(io.StringIO(ran.stdout)))) == 600
+    assert "judged by gaussian1d" in ran.stderr
+
+
+def test_standard_input_without_a_head():
+    numbers = "\n".join(map(str, spiky()))
+    command = [sys.executable, "-m", "sentio", "detect", "-"]
+    ran = subprocess.run(command, input=numbers, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert 'stdin{field="value"}      600' in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "code", "said"),
+    [
+        ("", [], 4, "is empty; a line with the names of the columns, and rows below it, is expected"),
+        ("time,a\n", [], 4, "has no rows below its names; at least one row is expected"),
+        ("time,a\n1,2\n2,x\n", ["--sensors", "a"], 4, ':3: a is "x"; a finite number, or nothing, is expected'),
+        ("time,a\nsoon,2\nlater,3\n", [], 3, ':2: time is "soon"'),
+        ("time,a\n1,2\n1,3\n", [], 3, ":3: the time 1 is the same as that of line 2 (1)"),
+        ("time,a\n2,2\n1,3\n", [], 3, ":3: the time 1 is before that of line 2 (2)"),
+        ("time,a\n1,2\n2,3\n", ["--timefield", "when"], 3, 'has no column "when" (timefield)'),
+        ("time,a\n1,2\n2,3\n", ["--sensors", "b"], 4, 'has no column "b" (sensors)'),
+        ("time,a\n1,2\n2,3\n", ["--detector", "gausian1d"], 2, "(did you mean gaussian1d?)"),
+        ("time,a\n1,2\n2,3\n", ["--modules", "no.such"], 1, "no.such cannot be loaded (ModuleNotFoundError: No module"),
+        ("time,a\n1,2\n2,3\n", ["--modules", "gone.py"], 1, "gone.py cannot be read (No such file or directory)"),
+        (
+            "time,a\n1,2\n2,3\n",
+            ["--modules", "tests/detection/broken.py"],
+            1,
+            "broken.py cannot be loaded (RuntimeError",
+        ),
+        ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--set detector.threshold"),
+        ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--set: is"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_written(tmp_path, capsys, content, arguments, code, said):
+    file = tmp_path / "a.csv"
+    file.write_text(content)
+    assert main(["detect", str(file), "--out", str(tmp_path / "out.csv"), *arguments]) == code
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
+
+
+def test_a_file_that_is_not_there(tmp_path, capsys):
+    assert main(["detect", str(tmp_path / "a.csv")]) == 4
+    assert "is not there" in capsys.readouterr().err
+
+
+def test_numbers_that_are_hardly_numbers(tmp_path, capsys):
+    """The largest, none at all, always the same: no exception, and the others are judged."""
+    values = spiky()
+    huge = list(values)
+    huge[100] = 1e308
+    file = table(
+        tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]),
+        ("huge", huge), ("none", [""] * 600), ("same", [5] * 600), ("load", values),
+    )  # fmt: skip
+    scored = tmp_path / "scored.jsonl"
+    out = called(
+        capsys, file, "--out", scored, "--plot", tmp_path / "a.html", "--sensors", "huge", "none", "same", "load"
+    )
+    found = rows_of(scored)
+    assert [row["FLAG_none"] for row in found] == [None] * 600
+    assert not any(row["FLAG_same"] for row in found)
+    assert all(found[i]["FLAG_load"] for i in (500, 501, 502))
+    assert 'a{field="none"}        0       0        0          0' in out
+
+
+def test_a_class_of_ones_own(tmp_path, capsys):
+    """datastream.io's way: a module, and the name of a class in it."""
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    module = tmp_path / "mine.py"
+    module.write_text(
+        "class Above:\n"
+        "    def __init__(self, limit=20.0):\n        self.limit = limit\n"
+        "    def train(self, x):\n        pass\n"
+        "    def update(self, x):\n        pass\n"
+        "    def score(self, x):\n        return (x > self.limit).astype(float)\n"
+    )
+    scored = tmp_path / "scored.jsonl"
+    called(capsys, file, "--modules", module, "--detector", "above", "--param", "limit=30", "--out", scored)
+    # By the two-sided rule of 0.99 a score of 0 is as rare as one of 1.
+    assert [i for i, row in enumerate(rows_of(scored)) if row["SCORE_load"] == 1] == [500, 501, 502]
+
+
+def test_capitals_do_not_matter(tmp_path, capsys):
+    file = table(tmp_path / "a.csv", ("time", [1, 2, 3]), ("a", [1, 2, 3]))
+    assert "judged by Gaussian1D" in called(capsys, file, "--detector", "Gaussian1D")
+
+
+def test_one_row_is_no_reason_to_fail(tmp_path, capsys):
+    out = called(capsys, table(tmp_path / "a.csv", ("time", [1]), ("a", [1])))
+    assert "1 row," in out
+    assert "0 anomalies" in out
+
+
+def test_a_plot_of_another_kind_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["detect", "a.csv", "--plot", "a.svg"])
+    assert "is 'a.svg'; a path that ends with .html or .png is expected" in capsys.readouterr().err
+
+
+def test_a_plot_that_cannot_be_written(tmp_path, capsys):
+    file = table(tmp_path / "a.csv", ("time", [1, 2]), ("a", [1, 2]))
+    assert main(["detect", str(file), "--plot", str(tmp_path / "no" / "a.html")]) == 1
+    assert "cannot be written (No such file or directory)" in capsys.readouterr().err
