@@ -19,7 +19,9 @@ from sentio.errors import ConfigError
 CATALOG = MappingProxyType(
     {
         "sources": {
+            "csv": "sentio.sources.csv:Csv",
             "prometheus": "sentio.sources.prometheus:Prometheus",
+            "recording": "sentio.sources.recording:Recording",
         },
         "detectors": {
             "changefinder": "sentio.detectors.changefinder:ChangeFinder",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sentio import build
 from sentio.config.model import Config
 from sentio.errors import EvaluationError
 from sentio.evaluation.evaluate import Judged, in_processes, judge
@@ -22,13 +20,10 @@ from sentio.evaluation.labelled import (
     read_windows,
     with_windows,
 )
+from sentio.evaluation.record import Progress, read_parts, span
 from sentio.evaluation.settings import Settings, configured
-from sentio.telemetry import Telemetry
-from sentio.types import Event, Panel, Window, stack
+from sentio.types import Event, Window, stack
 
-Progress = Callable[[str, int, int], None]
-"""Hears what is done, how much of it, and of how much."""
-_POINTS_AT_ONCE = 500
 _SERIES_A_TASK = 32
 
 
@@ -86,10 +81,7 @@ def of_pipeline(
     """What the source of a pipeline has between the two times ``window`` (ns; the first None for its training window
     and half of it). Raises `SourceError`, `EvaluationError`, `ConfigError`."""
     config, alias = configured(settings, os.environ)
-    pipeline = config.pipelines[alias]
-    start, end = window
-    length = pipeline.train.window * 3 // 2 if start is None else end - start
-    series = _series(config, alias, Window.ending(end, length, pipeline.step), running, progress)
+    series = _series(config, alias, span(config, alias, *window), running, progress)
     return _in_parts(config, alias, series, running, progress)
 
 
@@ -110,7 +102,7 @@ def since(
 
 
 def _series(config: Config, alias: str, window: Window, running: Running, progress: Progress) -> list[Labelled]:
-    panel = _read(config, alias, window, progress)
+    panel = stack(list(read_parts(config, alias, window, progress)))
     series = of_panel(panel, alias, config.pipelines[alias].step, running.warm_up)
     if not series:
         raise EvaluationError(f"{alias}: the query gives no series there; a --start and --end with samples is expected")
@@ -122,19 +114,3 @@ def _in_parts(config: Config, alias: str, series: list[Labelled], running: Runni
     calls = [(config, alias, part) for part in parts]
     done = in_processes(judge, calls, running.workers, lambda n: progress("parts replayed", n, len(calls)))
     return [one for part in done for one in part]
-
-
-def _read(config: Config, alias: str, window: Window, progress: Progress) -> Panel:
-    source = build.reader(config, alias, telemetry=Telemetry(), pause=time.sleep)
-    query = config.pipelines[alias].query
-    parts = list(window.split(_POINTS_AT_ONCE))
-    panels = []
-    for part in parts:
-        panel = source.read(query, part)
-        if panel.notes.partial:
-            raise EvaluationError(
-                f"{alias}: the answer may be incomplete ({panel.notes.partial}); a whole one is expected"
-            )
-        panels.append(panel)
-        progress("parts read", len(panels), len(parts))
-    return stack(panels)

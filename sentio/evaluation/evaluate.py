@@ -12,10 +12,11 @@ import numpy as np
 from sentio.config.model import Config
 from sentio.evaluation.labelled import Labelled
 from sentio.evaluation.measures import Track, near_incident
-from sentio.evaluation.recorded import gridded, place
+from sentio.evaluation.recorded import gridded
 from sentio.evaluation.recorder import output
 from sentio.evaluation.replay import Replayed, replay
 from sentio.executor import WorkerPool
+from sentio.grid import place
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Bools, Event, Floats, Ints
 
 _LIMIT_S = 86_400.0

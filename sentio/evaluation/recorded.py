@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from sentio.errors import EvaluationError
-from sentio.types import SECOND, Bools, Floats, Ints, Keys, Panel, Window
+from sentio.grid import place
+from sentio.types import SECOND, Floats, Ints, Keys, Panel, Window
 
 _MOST = 50_000_000
 """Cells of a grid; each takes some hundred bytes before all is told."""
@@ -34,30 +33,6 @@ class Recorded:
         if len(some) == len(values):  # the keys themselves: equal tuples are compared at no cost
             return Panel(self._panel.keys, times, values)
         return Panel(self._panel.keys, times, values).rows(some)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """Where the samples of one series lie on a grid."""
-
-    cells: Ints
-    """``[n]``: each sample's cell, counted in steps from the epoch."""
-    taken: Bools
-    """``[n]``: it is the one that its cell stands for, or of the same time as that."""
-
-
-def place(times: Ints, values: Floats, step: int) -> Placed:
-    """Samples at ``times [n]`` (ns, in any order) on multiples of ``step``.
-
-    A cell has the newest finite sample of the step that ends with it, as a range query of Prometheus has: so nothing of
-    a sample is known before its time. Where two fall into one cell the older is not seen, as in production.
-    """
-    cells = -(-times // step)
-    finite = np.isfinite(values)
-    order = np.flatnonzero(finite)[np.argsort(times[finite], kind="stable")]
-    newest = dict(zip(cells[order].tolist(), times[order].tolist(), strict=True))
-    at = np.fromiter((newest.get(cell, -1) for cell in cells.tolist()), np.int64, len(cells))
-    return Placed(cells, finite & (times == at))
 
 
 def gridded(keys: Keys, samples: list[tuple[Ints, Floats]], step: int) -> Panel:

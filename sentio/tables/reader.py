@@ -17,7 +17,7 @@ from sentio.tables.order import Order
 from sentio.tables.parquet import ENDINGS, Parquet
 from sentio.tables.part import Columns, Form, Part, fail
 from sentio.tables.text import STANDARD, Text
-from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of
+from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number
 from sentio.types import SECOND, Array, Floats, Ints
 
 _NO_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
@@ -67,7 +67,14 @@ class Table:
         self.by = self._known("by", choice.by)
         self.timefield, self.clock = self._times(choice.timefield)
         self.sensors = self._sensors(choice.sensors)
+        self._apart()
         self._now = now // SECOND * SECOND
+
+    def _apart(self) -> None:
+        named = (self.timefield, *self.by, *self.sensors)
+        if twice := next((name for i, name in enumerate(named) if name in named[:i]), ""):
+            wrong = f"{show(twice)} is asked for as two of timefield, sensors and by"
+            fail(self.where, 1, wrong, "one of them")
 
     def chunks(self) -> Iterator[Rows]:
         """All rows in their order. Raises `InputError`: what stands there cannot be read, is no number, or the times
@@ -75,7 +82,7 @@ class Table:
         order = Order(self.where, self.clock)
         done = 0
         for part in self._all():
-            columns = part.read(*self._columns())
+            columns = self._read(part)
             groups, group = _grouped(columns, self.by, part.size)
             if self.timefield:
                 times = self._read_times(part, columns[self.timefield])
@@ -97,6 +104,20 @@ class Table:
         if self.clock.numbers:
             return (*self.sensors, *time), self.by
         return self.sensors, (*self.by, *time)
+
+    def _read(self, part: Part) -> Columns:
+        try:
+            return part.read(*self._columns())
+        except SensorsError:
+            if self.timefield and self.clock.numbers:
+                self._check_times(part)
+            raise
+
+    def _check_times(self, part: Part) -> None:
+        """Raises `TimefieldError` where the column of times has something else than numbers."""
+        for row, text in enumerate(part.read((), (self.timefield,))[self.timefield].tolist()):
+            if not is_number(text) or not np.isfinite(float(text)):
+                self._no_time(part, self.timefield, NoTimeError(row, text))
 
     def _read_times(self, part: Part, cells: Array) -> Ints:
         try:

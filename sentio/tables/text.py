@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 import pandas as pd
@@ -43,20 +43,25 @@ _PARSER: dict[str, Any] = {} if _ANSWERS_EXACTLY else {"float_precision": "round
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """Where the rows of a block lie: ``starts [n]`` and ``ends [n]`` in bytes, and how many ``fields [n]`` each has."""
+    """Where the rows of a block lie: ``starts [n]`` and ``ends [n]`` in bytes, and how many ``fields [n]`` each has.
+
+    ``stray``: where a carriage return stands by itself, outside quotation marks; -1 for none."""
 
     starts: Ints
     ends: Ints
     fields: Ints
+    stray: int
 
     @classmethod
     def of(cls, data: bytes, separator: int) -> Shape:
         """Rows without anything in them are none."""
         block = np.frombuffer(data, np.uint8)
         breaks, marks = block == _END, block == separator
+        returns = block == _RETURN
         if _MARK in data:
             outside = np.cumsum(block == _MARK, dtype=np.int32) % 2 == 0
-            breaks, marks = breaks & outside, marks & outside
+            breaks, marks, returns = breaks & outside, marks & outside, returns & outside
+        stray = np.flatnonzero(returns[:-1] & ~breaks[1:])
         ends, between = np.flatnonzero(breaks), np.flatnonzero(marks)
         if not len(ends) or ends[-1] != len(block) - 1:
             ends = np.append(ends, len(block))
@@ -64,7 +69,7 @@ class Shape:
         fields = np.diff(np.searchsorted(between, ends), prepend=0) + 1
         length = ends - starts
         empty = (length == 0) | ((length == 1) & (block[np.minimum(starts, len(block) - 1)] == _RETURN))
-        return cls(starts[~empty], ends[~empty], fields[~empty])
+        return cls(starts[~empty], ends[~empty], fields[~empty], int(stray[0]) if len(stray) else -1)
 
 
 class Block:
@@ -78,6 +83,8 @@ class Block:
     def _check(self) -> None:
         """Raises `SensorsError` for what is no text, and for a row that is longer or shorter than the head."""
         as_text(self._where, self._first, self._data)
+        if (stray := self._shape.stray) >= 0:
+            _stray(self._where, self._first + self._data.count(b"\n", 0, stray))
         if len(ragged := np.flatnonzero(self._shape.fields != len(self._columns))):
             row = int(ragged[0])
             wrong = f"has {self._shape.fields[row]} fields"
@@ -144,6 +151,10 @@ class Block:
         )
 
 
+def _stray(where: str, line: int) -> NoReturn:
+    fail(where, line, "has a carriage return that ends no line", "a line that ends with a line feed")
+
+
 def as_text(where: str, first: int, data: bytes) -> str:
     """Raises `SensorsError` where ``data``, which begins with the line ``first``, is no text in UTF-8."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -179,10 +190,13 @@ class Text:
         # Empty lines may stand above the head.
         skipped = len(data) - len(data.lstrip(b"\r\n"))
         line, data = line + data.count(b"\n", 0, skipped), data[skipped:]
-        end = int(Shape.of(data, _SEPARATORS[0]).ends[0])
+        shape = Shape.of(data, _SEPARATORS[0])
+        end = int(shape.ends[0])
+        if 0 <= shape.stray < end:
+            _stray(self.where, line)
         head = data[:end].decode()
         self._separator = _separator(head)
-        fields = next(csv.reader([head], delimiter=chr(self._separator), skipinitialspace=True))
+        fields = self._fields(line, head)
         if len(fields) == 1 and is_number(fields[0]):
             self.columns: tuple[str, ...] = (HEADLESS,)
         else:
@@ -194,6 +208,13 @@ class Text:
             fail(self.where, 1, "has no rows below its names", "at least one row")
         self._first = Block(self.where, line, data, self._separator, self.columns)
         self.numeric = self._first.numeric()
+
+    def _fields(self, line: int, head: str) -> list[str]:
+        try:
+            return next(csv.reader([head], delimiter=chr(self._separator), skipinitialspace=True))
+        except csv.Error as error:
+            text = f"{self.where}:{line}: cannot be read ({error}); a line with the names of the columns is expected"
+            raise SensorsError(text) from error
 
     def _names(self, line: int, fields: list[str]) -> tuple[str, ...]:
         names = tuple(field.strip() for field in fields)

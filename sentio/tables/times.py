@@ -23,7 +23,7 @@ _LATEST_S = 9e9
 """Nanoseconds of an int64 end in 2262."""
 _MICROSECOND = MILLISECOND // 1000
 _NOT_A_TIME = np.iinfo(np.int64).min
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)\s*", re.ASCII | re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})(?!\d)")
 _ANY_ISO, _ANY = "ISO8601", "mixed"
 
@@ -39,6 +39,7 @@ class NoTimeError(ValueError):
 
 
 def is_number(text: str) -> bool:
+    """Whether it is written as one, perhaps an infinite one."""
     return _NUMBER.fullmatch(text) is not None
 
 

@@ -6,12 +6,9 @@ and ``<output>_<sensor>`` of every further output.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
@@ -22,6 +19,7 @@ import pandas as pd
 from sentio.errors import OutputError
 from sentio.tables.parquet import ENDINGS, package
 from sentio.tables.reader import Rows, Table
+from sentio.tables.replace import replacing, told
 from sentio.tables.text import STANDARD
 from sentio.tables.times import Clock
 from sentio.types import MILLISECOND, SECOND, Floats, Ints
@@ -56,10 +54,13 @@ def writing(path: str | Path, table: Table, outputs: Sequence[str] = (), form: F
         if text == STANDARD:
             raise OutputError("standard output: cannot take Parquet; a file, csv or jsonl is expected")
         package(text)
-    with _replacing(text, kind == "parquet") as file:
-        lines = _Parquet(file, table, outputs) if kind == "parquet" else _Lines(file, table, outputs, kind)
+        with replacing(text) as beside:
+            whole = _Parquet(str(beside), table, outputs)
+            yield whole
+            whole.end()
+        return
+    with _lines(text, table, outputs, kind) as lines:
         yield lines
-        lines.end()
 
 
 def form_of(path: str) -> Form:
@@ -70,35 +71,15 @@ def form_of(path: str) -> Form:
 
 
 @contextmanager
-def _replacing(path: str, named: bool) -> Iterator[Any]:
-    """A file beside ``path`` that takes its place at the end; its name where it is ``named``."""
+def _lines(path: str, table: Table, outputs: Sequence[str], form: Form) -> Iterator[_Lines]:
     if path == STANDARD:
-        with _told(path):
-            yield sys.stdout
+        with told("standard output"):
+            yield _Lines(sys.stdout, table, outputs, form)
             sys.stdout.flush()
         return
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with _told(path):
-            with beside.open("x", encoding="utf-8", newline="") as file:
-                yield str(beside) if named else file
-            os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = "standard output" if path == STANDARD else path
-        raise OutputError(
-            f"{where}: cannot be written ({error.strerror or error}); a file in a folder that can be is expected"
-        ) from error
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        yield _Lines(file, table, outputs, form)
+        file.flush()
 
 
 def names_of(table: Table, outputs: Sequence[str]) -> list[str]:
@@ -118,8 +99,10 @@ class _Lines:
         self._file, self._table, self._outputs = file, table, tuple(outputs)
         self._json = form == "jsonl"
         self._names = names_of(table, outputs)
+        keys = [json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in self._names]
+        self._shape = "{" + ",".join(f"{key}:%s" for key in keys) + "}\n"
         if not self._json:
-            csv.writer(file, lineterminator="\n").writerow(self._names)
+            file.write(",".join(map(_field, self._names)) + "\n")
 
     def write(self, rows: Rows, scores: Floats, flags: Floats, further: Mapping[str, Floats]) -> None:
         """`Writer.write`."""
@@ -130,13 +113,9 @@ class _Lines:
             columns += [_numbers(further[output][j], self._none) for output in self._outputs]
         lines = zip(*columns, strict=True)
         if self._json:
-            keys = [json.dumps(name, ensure_ascii=False) for name in self._names]
-            shape = "{" + ",".join(f"{key.replace('%', '%%')}:%s" for key in keys) + "}\n"
-            self._file.write("".join([shape % line for line in lines]))
+            self._file.write("".join([self._shape % line for line in lines]))
         else:
-            part = io.StringIO()
-            csv.writer(part, lineterminator="\n").writerows(lines)
-            self._file.write(part.getvalue())
+            self._file.write("".join([",".join(line) + "\n" for line in lines]))
 
     @property
     def _none(self) -> str:
@@ -147,12 +126,14 @@ class _Lines:
         return [f'"{text}"' for text in texts] if self._json and not self._table.clock.numbers else texts
 
     def _labels(self, rows: Rows) -> list[list[str]]:
-        shown: Callable[[str], str] = (lambda t: json.dumps(t, ensure_ascii=False)) if self._json else str
+        shown = (lambda text: json.dumps(text, ensure_ascii=False)) if self._json else _field
         groups = [[shown(text) for text in group] for group in rows.groups]
         return [[groups[g][i] for g in rows.group.tolist()] for i in range(len(self._table.by))]
 
-    def end(self) -> None:
-        """Nothing is kept back."""
+
+def _field(text: str) -> str:
+    """A field of CSV."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",\r\n') else text
 
 
 def _numbers(values: Floats, none: str) -> list[str]:
@@ -200,5 +181,7 @@ class _Parquet:
 
 def _moments(clock: Clock, times: Ints) -> Any:
     if clock.numbers:
-        return times / (SECOND if clock.unit == "s" else MILLISECOND)
+        # In two parts, for a double of nanoseconds would be some hundred of them off.
+        whole, rest = np.divmod(times, parts := SECOND if clock.unit == "s" else MILLISECOND)
+        return whole + rest / parts
     return pd.to_datetime(times, utc=True)

@@ -40,7 +40,7 @@ def test_a_class_of_ones_own() -> None:
             "sources",
             "Prometeus",
             'sources: type "Prometeus": is "Prometeus", which is not a known type; '
-            "prometheus or a module:Class of your own is expected (did you mean prometheus?)",
+            "csv, prometheus, recording or a module:Class of your own is expected (did you mean prometheus?)",
         ),
         (
             "detectors",

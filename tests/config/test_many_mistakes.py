@@ -38,7 +38,7 @@ EXPECTED = [
     "2: sources.prometheus.url: is not a URL that starts with http:// or https://; "
     "one such as http://prometheus:9090 is expected",
     '3: sources.spare.type: is "nagios", which is not a known type; '
-    "prometheus or a module:Class of your own is expected",
+    "csv, prometheus, recording or a module:Class of your own is expected",
     "5: defaults.step: is 15; a duration such as 15s, 5m or 14d is expected",
     "6: defaults.detector.interval_width: is 2; a number below 1 is expected",
     '9: pipelines.cpu.source: is "promtheus", which is no source; '

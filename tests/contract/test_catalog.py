@@ -18,6 +18,7 @@ from sentio.contracts import Sink, Source
 from tests.contract import detector_checks, sink_checks
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
+LEAST |= {("sources", name): {"path": "samples"} for name in ("csv", "recording")}
 LEAST |= {("detectors", "several"): {"of": {"a": {"type": "gaussian1d"}, "b": {"type": "gaussian1d", "batch": 40}}}}
 LEAST |= {("sinks", name): sink_checks.options_of(name, 1) for name in catalog.names("sinks")}
 LEAST |= {("detectors", name): {"window": {"period": "6h", "every": "3h"}} for name in ("tukey", "welch")}

@@ -28,7 +28,7 @@ ENVIRON = {
     "SENTIO_PASSWORD": "secret",
     "SENTIO_SLACK_URL": "https://slack.example/services/T0/B0/xyz",
 }
-CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "own_detector.yml")
+CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "own_detector.yml", "files.yml")
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
 OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
@@ -174,8 +174,8 @@ def test_the_full_examples_have_every_option() -> None:
         pass
 
     Tagged.add_constructor("!env", lambda _, node: node.value)
-    both = [PAGES["examples/full.yml"], PAGES["examples/detectors.yml"]]
-    written = {path for page in both for path in paths(yaml.load(page, Tagged))}  # noqa: S506 # it is a SafeLoader
+    examples = [PAGES[f"examples/{name}.yml"] for name in ("full", "detectors", "files")]
+    written = {path for page in examples for path in paths(yaml.load(page, Tagged))}  # noqa: S506 # it is a SafeLoader
     places = {
         "Sources": "sources.*.",
         "Detectors": "pipelines.*.detector.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentio.evaluation.recorded import Recorded, gridded, place
+from sentio.evaluation.recorded import Recorded, gridded
 from sentio.evaluation.replay import Replayed, replay
 from sentio.evaluation.settings import Settings, configured
+from sentio.grid import place
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey, Window
 from tests.evaluation.made import BEGIN, DAY, STEP, daily, panel
 

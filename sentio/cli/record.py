@@ -1,0 +1,65 @@
+"""``sentio record``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from sentio.cli.arguments import INTERRUPTED, Progress, duration, moment
+from sentio.cli.options import Commands, Help
+from sentio.errors import ConfigError
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "record",
+        help="keep what a pipeline reads in a file, to be read again by the source 'recording'",
+        description="Reads what the source of PIPELINE has, as the pipeline would, and writes it as Parquet. The file "
+        "is there once all of it is. docs/files.md tells what is in it.",
+        formatter_class=Help,
+    )
+    parser.add_argument("pipeline", metavar="PIPELINE", help="the name of a pipeline of --config.file")
+    parser.add_argument(
+        "--config.file", dest="config", type=Path, action="append", required=True, metavar="PATH",
+        help="a YAML file, or a directory of them; may be given more than once",
+    )  # fmt: skip
+    parser.add_argument("--start", type=moment, metavar="TIME", help="from when (--for before the end)")
+    parser.add_argument("--end", type=moment, metavar="TIME", help="until when (now)")
+    parser.add_argument(
+        "--for", dest="length", type=duration, metavar="LENGTH", help="how much (one and a half times train.window)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="what is written")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sentio.config.load import load
+    from sentio.config.misfit import one_of, show
+    from sentio.evaluation.record import record, span
+
+    config, alias = load(arguments.config, os.environ), arguments.pipeline
+    if alias not in config.pipelines:
+        raise ConfigError(
+            f"PIPELINE: is {show(alias)}, which is no pipeline; {one_of(sorted(config.pipelines), alias)}"
+        )
+    window = span(config, alias, *_bounds(arguments))
+    try:
+        with Progress("record") as progress:
+            done = record(config, alias, window, arguments.out, progress)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    print(f"record: {done.samples:,} samples of {done.series:,} series in {arguments.out}")
+    return 0
+
+
+def _bounds(arguments: argparse.Namespace) -> tuple[int | None, int]:
+    """Raises `ConfigError`."""
+    end = arguments.end or time.time_ns()
+    if arguments.length is not None and arguments.start is not None:
+        raise ConfigError("--for: is given beside --start; one of the two is expected")
+    start = arguments.start if arguments.length is None else end - arguments.length
+    if start is not None and start >= end:
+        raise ConfigError("--start: is not before --end; an earlier time is expected")
+    return start, end
