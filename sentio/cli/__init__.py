@@ -1,5 +1,4 @@
-"""``sentio``: serve, check, notify, detect, backtest, replay, record, select-k, demo, seed, scenario, warmup; each a
-file."""
+"""``sentio``: each command is a file."""
 
 from __future__ import annotations
 
@@ -8,7 +7,21 @@ import sys
 from collections.abc import Sequence
 
 from sentio import __version__
-from sentio.cli import backtest, check, demo, detect, notify, record, replay, scenario, seed, select_k, serve, warmup
+from sentio.cli import (
+    backtest,
+    check,
+    demo,
+    detect,
+    notify,
+    record,
+    replay,
+    restream,
+    scenario,
+    seed,
+    select_k,
+    serve,
+    warmup,
+)
 from sentio.errors import ConfigError, InputError, SentioError
 
 _REFUSED = 2
@@ -39,6 +52,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sentio {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, check, notify, detect, backtest, replay, record, select_k, demo, seed, scenario, warmup):
+    for command in (
+        serve,
+        check,
+        notify,
+        detect,
+        restream,
+        backtest,
+        replay,
+        record,
+        select_k,
+        demo,
+        seed,
+        scenario,
+        warmup,
+    ):
         command.add(commands)
     return parser

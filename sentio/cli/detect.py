@@ -17,7 +17,7 @@ from sentio.errors import OutputError
 if TYPE_CHECKING:
     from sentio.detection.found import Episode, Found, Summary
     from sentio.detection.run import Request, Scored
-    from sentio.tables.reader import Table
+    from sentio.tables.reader import Choice, Table
     from sentio.tables.writer import Form
     from sentio.types import SeriesKey
 
@@ -109,11 +109,10 @@ def _detect(arguments: argparse.Namespace) -> int:
     from sentio.detection.found import Found
     from sentio.detection.plot import Curves
     from sentio.detection.run import score
-    from sentio.tables.reader import Choice, open_table
+    from sentio.tables.reader import open_table
 
-    choice = Choice(arguments.timefield or "", tuple(arguments.sensors or ()), tuple(arguments.by or ()))
     with ExitStack() as stack:
-        table = stack.enter_context(open_table(arguments.file, choice, now=time.time_ns()))
+        table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
         progress = stack.enter_context(Counter("detect", "rows"))
         found = Found(table)
         curves = Curves(table.name, table.sensors, table.by) if arguments.plot else None
@@ -127,6 +126,13 @@ def _detect(arguments: argparse.Namespace) -> int:
         _draw(arguments, found, curves, episodes)
     _tell(arguments, found, episodes)
     return 0
+
+
+def choice_of(arguments: argparse.Namespace) -> Choice:
+    """Which columns are meant."""
+    from sentio.tables.reader import Choice
+
+    return Choice(arguments.timefield or "", tuple(arguments.sensors or ()), tuple(arguments.by or ()))
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentio import log
 from sentio.cli.options import Commands, Help, log_options
@@ -19,6 +20,9 @@ from sentio.config.listen import parse_listen
 from sentio.config.load import load
 from sentio.config.model import Config
 from sentio.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentio.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +76,10 @@ def run_service(
     *,
     lifecycle: bool = False,
     started: Callable[[str], None] = lambda _: None,
+    over: Callable[[Service], bool] = lambda _: False,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads. ``started`` is called with the address."""
+    """Serve until SIGTERM or SIGINT, or until it is ``over``; SIGHUP reloads. ``started`` is called with the
+    address."""
     # Here, not above: it takes a second, and `check` needs none of it.
     from sentio.service import Service
     from sentio.web.app import make_server
@@ -93,7 +99,7 @@ def run_service(
     try:
         web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))
         started(web.url)
-        while not ended.is_set():
+        while not ended.is_set() and not over(service):
             # Not for ever: a signal that comes just as the wait begins is handled only when something ends it.
             wake.wait(0.5)
             wake.clear()

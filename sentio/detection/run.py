@@ -12,7 +12,6 @@ from itertools import compress
 import numpy as np
 
 from sentio import catalog
-from sentio.config.adapter import DetectorBlock
 from sentio.config.model import Config
 from sentio.contracts import Detector
 from sentio.errors import InputError, SensorsError
@@ -22,7 +21,7 @@ from sentio.evaluation.labelled import Labelled, first_scored
 from sentio.evaluation.settings import Settings, configured
 from sentio.tables.lay import Laid, lay
 from sentio.tables.reader import Rows, Table
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Panel, State, positions
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Panel, SeriesKey, State, positions
 
 OWN_SCORE = "score"
 """The output that a detector's own score has, where the standard one is another."""
@@ -55,29 +54,50 @@ class Request:
     changes: tuple[str, ...] = ()
     warm_up: int | None = None
 
+    @property
+    def all_changes(self) -> tuple[str, ...]:
+        """Those that make the pipeline, the detector's type among them."""
+        return f"detector.type={_quoted(self.detector)}", *self.changes
+
 
 def score(table: Table, request: Request) -> Iterator[Scored]:
     """All rows of ``table`` in their order. Raises `InputError`, `ConfigError`."""
-    settings = Settings(changes=(f"detector.type={_quoted(request.detector)}", *request.changes), train_every=None)
-    block = _block(settings)
-    if not getattr(_made(block), "learns_as_it_goes", False):
-        return _replayed(table, settings, request.warm_up)
+    detector, batch = made(request)
+    if not goes_on(detector):
+        return _replayed(table, Settings(changes=request.all_changes, train_every=None), request.warm_up)
     head, rest = _head(table.chunks())
-    batch = getattr(block.options, _BATCH_OPTION, 0)
-    if batch and _BATCH_OPTION not in block.options.model_fields_set:
-        batch = _batch(sum(map(len, head)), whole=rest is None)
-        block = _block(replace(settings, changes=(*settings.changes, f"detector.{_BATCH_OPTION}={batch}")))
-    return _streamed(table, _made(block), itertools.chain(head, rest or ()), _first_rows(head, batch))
+    if batch is None:
+        batch = _BATCH if rest is not None else first_batch(sum(map(len, head)))
+        detector, _ = made(with_batch(request, batch))
+    return _streamed(table, detector, itertools.chain(head, rest or ()), _first_rows(head, batch))
 
 
-def _block(settings: Settings) -> DetectorBlock:
-    config, alias = configured(settings, os.environ, SECOND)
-    return config.pipelines[alias].detector
-
-
-def _made(block: DetectorBlock) -> Detector:
+def made(request: Request) -> tuple[Detector, int | None]:
+    """The detector, and how many samples its first batch has: 0 for one that has none, None where it is not said.
+    Raises `ConfigError`."""
+    config, alias = configured(Settings(changes=request.all_changes, train_every=None), os.environ, SECOND)
+    block = config.pipelines[alias].detector
     detector: Detector = catalog.resolve("detectors", block.type)(block.options, Inline())
-    return detector
+    batch: int = getattr(block.options, _BATCH_OPTION, 0)
+    return detector, None if batch and _BATCH_OPTION not in block.options.model_fields_set else batch
+
+
+def goes_on(detector: Detector) -> bool:
+    """Whether it learns as it judges."""
+    return bool(getattr(detector, "learns_as_it_goes", False))
+
+
+def warm(request: Request) -> None:
+    """Compile what the detector needs, which may take seconds, before anything is to be judged in time."""
+    detector, _ = made(request)
+    times = SECOND * np.arange(1, 3, dtype=np.int64)
+    few = Panel((SeriesKey("warm"),), times, np.zeros((1, 2)))
+    detector.score(detector.fit(few), few)
+
+
+def with_batch(request: Request, batch: int) -> Request:
+    """The same with a first batch of so many samples."""
+    return replace(request, changes=(*request.changes, f"detector.{_BATCH_OPTION}={batch}"))
 
 
 def _quoted(text: str) -> str:
@@ -96,11 +116,10 @@ def _head(chunks: Iterator[Rows]) -> tuple[list[Rows], Iterator[Rows] | None]:
     return head, None
 
 
-def _batch(rows: int, *, whole: bool) -> int:
-    """The first of the equal parts, none longer than `_BATCH`, that datastream.io cuts a table into."""
-    if not whole or not rows:
-        return _BATCH
-    return max(2, math.ceil(rows / math.ceil(rows / _BATCH)))
+def first_batch(rows: int) -> int:
+    """How many of ``rows`` are the first batch: of the equal parts, none longer than `_BATCH`, that datastream.io cuts
+    a table into."""
+    return max(2, math.ceil(rows / math.ceil(rows / _BATCH))) if rows else _BATCH
 
 
 def _first_rows(head: Iterable[Rows], number: int) -> Iterator[Rows]:

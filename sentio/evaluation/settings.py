@@ -48,7 +48,7 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
     base = [] if settings.paths else [_WITHOUT_FILE]
     config = load(settings.paths, environ, base)
     alias = _chosen(settings, config)
-    pipeline, changes = config.pipelines[alias], [_change(alias, text) for text in settings.changes]
+    pipeline, changes = config.pipelines[alias], [change(alias, text) for text in settings.changes]
     if step is None or any(text.startswith("step=") for text in settings.changes):
         # With a time to live that any step is below: what it will be follows from the step.
         anything = _needs(alias, pipeline.step, ttl=_LONG, every=_LONG, window=_LONG, model_ttl=None)
@@ -97,8 +97,8 @@ def _chosen(settings: Settings, config: Config) -> str:
     return settings.pipeline
 
 
-def _change(alias: str, text: str) -> tuple[str, str]:
-    """``a.b=value`` as YAML; raises `ConfigError`."""
+def change(alias: str, text: str) -> tuple[str, str]:
+    """``a.b=value`` as YAML, with the name that messages call it by. Raises `ConfigError`."""
     key, sign, value = text.partition("=")
     parts = key.split(".")
     if not sign or not all(parts):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sentio.cli import main
-from sentio.detection.run import _batch
+from sentio.detection.run import first_batch
 
 CARS = Path("tests/data/cardata_sample.csv")
 BEGIN = 1_700_000_000
@@ -70,8 +70,7 @@ def test_the_original_s_figures_for_its_own_sample(tmp_path, capsys):
 
 @pytest.mark.parametrize(("rows", "batch"), [(1357, 679), (1000, 1000), (1001, 501), (2503, 835), (1, 2), (10, 10)])
 def test_batches_are_those_of_the_original(rows, batch):
-    assert _batch(rows, whole=True) == batch
-    assert _batch(rows, whole=False) == 1000
+    assert first_batch(rows) == batch
 
 
 def test_what_is_anomalous_is_told_with_its_time(tmp_path, capsys):
