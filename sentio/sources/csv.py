@@ -91,8 +91,9 @@ def _samples(table: Table) -> _Samples:
         raise SensorsError(f"{table.where}: has no column of times; one, or timefield, is expected")
     parts: dict[tuple[str, ...], list[tuple[Ints, Floats]]] = {}
     for rows in table.chunks():
-        for i, group in enumerate(rows.groups):
-            own = rows.group == i
+        order = np.argsort(rows.group, kind="stable")
+        ends = np.searchsorted(rows.group[order], np.arange(len(rows.groups)), side="right")
+        for group, own in zip(rows.groups, np.split(order, ends[:-1]), strict=True):
             parts.setdefault(group, []).append((rows.times[own], rows.values[:, own]))
     groups = {
         group: (np.concatenate([times for times, _ in found]), np.concatenate([values for _, values in found], axis=1))
