@@ -25,6 +25,9 @@ class Online:
     """
 
     learns_as_it_goes: ClassVar[bool] = True
+    begins_at_once: bool = True
+    """A new series needs no history: it is as well to begin with its first sample. False where the first batch is
+    learned from as a whole, and nothing can be said before."""
     least: int = 2
     """Samples that make a series ready."""
     outputs: ClassVar[tuple[str, ...]] = ()

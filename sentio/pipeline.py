@@ -24,6 +24,7 @@ from sentio.types import (
     Keys,
     Panel,
     Report,
+    Scores,
     SeriesStatus,
     State,
     Window,
@@ -130,7 +131,7 @@ def score(
 
     ``left_out [S, m]``: what is not to be judged; ``whole``: what is not in ``fresh`` did not arrive.
     """
-    model, scores = line.detector.score(memory.model, fresh.onto(keys))
+    model, scores = _scores(line.detector, memory.model, fresh.onto(keys), left_out)
     known = line.judge.onto(memory.judged, keys)
     fitted = _fitted(model, keys)
     before = _expected_before(line, model, known, keys, fitted)
@@ -144,6 +145,15 @@ def score(
         onsets=_onsets(found),
     )  # fmt: skip
     return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
+
+
+def _scores(detector: Detector, model: State, fresh: Panel, left_out: Bools | None) -> tuple[State, Scores]:
+    """What the detector says of ``fresh``; of what is left out it hears nothing, for it may learn from that."""
+    if left_out is None:
+        return detector.score(model, fresh)
+    heard = Panel(fresh.keys, fresh.times, np.where(left_out, np.nan, fresh.values))
+    model, scores = detector.score(model, heard)
+    return model, replace(scores, values=fresh.values)
 
 
 def alert(

@@ -32,6 +32,7 @@ from sentio.types import (
     Keys,
     Panel,
     Report,
+    Scores,
     SeriesStatus,
     State,
     Window,
@@ -116,6 +117,7 @@ class Runner:
         self._cursor: int | None = None
         self._hurry = False
         self._saved_at: int | None = None
+        self._trained = False
         self._ages: tuple[int | None, int | None] = (None, None)
         self.report: Report | None = None
         self.recent = Recent()
@@ -205,7 +207,7 @@ class Runner:
             model = self._within_ttl(self._memory.model, now)
             if model.keys == live:
                 model = State(live, model.arrays)
-            self._memory = replace(self._memory, model=model)
+            self._memory = replace(self._memory, model=self._begun(model, live))
             report = self._judge(fresh, live, now, whole=failure is None, failure=failure, when=when)
             if failure is None and not fresh.notes.partial:
                 self._remember(fresh, report, when)
@@ -272,6 +274,16 @@ class Runner:
         self._live, self._seen = keys, seen[alive]
         return keys
 
+    def _begun(self, model: State, live: Keys) -> State:
+        """``model``, where a series that has come since the first training, and has no history therefore, begins at
+        once if that is all the same to the detector."""
+        if not getattr(self.line.detector, "begins_at_once", False) or not self._trained:
+            return model
+        new = tuple(compress(live, (positions(live, model.keys) < 0).tolist())) if model.keys else live
+        if not new:
+            return model
+        return model.merge(self.line.detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
+
     def _within_ttl(self, state: State, now: int) -> State:
         if not state.keys:
             return state
@@ -314,6 +326,7 @@ class Runner:
             self.errors["train"] = ""
             self._young.settle(now)
             self._fit(self._due(now), now, tick)
+            self._trained = True
         except SentioError as error:
             self.errors["train"] = str(error)
             raise
@@ -444,6 +457,8 @@ class Runner:
             self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole
         )
         self._memory = replace(memory, alerts=self._memory.alerts)
+        if getattr(self.line.detector, "learns_as_it_goes", False):
+            report = replace(report, scores=_first_said(last.scores, report.scores))
         self.recent.add(report.scores, again=True)
         # Its alerts were told when it was new.
         report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
@@ -495,6 +510,16 @@ def _unmarked(mark: str, saved: State) -> State:
 def _with(judged: State, prepared: State) -> State:
     """``judged`` with those that are ``prepared``."""
     return judged.merge(prepared) if prepared.keys else judged
+
+
+def _first_said(before: Scores, again: Scores) -> Scores:
+    """``again``, and what was said ``before`` of samples of which a detector that has learned from them says nothing
+    more."""
+    outputs = {
+        name: np.where(np.isfinite(values), values, before.outputs.get(name, values))
+        for name, values in again.outputs.items()
+    }
+    return replace(again, outputs=outputs)
 
 
 def _columns(panel: Panel, wanted: Bools | Ints) -> Panel:

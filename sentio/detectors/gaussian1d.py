@@ -51,6 +51,7 @@ class Gaussian1D(Online):
         batch: Annotated[int, Field(ge=2)] = 1000
         """Samples of a series that are learned from at a time."""
 
+    begins_at_once = False
     outputs = ("score", "distance")
 
     def __init__(self, options: Options, executor: Executor) -> None:

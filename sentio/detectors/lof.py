@@ -64,6 +64,7 @@ class LOF(Online):
                 raise misfit(f"is {window}", f"more than n_neighbors ({neighbours}) is expected", relative=True)
             return window
 
+    begins_at_once = False
     outputs = ("score", "factor")
 
     def __init__(self, options: Options, executor: Executor) -> None:

@@ -73,6 +73,7 @@ class Own(Online):
     Options: ClassVar[type[Arguments]]
     names: ClassVar[Names]
 
+    begins_at_once = False
     outputs = ("score",)
 
     def __init__(self, options: Arguments, executor: Executor) -> None:

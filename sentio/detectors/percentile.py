@@ -47,6 +47,7 @@ class Percentile1D(Online):
         batch: Annotated[int, Field(ge=2)] = 1000
         """Samples of a series that are learned from at a time."""
 
+    begins_at_once = False
     least = 30
     outputs = ("score",)
 

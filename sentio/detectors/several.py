@@ -125,6 +125,7 @@ class Several:
             for name, block in options.of.items()
         ]
         self.learns_as_it_goes = all(part.goes_on for part in self._parts)
+        self.begins_at_once = all(getattr(part.detector, "begins_at_once", False) for part in self._parts)
         self.learns_from_every_step = all(part.from_every_step for part in self._parts)
         self.learns_from_anomalies = all(part.from_anomalies for part in self._parts)
         first = self._parts[0].detector

@@ -4,6 +4,7 @@ forecast."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from sentio import build, catalog
 from sentio.config.load import load
 from sentio.config.model import Config
 from sentio.detectors.gaussian1d import Gaussian1D
+from sentio.detectors.moving_avg import MovingAvg
 from sentio.detectors.several import Several
+from sentio.exclusion import Exclusion
 from sentio.sinks.exposition import Exposition
 from sentio.types import ANOMALY, SCORE, SECOND, State
 from tests.core.test_runner import HOUR, STEP, A, B, Here, House
@@ -66,6 +69,68 @@ def test_a_new_series_is_fitted_and_the_others_are_left_alone():
     assert state.keys == (A, B)
     assert state["samples"][0] == after[0] == kept["samples"][0] + 1
     assert house.value("sentio_fits_total", state="ready") == 2
+
+
+class Mean(House):
+    def another(self):
+        self.detector = MovingAvg(MovingAvg.Options(size=5), Here())
+        return super().another()
+
+
+def test_a_new_series_begins_with_its_first_sample_where_it_needs_no_history():
+    house = begun(Mean(A))
+    house.source.keys = (A, B)
+    report = house.score()
+    means = report.scores.outputs["mean"]
+    assert means[1] == report.scores.values[1]
+    report = house.score()
+    assert np.isfinite(report.scores.outputs["mean"]).all()
+    house.train()
+    assert house.runner.state["samples"][1] == 2
+    assert house.value("sentio_fits_total", state="ready") == 1
+
+
+def test_at_the_start_the_history_comes_first():
+    house = Mean(A)
+    report = house.score(0)
+    assert np.isnan(report.scores.outputs["mean"]).all()
+    house.train()
+    assert house.runner.state["samples"][0] > 100
+    # It has been published again since, and what was learned from is not said.
+    report = house.score()
+    assert np.isfinite(report.scores.outputs["mean"]).all()
+
+
+def test_what_was_said_stays_said_when_another_series_is_fitted():
+    house = begun(Mean(A))
+    house.runner.line = replace(house.runner.line, detector=Late(MovingAvg.Options(size=5), Here()))
+    said = house.score().scores.outputs["mean"][0, 0]
+    house.source.keys = (A, B)
+    assert np.isfinite(said)
+    before = house.score().scores.outputs["mean"].copy()
+    assert np.isnan(before[1]).all()
+    house.now += 60 * SECOND
+    reports = len(house.sink.reports)
+    house.train()
+    assert len(house.sink.reports) == reports + 1
+    np.testing.assert_array_equal(house.sink.reports[-1].scores.outputs["mean"][0], before[0])
+
+
+class Late(MovingAvg):
+    begins_at_once = False
+
+
+def test_what_is_left_out_is_not_learned_from():
+    house = begun(Mean(A))
+    kept = house.runner.state["samples"][0]
+    start, end = house.now + 10 * STEP, house.now + 20 * STEP
+    house.runner.line = replace(house.runner.line, exclusion=Exclusion(spans=((start, end),)))
+    for _ in range(30):
+        report = house.score()
+        out = start <= house.now < end
+        assert np.isnan(report.scores.outputs["mean"]).all() == out
+        assert np.isfinite(report.scores.values).all()
+    assert house.runner.state["samples"][0] == kept + 20
 
 
 def test_it_is_saved_though_nothing_is_fitted():

@@ -14,7 +14,7 @@ import pytest
 from sentio.detectors.pyod import Pyod
 from sentio.detectors.pyod.cache import Cache, digest
 from sentio.detectors.pyod.features import features, tail, together
-from sentio.detectors.pyod.models import names
+from sentio.detectors.pyod.models import fitted, made, names
 from sentio.detectors.pyod.options import Model, Preprocess, PyodOptions
 from sentio.errors import WorkerDiedError
 from sentio.evaluation.inline import Inline
@@ -83,9 +83,9 @@ def test_the_rows_of_features_are_anomstacks() -> None:
     ],
 )
 def test_the_scores_are_anomstacks(models, expected, before) -> None:
-    made = Pyod(PyodOptions(models=tuple(Model(name=n, params={"contamination": 0.01}) for n in models)), Inline())
+    judge = Pyod(PyodOptions(models=tuple(Model(name=n, params={"contamination": 0.01}) for n in models)), Inline())
     whole = golden()
-    _, scores = made.score(made.fit(columns(whole, 0, 180)), columns(whole, 175, 200))
+    _, scores = judge.score(judge.fit(columns(whole, 0, 180)), columns(whole, 175, 200))
     assert np.isfinite(scores.outputs["score"]).all()
     assert last(scores) == pytest.approx(expected, abs=0.002)
     if before is not None:  # of the 17 rows that Anomstack makes of the 25 samples
@@ -93,15 +93,15 @@ def test_the_scores_are_anomstacks(models, expected, before) -> None:
 
 
 def test_the_default_flags_the_step_alone() -> None:
-    made, whole = detector(), golden()
-    _, scores = made.score(made.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
+    judge, whole = detector(), golden()
+    _, scores = judge.score(judge.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
     assert np.flatnonzero(scores.outputs[ANOMALY][0]).tolist() == [19]
     assert scores.outputs[SCORE][0, -1] == 1 / 0.8
 
 
 def test_a_score_at_the_threshold_is_anomalous() -> None:
-    made, whole = detector(threshold=1.0), golden()
-    _, scores = made.score(made.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
+    judge, whole = detector(threshold=1.0), golden()
+    _, scores = judge.score(judge.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
     assert last(scores)[-1] == 1.0
     assert last(scores, ANOMALY) == [0, 0, 0, 0, 1]
     assert last(scores, SCORE)[-1] > 1
@@ -110,8 +110,8 @@ def test_a_score_at_the_threshold_is_anomalous() -> None:
 def test_how_scores_become_one() -> None:
     whole, said = golden(), {}
     for how in ("mean", "max", "min"):
-        made = detector(combine=how)
-        _, scores = made.score(made.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
+        judge = detector(combine=how)
+        _, scores = judge.score(judge.fit(columns(whole, 0, 180)), columns(whole, 180, 200))
         said[how] = scores.outputs["score"][0]
     np.testing.assert_allclose(said["mean"], (said["max"] + said["min"]) / 2, rtol=1e-12)
     assert said["max"][-2] == pytest.approx(0.8491, abs=0.002)
@@ -212,33 +212,36 @@ def test_any_cut_and_any_restart_give_the_same_bits(how) -> None:
 
 
 def test_a_sample_that_comes_again_is_judged_alike() -> None:
-    whole, made = noise(), detector()
-    state, first = made.score(made.fit(columns(whole, 0, 250)), columns(whole, 250, 260))
-    again, second = made.score(state, columns(whole, 250, 260))
+    whole, judge = noise(), detector()
+    state, first = judge.score(judge.fit(columns(whole, 0, 250)), columns(whole, 250, 260))
+    again, second = judge.score(state, columns(whole, 250, 260))
     same(first, second)
     for name, array in state.arrays.items():
         np.testing.assert_array_equal(again[name], array)
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_a_model_is_the_same_after_a_restart(name) -> None:
+def test_a_model_is_the_same_after_a_restart_and_sample_by_sample(name) -> None:
     whole = noise(1)
-    made = detector(name, executor=Inline())
-    state = made.fit(columns(whole, 0, 240))
+    judge = detector(name, executor=Inline())
+    state = judge.fit(columns(whole, 0, 240))
     assert state["detail"].tolist() == [""]
     np.random.seed(1)
-    _, one = made.score(state, columns(whole, 240, 260))
+    _, one = judge.score(state, columns(whole, 240, 260))
     np.random.seed(2)
     _, other = detector(name).score(State.from_arrays(state.to_arrays()), columns(whole, 240, 260))
     assert np.isfinite(one.outputs["score"]).all()
     same(one, other)
+    for i in range(240, 260):
+        state, single = judge.score(state, columns(whole, i, i + 1))
+        assert single.outputs["score"][0, 0] == one.outputs["score"][0, i - 240]
     said = one.outputs["score"][0]
     assert said[-3:].max() > said[:10].max()  # the spike
 
 
 def test_a_model_of_one_column() -> None:
-    made, whole = detector("MAD", preprocess=COLUMN), noise(1)
-    _, scores = made.score(made.fit(columns(whole, 0, 240)), columns(whole, 240, 260))
+    judge, whole = detector("MAD", preprocess=COLUMN), noise(1)
+    _, scores = judge.score(judge.fit(columns(whole, 0, 240)), columns(whole, 240, 260))
     assert scores.outputs["score"][0, -3] == 1.0
 
 
@@ -246,11 +249,25 @@ def test_the_seed_matters_where_a_model_has_one() -> None:
     whole = noise(1)
     said = []
     for seed in (1, 1, 2):
-        made = detector("IForest", seed=seed)
-        _, scores = made.score(made.fit(columns(whole, 0, 240)), columns(whole, 240, 260))
+        judge = detector("IForest", seed=seed)
+        _, scores = judge.score(judge.fit(columns(whole, 0, 240)), columns(whole, 240, 260))
         said.append(scores.outputs["score"])
     np.testing.assert_array_equal(said[0], said[1])
     assert (said[0] != said[2]).any()
+
+
+def test_a_model_takes_the_seed_unless_it_is_given_one() -> None:
+    assert made("IForest", {}, 5).random_state == 5
+    assert made("IForest", {"random_state": 8}, 5).random_state == 8
+
+
+def test_a_model_without_a_seed_of_its_own_is_the_same_each_time() -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 3))
+    scores = []
+    for state in (1, 2):
+        np.random.seed(state)
+        scores.append(fitted("IForest", {"random_state": None}, 5, rows).decision_scores_)
+    np.testing.assert_array_equal(*scores)
 
 
 def test_the_random_numbers_of_others_are_left_alone() -> None:
@@ -270,14 +287,14 @@ def test_what_cannot_be_learned_has_its_reason() -> None:
     whole.values[1] = 7.0
     whole.values[2, 8:] = np.nan
     whole.values[3] = np.arange(260.0)
-    made = detector(min_samples=9)
-    state = made.fit(whole)
+    judge = detector(min_samples=9)
+    state = judge.fit(whole)
     assert [SeriesStatus(s).word for s in state["status"]] == ["failed", "failed", "learning", "failed", "ready"]
     assert state["samples"].tolist() == [13, 260, 8, 260, 260]
     assert state["detail"][0].startswith("PyOD cannot fit it (ValueError: ")  # five neighbours of five rows
     assert state["detail"][1] == state["detail"][3] == "its features never change; values that do are expected"
     assert state["detail"][[2, 4]].tolist() == ["", ""]
-    after, scores = made.score(state, columns(whole, 250, 260))
+    after, scores = judge.score(state, columns(whole, 250, 260))
     assert np.isnan(scores.outputs[SCORE][:4]).all()
     assert np.isfinite(scores.outputs[SCORE][4]).all()
     assert after["status"].tolist() == state["status"].tolist()
@@ -304,11 +321,11 @@ def test_the_newest_samples_are_the_window() -> None:
 
 
 def test_values_without_measure() -> None:
-    whole, made = noise(2), detector()
+    whole, judge = noise(2), detector()
     whole.values[0, 100], whole.values[0, 255], whole.values[1, 255] = 1e308, -1.7e308, 1.7e308
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _, scores = made.score(made.fit(columns(whole, 0, 250)), columns(whole, 250, 260))
+        _, scores = judge.score(judge.fit(columns(whole, 0, 250)), columns(whole, 250, 260))
     assert np.isfinite(scores.outputs[SCORE]).all()
     assert scores.outputs[ANOMALY][1, 5] == 1
 
@@ -319,8 +336,8 @@ def test_nothing_of_pyods_is_heard(capfd) -> None:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         for name in ("RGraph", "MCD", "KPCA", "GMM"):
-            made = detector(name)
-            made.score(made.fit(columns(whole, 0, 55)), columns(whole, 55, 57))
+            judge = detector(name)
+            judge.score(judge.fit(columns(whole, 0, 55)), columns(whole, 55, 57))
     assert [str(w.message) for w in heard] == []
     assert capfd.readouterr() == ("", "")
 
@@ -349,19 +366,19 @@ class Failing(Executor):
 
 def test_models_that_are_known_are_not_fitted_again() -> None:
     whole, executor = noise(6), Counting()
-    made = detector(executor=executor)
-    state = made.fit(columns(whole, 0, 250))
+    judge = detector(executor=executor)
+    state = judge.fit(columns(whole, 0, 250))
     assert executor.tasks == 2  # four series and two
     for i in range(250, 260):
-        state, _ = made.score(state, columns(whole, i, i + 1))
+        state, _ = judge.score(state, columns(whole, i, i + 1))
     assert executor.tasks == 2
 
 
 def test_no_model_is_fitted_where_no_sample_arrived() -> None:
     whole, executor = noise(6), Counting()
     state = detector().fit(columns(whole, 0, 250))
-    made = detector(executor=executor)
-    made.score(state, Panel(whole.keys, whole.times[250:252], np.full((6, 2), np.nan)))
+    judge = detector(executor=executor)
+    judge.score(state, Panel(whole.keys, whole.times[250:252], np.full((6, 2), np.nan)))
     assert executor.tasks == 0
 
 

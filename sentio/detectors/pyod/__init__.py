@@ -11,6 +11,7 @@ import numpy as np
 from sentio.detectors.pyod.cache import Cache, digest
 from sentio.detectors.pyod.features import features, tail, together
 from sentio.detectors.pyod.fits import Models, Window, fit_windows, judged
+from sentio.detectors.pyod.models import hush
 from sentio.detectors.pyod.options import PyodOptions
 from sentio.detectors.pyod.state import blank, keep, kept, pack
 from sentio.online import agreeing
@@ -37,6 +38,7 @@ class Pyod:
         self._options = options
         self._executor = executor
         self._cache = Cache()
+        hush()
 
     @staticmethod
     def packages(_options: PyodOptions) -> tuple[str, ...]:

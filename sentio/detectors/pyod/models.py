@@ -95,11 +95,15 @@ def fitted(name: str, params: Mapping[str, Any], seed: int, rows: Floats) -> Any
     return model
 
 
+def hush() -> None:
+    """Hear no warning of what models are made of, for good: each sample that is judged would bring it again, and what
+    is filtered cannot be changed for one thread alone."""
+    warnings.filterwarnings("ignore", module=r"(pyod|sklearn|scipy)\.")
+
+
 def _class(name: str) -> type:
     with _quiet(0):
         found: type = getattr(importlib.import_module(f"pyod.models.{name.lower()}"), name)
-    # For good: each sample that is judged would say it again, and filters cannot be changed for one thread alone.
-    warnings.filterwarnings("ignore", module=r"(pyod|sklearn|scipy)\.")
     return found
 
 
