@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -22,6 +22,8 @@ from sentio.types import SECOND, Array, Floats, Ints
 
 _NO_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 """How pandas calls a column that has none, such as the numbers of the rows."""
+_CELLS_AT_ONCE = 4_000_000
+"""Of the panel that a piece makes."""
 _ENDINGS = re.compile(r"(\.(csv|tsv|txt|parquet|parq|pq))?(\.gz)?$", re.IGNORECASE)
 
 
@@ -90,8 +92,9 @@ class Table:
             else:
                 times = self._now + SECOND * np.arange(done, done + part.size, dtype=np.int64)
             values = np.stack([columns[name] for name in self.sensors]).astype(np.float64, copy=False)
-            if part.size:
-                yield Rows(part.line(0), times, values, groups, group)
+            rows = Rows(0, times, values, groups, group)
+            for first, last in _cuts(rows, 0, part.size):
+                yield _between(rows, first, last, part.line(first))
             done += part.size
 
     def _all(self) -> Iterator[Part]:
@@ -217,6 +220,26 @@ def open_table(path: str | Path, choice: Choice = Choice(), *, now: int, name: s
 
 def _stem(path: str) -> str:
     return "stdin" if path == STANDARD else _ENDINGS.sub("", Path(path).name)
+
+
+def _cuts(rows: Rows, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Slices of ``rows`` that are small as a panel, too, where each series has times of its own."""
+    times, groups = len(np.unique(rows.times[first:last])), len(np.unique(rows.group[first:last]))
+    if last - first < 2 or times * groups * len(rows.values) <= _CELLS_AT_ONCE:
+        if last > first:
+            yield first, last
+        return
+    middle = (first + last) // 2
+    yield from _cuts(rows, first, middle)
+    yield from _cuts(rows, middle, last)
+
+
+def _between(rows: Rows, first: int, last: int, line: int) -> Rows:
+    if (first, last) == (0, len(rows)):
+        return replace(rows, line=line)
+    there, group = np.unique(rows.group[first:last], return_inverse=True)
+    groups = tuple(rows.groups[i] for i in there.tolist())
+    return Rows(line, rows.times[first:last], rows.values[:, first:last], groups, group)
 
 
 def _grouped(columns: Columns, by: Sequence[str], size: int) -> tuple[tuple[tuple[str, ...], ...], Ints]:

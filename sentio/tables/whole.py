@@ -59,8 +59,9 @@ def samples_of(table: Table) -> Samples:
     label_names(table.by)
     parts: dict[tuple[str, ...], list[tuple[Ints, Floats]]] = {}
     for rows in table.chunks():
-        for i, group in enumerate(rows.groups):
-            own = rows.group == i
+        order = np.argsort(rows.group, kind="stable")
+        ends = np.searchsorted(rows.group[order], np.arange(len(rows.groups)), side="right")
+        for group, own in zip(rows.groups, np.split(order, ends[:-1]), strict=True):
             parts.setdefault(group, []).append((rows.times[own], rows.values[:, own]))
     found = {
         group: (np.concatenate([times for times, _ in some]), np.concatenate([values for _, values in some], axis=1))

@@ -211,3 +211,17 @@ def test_rows_as_a_panel_and_back(tmp_path: Path) -> None:
     expected = [[1, nan, 7], [2, nan, 8], [3, 5, nan], [4, nan, nan]]
     np.testing.assert_array_equal(laid.panel.values, expected)
     np.testing.assert_array_equal(laid.back(laid.panel.values), rows.values)
+
+
+def test_series_with_times_of_their_own_make_no_large_panel(tmp_path: Path) -> None:
+    n = 20_000
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"time": np.arange(n), "id": np.arange(n) % 3000, "a": np.arange(n) / 7}).to_csv(path, index=False)
+    with open_table(path, Choice(by=("id",)), now=0) as table:
+        parts = list(table.chunks())
+        panels = [lay(rows, "t", table.sensors, table.by) for rows in parts]
+    assert max(laid.panel.values.size for laid in panels) <= 4_000_000
+    assert np.concatenate([rows.times for rows in parts]).tolist() == (np.arange(n) * SECOND).tolist()
+    assert [int(rows.groups[g][0]) for rows in parts for g in rows.group.tolist()] == (np.arange(n) % 3000).tolist()
+    assert np.concatenate([laid.back(laid.panel.values)[0] for laid in panels]).tolist() == (np.arange(n) / 7).tolist()
+    assert [rows.line for rows in parts] == np.cumsum([2, *map(len, parts[:-1])]).tolist()
