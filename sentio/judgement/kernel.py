@@ -6,11 +6,11 @@ an error is usual at this time of day, and how rare one like this is.
   scales.
 * The band's edges follow the share of samples outside (Gibbs and Candès 2021, *Adaptive conformal inference under
   distribution shift*), in logarithms, so that a distance stays a distance.
-* How strange a sample is: the mean logarithm of four views of it, one of them its distance from the most like it that
+* How strange a sample is: the mean logarithm of three views of it, one of them its distance from the most like it that
   was before (the left matrix profile; Yeh and others 2016).
 * How rare that is: from what the hours of the day reach, on either side, above a level that a few a day exceed (peaks
   over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
-* What the tail still has wrong is corrected by the flags that were raised: each one puts the next one further away.
+* Each flag puts the next one of the series further away, and time brings it back (a leaky bucket): a budget.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
@@ -40,8 +40,8 @@ _MEAN_TO_SCALE = 1.25
 _SHIFT = 0.5
 """What is added to a size before its logarithm is taken, in scales: below it, differences say nothing."""
 _MOST_OF_ONE = 25.0
-"""Scales: no view may outvote the three others."""
-_LIKE = 4
+"""Scales: no view may outvote the two others."""
+_LIKE = 6
 """Samples in a row that are looked for in the past."""
 _CLASS = 0.125
 """Width of a class of strangeness."""
@@ -53,21 +53,31 @@ _PRIOR_DAYS, _PRIOR_PEAKS = 2.0, 5.0
 """and what they are worth."""
 _CUT = 2.0
 """An excess counts as so many times the mean at most: incidents are no part of the tail."""
-_CHARGED, _FREE = 0.85, 0.7
+_CHARGED, _FREE = 0.75, 0.7
 """The part that is charged of what is usual beyond what is free: what is strange every day is less so."""
 _LEAST_EXCESS, _BEND = 0.2, 0.3
 """How a heavy tail is charged: its mean excess, to this power."""
-_STRANGE, _STRANGE_A_DECADE = 0.42, 0.35
+_STRANGE, _A_DECADE = 0.25, 0.35
 """What comes once a week on series at large, beyond what is charged; and by how much less for ten times as often."""
-_RARE = 0.03
-"""Of a score, for each ten times as rare."""
+_FADES, _SHARP = 0.7, 10.0
+"""Two decades below the flag the score has fallen to 1/e; above it, how soon it grows as the strangeness does."""
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
-_GAIN, _MOST_TUNED = 0.25, 2.0
-"""Decades by which a flag puts the next one further away; and the most of them."""
+_GAIN, _LEAST_DUE, _MOST_DUE = 0.2, -0.4, 0.1
+"""By how much a flag puts the next one further away: four more than were asked for make it two decades rarer. A series
+is owed two flags at most, and is not to be silenced:"""
+_MOST_DUE_OF_USUAL = 0.5
+"""where much is usual, what is not charged of it may come on top, and more."""
+_LONE = 1.0
+"""A flag that stands so far above the threshold costs but 1/e of one;"""
+_LASTING = 0.5
+"""and with each further sample of its episode it is by so much less likely a chance."""
 _HELD, _STILL_FAR = 4, 3.0
 """So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
-_EDGE_GAIN = 0.1
+_EDGE_GAIN, _OUTLIERS = 0.1, 3.0
+"""By how much a sample outside the band moves its edge; what is anomalous and lasts longer is no tail of what is usual."""
+_MOVES = 1e3
+"""Scales in one step: a series that moves so far has stood still before."""
 _SOUND = 30.0
 """Samples until which nothing is judged."""
 _MOST = 1e6
@@ -207,13 +217,14 @@ def _sample(
     miss = value - expected
     z_near = miss / near_scale
     z_far = (error - base) / far_scale
-    z_model = error / sigma
     distance, z_new = _novel(track, s, value, sigma)
-    strange = _strangeness(z_near, z_far, z_model, z_new, terms)
+    strange = _strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
     if known:
-        score = max(0.0, _score(track, s, side, strange, terms))
+        worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
+        score = _score(worth, asked, due)
+        _spend(track, s, step, worth - asked - due, terms)
         if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
             # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
             score = max(score, 1.001)
@@ -222,8 +233,8 @@ def _sample(
     flagged = known and out.score[s, j] > 1
     _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)
     _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
-    _learn_rarity(track, s, step, side, strange, distance, flagged, terms)
-    _follow_shift(track, s, step, error - base, far_scale, terms)
+    _learn_rarity(track, s, step, side, strange, distance, flagged)
+    _follow_shift(track, s, step, error - base, abs(error - track.errors[s, 0]), far_scale, terms)
     if not flagged:
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
         _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
@@ -262,10 +273,8 @@ def _turn_day(track: Track, s: int, t: int) -> None:
 
 
 @kernel
-def _scale(mean: Floats, of_day: float, days: float, sigma: float, resolution: float) -> float:
-    """The usual size of an error: of the last day or half that of the week, whichever is more, and by so much more or
-    less as this time of day has."""
-    size = max(mean[0], 0.5 * mean[1])
+def _scale(size: float, of_day: float, days: float, sigma: float, resolution: float) -> float:
+    """The usual size of an error, and by so much more or less as this time of day has."""
     if days > 3:
         weight = min(1.0, days / 30.0)
         size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
@@ -316,29 +325,50 @@ def _nearest(ring: Floats, place: int, filled: int) -> float:
 
 
 @kernel
-def _strangeness(z_near: float, z_far: float, z_model: float, z_new: float, terms: Terms) -> float:
-    """Mean logarithm of four views; a sample on a side that is not asked for is as if it was expected."""
+def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> float:
+    """Mean logarithm of three views; a sample on a side that is not asked for is as if it was expected."""
     if not (terms.above if z_far > 0 else terms.below):
         return float(np.log(_SHIFT))
     total = 0.0
-    for z in (z_near, z_far, z_model, z_new):
+    for z in (z_near, z_far, z_new):
         total += np.log(min(abs(z), _MOST_OF_ONE) + _SHIFT)
-    return total / 4
+    return total / 3
 
 
 @kernel
-def _score(track: Track, s: int, side: int, strange: float, terms: Terms) -> float:
-    """1 where the sample is as strange as comes as often as the budget on any series, or as rare on this one."""
-    usual, excess = track.usual[s, side], track.excess[s, side]
-    bend = (max(excess, _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND
-    worth = (strange - _CHARGED * max(usual - _FREE, 0.0) - 1) / bend
-    often = np.log10(7 * terms.budget) - track.tuned[s]
-    on_any = worth - (_STRANGE - _STRANGE_A_DECADE * often)
-    # Hours a day, on either side, that reach as much: a tail such as that of normal errors. One that is heavier reaches
-    # what is strange on any series first.
-    further = (np.exp(2 * min(strange - usual, 5.0)) - 1) / (2 * excess)
-    decades = further / np.log(10.0) - np.log10(2 * _A_DAY)
-    return float(1 + max(on_any, _RARE * (decades + np.log10(terms.budget) - track.tuned[s])))
+def _bend(track: Track, s: int, side: int) -> float:
+    """By how much more must be seen of a heavy tail."""
+    return float((max(track.excess[s, side], _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND)
+
+
+@kernel
+def _worth(track: Track, s: int, side: int, strange: float) -> float:
+    """How strange the sample is on any series: beyond what is charged of what is usual on this one."""
+    charged = _CHARGED * max(track.usual[s, side] - _FREE, 0.0)
+    return float((strange - charged - 1) / _bend(track, s, side))
+
+
+@kernel
+def _asked(terms: Terms) -> float:
+    """The worth that comes as often as the budget on series at large."""
+    return float(_STRANGE - _A_DECADE * np.log10(7 * terms.budget))
+
+
+@kernel
+def _due(track: Track, s: int, side: int) -> float:
+    """By how much more is wanted of this series, for the flags that it has had."""
+    of_usual = _MOST_DUE_OF_USUAL * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
+    return float(min(track.due[s], _MOST_DUE + of_usual))
+
+
+@kernel
+def _score(worth: float, asked: float, due: float) -> float:
+    """Above 1 where a flag is to be raised, and there by the worth alone, so that it is the same on every series; what
+    was only due, because the series is quiet, is just above 1. Below, 1 is where it would be raised."""
+    if worth <= asked + due:
+        return float(np.exp((worth - asked - due) / _FADES))
+    over = _SHARP * (worth - asked)
+    return float(1 + (max(over, 0.0) + np.log1p(np.exp(-abs(over)))) / _SHARP)
 
 
 @kernel
@@ -412,7 +442,7 @@ def _follow_tail(track: Track, s: int, side: int) -> None:
 
 @kernel
 def _learn_rarity(
-    track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool, terms: Terms
+    track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool
 ) -> None:
     n = track.seen[s] + 1
     if track.seen[s] == 0:
@@ -430,15 +460,23 @@ def _learn_rarity(
         least = distance if count < 5 else min(distance, 5 * _MEAN_TO_SCALE * mean)
         track.novelty[s, 1] = count + 1
         track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * _DAY))) * (least - mean)
-    track.quiet[s] += 1
-    # The fewer are asked for, the less a single one says.
-    gain = _GAIN * min(terms.budget, 1.0) ** 2
-    track.tuned[s] -= gain * terms.budget * step / _DAY
-    if flagged:
-        if track.quiet[s] > max(3.0, _APART / step):
-            track.tuned[s] += gain
-        track.quiet[s] = 0
-    track.tuned[s] = min(max(track.tuned[s], -0.5), _MOST_TUNED)
+    track.quiet[s] = 0 if flagged else track.quiet[s] + 1
+
+
+@kernel
+def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
+    """Let the bucket leak, and put into it what a flag ``over`` the threshold costs (a leaky bucket; Turner 1986, *New
+    directions in communications*): the less, the further over, and less again with each sample for which it lasts."""
+    gain = _GAIN / max(terms.budget, 1.0)
+    track.due[s] = max(track.due[s] - gain * terms.budget * step / _DAY, _LEAST_DUE)
+    if over <= 0:
+        return
+    if track.quiet[s] + 1 > max(3.0, _APART / step):
+        track.cost[s] = gain * np.exp(-over / _LONE)
+        track.due[s] += track.cost[s]
+    else:
+        track.due[s] -= (1 - _LASTING) * track.cost[s]
+        track.cost[s] *= _LASTING
 
 
 @kernel
@@ -449,12 +487,9 @@ def _learn_bands(
     n = track.seen[s]
     low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
     track.beyond[s] = track.beyond[s] + 1 if low or high else 0
-    if track.beyond[s] > (10.0 if flagged else max(10.0, 3 * _APART / step)):
+    if track.beyond[s] > (_OUTLIERS if flagged else max(10.0, 3 * _APART / step)):
         return
     gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
-    if flagged:
-        # What is anomalous is hardly a reason for a wider band.
-        gain = _EDGE_GAIN / 2
     side = terms.outside / 2
     track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
     track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)
@@ -498,19 +533,16 @@ def _learn_errors(
     near_scale: float, far_scale: float, sigma: float, x: Floats, terms: Terms,
 ) -> None:  # fmt: skip
     n = track.seen[s]
-    rate_day = max(1 / (n + 1), min(0.2, step / _DAY))
-    rate_week = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
+    rate = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
     miss, off = error - correction, error - base
     near, far = min(abs(miss), _CLIP * near_scale), min(abs(off), _CLIP * far_scale)
     if n > 0:
-        track.near[s, 0] += rate_day * (near - track.near[s, 0])
-        track.near[s, 1] += rate_week * (near - track.near[s, 1])
-        track.far[s, 0] += rate_day * (far - track.far[s, 0])
-        track.far[s, 1] += rate_week * (far - track.far[s, 1])
+        track.near[s] += rate * (near - track.near[s])
+        track.far[s] += rate * (far - track.far[s])
     track.days[s, day] += np.float32(1)
     a_week = min(0.2, step / (7 * BINS_NS)) if step < BINS_NS else 1 / 14
     rate = max(1 / track.days[s, day], a_week)
-    of_near, of_far = near / max(track.near[s, 1], 1e-300), far / max(track.far[s, 1], 1e-300)
+    of_near, of_far = near / max(track.near[s], 1e-300), far / max(track.far[s], 1e-300)
     track.near_of_day[s, day] += np.float32(rate * (min(of_near, 20.0) - track.near_of_day[s, day]))
     track.far_of_day[s, day] += np.float32(rate * (min(of_far, 20.0) - track.far_of_day[s, day]))
     cut = min(max(off, -_CLIP * far_scale), _CLIP * far_scale)
@@ -522,10 +554,13 @@ def _learn_errors(
 
 
 @kernel
-def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, terms: Terms) -> None:
+def _follow_shift(
+    track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms
+) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
     large = abs(off) > 0.5 * _LARGE * scale
     shifted = track.shifted[s]
+    track.moving[s] = track.moving[s] + 1 if moved > _MOVES * scale else 0
     if not large:
         shifted[0] = max(0.0, shifted[0] - 10 * step)
         if shifted[0] == 0:
@@ -533,7 +568,8 @@ def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, ter
         return
     shifted[0] += step
     shifted[1] += (off - shifted[1]) * max(step / shifted[0], 0.02)
-    if shifted[0] >= terms.accept_after:
+    # What had stood still and is in motion now has no past that it could be judged by.
+    if shifted[0] >= terms.accept_after or track.moving[s] >= _SOUND:
         track.level[s] += shifted[1]
         track.near[s] = max(abs(off - shifted[1]), scale)
         track.far[s] = track.near[s]
@@ -542,6 +578,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, ter
         # All else is learned anew from here, and quickly.
         track.seen[s] = 1
         shifted[0], shifted[1] = 0.0, 0.0
+        track.moving[s] = 0
 
 
 @kernel
