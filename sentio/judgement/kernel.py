@@ -63,15 +63,14 @@ _FADES, _SHARP = 0.7, 10.0
 """Two decades below the flag the score has fallen to 1/e; above it, how soon it grows as the strangeness does."""
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
-_GAIN, _LEAST_DUE, _MOST_DUE = 0.2, -0.4, 0.1
+_GAIN, _LEAST_DUE = 0.2, -0.4
 """By how much a flag puts the next one further away: four more than were asked for make it two decades rarer. A series
-is owed two flags at most, and is not to be silenced:"""
-_MOST_DUE_OF_USUAL = 0.5
-"""where much is usual, what is not charged of it may come on top, and more."""
-_LONE = 1.0
-"""A flag that stands so far above the threshold costs but 1/e of one;"""
+is owed two flags at most."""
+_MOST_DUE = 0.5
+"""Nor is it silenced: of what is usual beyond what is free so much is put on top at most, and with what is charged that is
+a little more than all of it."""
 _LASTING = 0.5
-"""and with each further sample of its episode it is by so much less likely a chance."""
+"""With each further sample of its episode a flag is by so much less likely a chance."""
 _HELD, _STILL_FAR = 4, 3.0
 """So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
 _EDGE_GAIN, _OUTLIERS = 0.1, 3.0
@@ -357,8 +356,8 @@ def _asked(terms: Terms) -> float:
 @kernel
 def _due(track: Track, s: int, side: int) -> float:
     """By how much more is wanted of this series, for the flags that it has had."""
-    of_usual = _MOST_DUE_OF_USUAL * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
-    return float(min(track.due[s], _MOST_DUE + of_usual))
+    most = _MOST_DUE * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
+    return float(min(track.due[s], most))
 
 
 @kernel
@@ -465,14 +464,14 @@ def _learn_rarity(
 
 @kernel
 def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
-    """Let the bucket leak, and put into it what a flag ``over`` the threshold costs (a leaky bucket; Turner 1986, *New
-    directions in communications*): the less, the further over, and less again with each sample for which it lasts."""
+    """Let the bucket leak, and put a flag into it (Turner 1986, *New directions in communications*), where the sample is
+    ``over`` the threshold: one of them for an episode, and less with each sample for which it lasts."""
     gain = _GAIN / max(terms.budget, 1.0)
     track.due[s] = max(track.due[s] - gain * terms.budget * step / _DAY, _LEAST_DUE)
     if over <= 0:
         return
     if track.quiet[s] + 1 > max(3.0, _APART / step):
-        track.cost[s] = gain * np.exp(-over / _LONE)
+        track.cost[s] = gain
         track.due[s] += track.cost[s]
     else:
         track.due[s] -= (1 - _LASTING) * track.cost[s]
