@@ -26,6 +26,7 @@ from sentio.judgement.runs import NEVER
 from sentio.judgement.track import BINS, CLASSES, LAGS, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
 
+BINS_NS = 86_400 * SECOND // BINS
 _DAY = 86_400.0 * SECOND
 _CLIP = 3.0
 """Scales at which an error is cut off before anything is learned from it."""
@@ -57,7 +58,7 @@ _CHARGED, _FREE = 0.75, 0.7
 """The part that is charged of what is usual beyond what is free: what is strange every day is less so."""
 _LEAST_EXCESS, _BEND = 0.2, 0.3
 """How a heavy tail is charged: its mean excess, to this power."""
-_STRANGE, _A_DECADE = 0.25, 0.35
+_STRANGE, A_DECADE = 0.25, 0.35
 """What comes once a week on series at large, beyond what is charged; and by how much less for ten times as often."""
 _FADES, _SHARP = 0.7, 10.0
 """Two decades below the flag the score has fallen to 1/e; above it, how soon it grows as the strangeness does."""
@@ -165,91 +166,131 @@ def _reanchor(track: Track, s: int, change: float) -> None:
     track.level[s] += change
 
 
+class Ahead(NamedTuple):
+    """What is known of a sample before it is looked at; all but ``day`` and ``x`` in units."""
+
+    day: int
+    """Which part of the day it is."""
+    model: float
+    half: float
+    sigma: float
+    """The standard deviation that the model says."""
+    naive: float
+    """What came at this time a day before; NaN where nothing did."""
+    base: float
+    """The error that lasts, at this time of day."""
+    near_scale: float
+    """The usual size of an error after the near-term correction;"""
+    far_scale: float
+    """and after ``base`` alone."""
+    x: Floats
+    """``[LAGS]`` what the near-term correction comes from."""
+    correction: float
+    expected: float
+
+
 @kernel
 def _sample(
     track: Track, s: int, j: int, t: int, step: int, value: float, model: float, half: float, left_out: bool,
     terms: Terms, out: Verdict,
 ) -> None:  # fmt: skip
-    day = int(t // (BINS_NS)) % BINS
+    ahead = _look_ahead(track, s, t, step, model, half, terms)
+    _foretell(track, s, j, ahead, out)
+    if not left_out and np.isfinite(value):
+        _judge(track, s, j, t, step, value, ahead, terms, out)
+
+
+@kernel
+def _look_ahead(track: Track, s: int, t: int, step: int, model: float, half: float, terms: Terms) -> Ahead:
+    day = int(t // BINS_NS) % BINS
     sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
     if track.seen[s] == 0:
         _begin(track, s, sigma)
     _turn_day(track, s, t)
     naive = float(track.yesterday[s, day])
-    base_model = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model
     if track.at[s] != NEVER and t - track.at[s] > max(_APART, 3.5 * step):
         # After a gap the last errors say nothing of the next one.
         track.errors[s] = track.level[s]
         track.hour[s] = track.level[s]
-    shift = base_model - model
     base = track.level[s] + track.profile[s, day]
     near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
     far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    x, correction = _correction(track, s, base, sigma, far_scale)
+    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + correction
+    return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, x, correction, expected)
+
+
+@kernel
+def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -> tuple[Floats, float]:
+    """What the last errors say of the next one, and what that comes from."""
     x = np.empty(LAGS)
-    last = _bounded(track.errors[s, 0], base, far_scale)
-    second = _bounded(track.errors[s, 1], base, far_scale)
-    third = _bounded(track.errors[s, 2], base, far_scale)
+    last = _bounded(track.errors[s, 0], base, scale)
+    second = _bounded(track.errors[s, 1], base, scale)
+    third = _bounded(track.errors[s, 2], base, scale)
     x[0] = (second - last) / sigma
     x[1] = (third - second) / sigma
-    x[2] = (_bounded(track.hour[s], base, far_scale) - last) / sigma
+    x[2] = (_bounded(track.hour[s], base, scale) - last) / sigma
     x[3] = (base - last) / sigma
     correction = last
     for a in range(LAGS):
         correction += track.weights[s, a] * x[a] * sigma
-    correction = _bounded(correction, base, far_scale)
-    expected = model + correction
-    if track.naive[s, 1] > 0 and np.isfinite(naive):
-        expected = naive
-    known = track.seen[s] >= _SOUND
-    out.expected[s, j] = expected
-    out.base[s, j] = model + base + shift
-    out.scale[s, j] = far_scale
-    out.lower[s, j] = expected - near_scale * np.exp(track.edges[s, 0])
-    out.upper[s, j] = expected + near_scale * np.exp(track.edges[s, 1])
+    return x, _bounded(correction, base, scale)
+
+
+@kernel
+def _foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
+    """What is said of a sample whether or not it comes."""
+    stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
+    shift = (ahead.naive if stands_in else ahead.model) - ahead.model
+    out.expected[s, j] = ahead.expected
+    out.base[s, j] = ahead.model + ahead.base + shift
+    out.scale[s, j] = ahead.far_scale
+    out.lower[s, j] = ahead.expected - ahead.near_scale * np.exp(track.edges[s, 0])
+    out.upper[s, j] = ahead.expected + ahead.near_scale * np.exp(track.edges[s, 1])
     out.widening[s, j] = np.exp(track.reach[s])
     out.fallback[s, j] = track.naive[s, 1]
     if track.seen[s] > 0:
         _figures(track, s, j, out)
-    if left_out or not np.isfinite(value):
-        return
-    error = value - model
-    miss = value - expected
-    z_near = miss / near_scale
-    z_far = (error - base) / far_scale
-    distance, z_new = _novel(track, s, value, sigma)
+
+
+@kernel
+def _judge(
+    track: Track, s: int, j: int, t: int, step: int, value: float, ahead: Ahead, terms: Terms, out: Verdict
+) -> None:
+    error = value - ahead.model
+    z_near = (value - ahead.expected) / ahead.near_scale
+    z_far = (error - ahead.base) / ahead.far_scale
+    distance, z_new = _novel(track, s, value, ahead.sigma)
     strange = _strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
-    if known:
-        worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
-        score = _score(worth, asked, due)
-        _spend(track, s, step, worth - asked - due, terms)
-        if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
-            # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
-            score = max(score, 1.001)
-        out.score[s, j] = min(score, _MOST)
+    flagged = False
+    if track.seen[s] >= _SOUND:
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
         out.pvalue[s, j] = _pvalue(track, s, side, strange)
-    flagged = known and out.score[s, j] > 1
-    _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)
-    _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
+        flagged = out.score[s, j] > 1
+    inside = out.lower[s, j] <= value <= out.upper[s, j]
+    _learn_figures(track, s, step, value, ahead, inside)
+    _learn_bands(track, s, step, value, ahead, flagged, terms)
     _learn_rarity(track, s, step, side, strange, distance, flagged)
-    _follow_shift(track, s, step, error - base, abs(error - track.errors[s, 0]), far_scale, terms)
+    _follow_shift(track, s, step, error - ahead.base, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
     if not flagged:
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
-        _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
+        _learn_errors(track, s, step, error, ahead, terms)
+        track.today[s, 0] += np.float32(value)
+        track.today[s, 1] += np.float32(1)
+    _move_on(track, s, t, step, error, ahead.model)
+
+
+@kernel
+def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float) -> None:
     track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
     track.errors[s, 2] = track.errors[s, 1]
     track.errors[s, 1] = track.errors[s, 0]
     track.errors[s, 0] = error
-    if not flagged:
-        track.today[s, 0] += np.float32(value)
-        track.today[s, 1] += np.float32(1)
     track.at[s] = t
     track.expected[s] = model
     track.seen[s] += 1
-
-
-BINS_NS = 86_400 * SECOND // BINS
 
 
 @kernel
@@ -350,7 +391,7 @@ def _worth(track: Track, s: int, side: int, strange: float) -> float:
 @kernel
 def _asked(terms: Terms) -> float:
     """The worth that comes as often as the budget on series at large."""
-    return float(_STRANGE - _A_DECADE * np.log10(7 * terms.budget))
+    return float(_STRANGE - A_DECADE * np.log10(7 * terms.budget))
 
 
 @kernel
@@ -368,6 +409,18 @@ def _score(worth: float, asked: float, due: float) -> float:
         return float(np.exp((worth - asked - due) / _FADES))
     over = _SHARP * (worth - asked)
     return float(1 + (max(over, 0.0) + np.log1p(np.exp(-abs(over)))) / _SHARP)
+
+
+@kernel
+def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
+    """The score; what it costs is put into the bucket."""
+    worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
+    score = _score(worth, asked, due)
+    _spend(track, s, step, worth - asked - due, terms)
+    if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
+        # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
+        score = max(score, 1.001)
+    return float(min(score, _MOST))
 
 
 @kernel
@@ -440,9 +493,7 @@ def _follow_tail(track: Track, s: int, side: int) -> None:
 
 
 @kernel
-def _learn_rarity(
-    track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool
-) -> None:
+def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool) -> None:
     n = track.seen[s] + 1
     if track.seen[s] == 0:
         track.quantiles[s] = strange
@@ -479,11 +530,11 @@ def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
 
 
 @kernel
-def _learn_bands(
-    track: Track, s: int, step: int, miss: float, scale: float, over: float, flagged: bool, terms: Terms
-) -> None:
+def _learn_bands(track: Track, s: int, step: int, value: float, ahead: Ahead, flagged: bool, terms: Terms) -> None:
     """Move each edge out where the sample is beyond it, and in where it is not."""
     n = track.seen[s]
+    miss, scale = value - ahead.expected, ahead.near_scale
+    over = abs(value - ahead.model) / max(ahead.half, 1e-300)
     low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
     track.beyond[s] = track.beyond[s] + 1 if low or high else 0
     if track.beyond[s] > (_OUTLIERS if flagged else max(10.0, 3 * _APART / step)):
@@ -499,17 +550,15 @@ def _learn_bands(
 
 
 @kernel
-def _learn_figures(
-    track: Track, s: int, step: int, value: float, model: float, miss: float, naive: float, inside: bool
-) -> None:
+def _learn_figures(track: Track, s: int, step: int, value: float, ahead: Ahead, inside: bool) -> None:
     rate = max(1 / (track.seen[s] + 1), min(0.1, step / _DAY))
     r = track.rolling[s]
     r[0] += rate * ((1.0 if inside else 0.0) - r[0])
-    r[1] += rate * (miss - r[1])
-    if not np.isfinite(naive):
+    r[1] += rate * (value - ahead.expected - r[1])
+    if not np.isfinite(ahead.naive):
         return
-    r[2] += rate * (abs(value - model - track.level[s]) - r[2])
-    r[3] += rate * (abs(value - naive) - r[3])
+    r[2] += rate * (abs(value - ahead.model - track.level[s]) - r[2])
+    r[3] += rate * (abs(value - ahead.naive) - r[3])
     losing = r[2] > 1.05 * r[3] if track.naive[s, 1] == 0 else r[3] > 0.95 * r[2]
     track.naive[s, 0] = track.naive[s, 0] + step if losing else 0.0
     if track.naive[s, 0] >= _DAY:
@@ -527,13 +576,11 @@ def _figures(track: Track, s: int, j: int, out: Verdict) -> None:
 
 
 @kernel
-def _learn_errors(
-    track: Track, s: int, step: int, day: int, error: float, correction: float, base: float,
-    near_scale: float, far_scale: float, sigma: float, x: Floats, terms: Terms,
-) -> None:  # fmt: skip
+def _learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, terms: Terms) -> None:
+    day, near_scale, far_scale = ahead.day, ahead.near_scale, ahead.far_scale
     n = track.seen[s]
     rate = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
-    miss, off = error - correction, error - base
+    miss, off = error - ahead.correction, error - ahead.base
     near, far = min(abs(miss), _CLIP * near_scale), min(abs(off), _CLIP * far_scale)
     if n > 0:
         track.near[s] += rate * (near - track.near[s])
@@ -549,13 +596,11 @@ def _learn_errors(
         track.profile[s, day] += np.float32(0.5 * min(rate, 0.1) * cut)
     slow = max(step / terms.accept_after, 0.0)
     track.level[s] += min(slow, 1.0) * cut
-    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / sigma, x)
+    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / ahead.sigma, ahead.x)
 
 
 @kernel
-def _follow_shift(
-    track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms
-) -> None:
+def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
     large = abs(off) > 0.5 * _LARGE * scale
     shifted = track.shifted[s]
