@@ -65,17 +65,18 @@ _FADES, _SHARP = 0.7, 10.0
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
 _GAIN, _LEAST_DUE = 0.2, -0.4
-"""By how much a flag puts the next one further away: four more than were asked for make it two decades rarer. A series
-is owed two flags at most."""
+"""By how much a flag puts the next one further away, to where it is a fourth as frequent. Two are owed to a series that
+is quiet, and no more."""
 _MOST_DUE = 0.5
-"""Nor is it silenced: of what is usual beyond what is free so much is put on top at most, and with what is charged that is
-a little more than all of it."""
+"""Nor is a series silenced: this part of what is usual beyond what is free is put on top at most; with what is charged
+anyway that is a little more than all of it."""
 _LASTING = 0.5
 """With each further sample of its episode a flag is by so much less likely a chance."""
 _HELD, _STILL_FAR = 4, 3.0
 """So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
-_EDGE_GAIN, _OUTLIERS = 0.1, 3.0
-"""By how much a sample outside the band moves its edge; what is anomalous and lasts longer is no tail of what is usual."""
+_EDGE_GAIN, _OUTLIERS = 0.2, 3.0
+"""By how much a sample outside the band moves its edge: hourly series have few. What is anomalous and lasts for more
+samples is no tail of what is usual."""
 _MOVES = 1e3
 """Scales in one step: a series that moves so far has stood still before."""
 _SOUND = 30.0
@@ -515,8 +516,8 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
 
 @kernel
 def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
-    """Let the bucket leak, and put a flag into it (Turner 1986, *New directions in communications*), where the sample is
-    ``over`` the threshold: one of them for an episode, and less with each sample for which it lasts."""
+    """Let the bucket leak, and put a flag into it where the sample is ``over`` the threshold (Turner 1986, *New
+    directions in communications*): one for an episode, and less of it with each sample for which that lasts."""
     gain = _GAIN / max(terms.budget, 1.0)
     track.due[s] = max(track.due[s] - gain * terms.budget * step / _DAY, _LEAST_DUE)
     if over <= 0:
