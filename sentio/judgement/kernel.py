@@ -74,7 +74,7 @@ _LASTING = 0.5
 """With each further sample of its episode a flag is by so much less likely a chance."""
 _HELD, _STILL_FAR = 4, 3.0
 """So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
-_EDGE_GAIN, _OUTLIERS = 0.2, 3.0
+_EDGE_GAIN, _OUTLIERS = 0.2, 2.0
 """By how much a sample outside the band moves its edge: hourly series have few. What is anomalous and lasts for more
 samples is no tail of what is usual."""
 _MOVES = 1e3
