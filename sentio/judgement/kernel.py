@@ -8,8 +8,8 @@ an error is usual at this time of day, and how rare one like this is.
   distribution shift*), in logarithms, so that a distance stays a distance.
 * How strange a sample is: the mean logarithm of three views of it, one of them its distance from the most like it that
   was before (the left matrix profile; Yeh and others 2016).
-* How rare that is: from what the hours of the day reach, on either side, above a level that a few a day exceed (peaks
-  over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
+* What of that is usual is charged: from what the hours of the day reach, on either side, above a level that a few a day
+  exceed (peaks over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
 * Each flag puts the next one of the series further away, and time brings it back (a leaky bucket): a budget.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
