@@ -12,7 +12,7 @@ import numpy as np
 
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.incidents import Incidents, Samples, follow
-from sentio.judgement.kernel import Terms, Verdict, run
+from sentio.judgement.kernel import A_DECADE, Terms, Verdict, run
 from sentio.judgement.policy import Policy
 from sentio.judgement.runs import Evidence, watch
 from sentio.judgement.track import Track
@@ -206,7 +206,7 @@ class Judge:
         new = modelled & (evidence.equal < self.policy.accept_after / self._step)
         for found in (evidence.stuck, evidence.zeroed, evidence.absent):
             with np.errstate(divide="ignore"):
-                sure = 1 + 1e-6 + np.minimum(1.0, np.log10(found) / 2)
+                sure = 1 + 1e-6 + np.minimum(1.0, A_DECADE * np.log10(found))
             score = np.where(new & (found >= 1), np.fmax(score, sure), score)
         return score
 

@@ -6,11 +6,11 @@ an error is usual at this time of day, and how rare one like this is.
   scales.
 * The band's edges follow the share of samples outside (Gibbs and Candès 2021, *Adaptive conformal inference under
   distribution shift*), in logarithms, so that a distance stays a distance.
-* How strange a sample is: the mean logarithm of four views of it, one of them its distance from the most like it that
+* How strange a sample is: the mean logarithm of three views of it, one of them its distance from the most like it that
   was before (the left matrix profile; Yeh and others 2016).
-* How rare that is: from what the hours of the day reach, on either side, above a level that a few a day exceed (peaks
-  over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
-* What the tail still has wrong is corrected by the flags that were raised: each one puts the next one further away.
+* What of that is usual is charged: from what the hours of the day reach, on either side, above a level that a few a day
+  exceed (peaks over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
+* Each flag puts the next one of the series further away, and time brings it back (a leaky bucket): a budget.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
@@ -26,6 +26,7 @@ from sentio.judgement.runs import NEVER
 from sentio.judgement.track import BINS, CLASSES, LAGS, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
 
+BINS_NS = 86_400 * SECOND // BINS
 _DAY = 86_400.0 * SECOND
 _CLIP = 3.0
 """Scales at which an error is cut off before anything is learned from it."""
@@ -40,8 +41,8 @@ _MEAN_TO_SCALE = 1.25
 _SHIFT = 0.5
 """What is added to a size before its logarithm is taken, in scales: below it, differences say nothing."""
 _MOST_OF_ONE = 25.0
-"""Scales: no view may outvote the three others."""
-_LIKE = 4
+"""Scales: no view may outvote the two others."""
+_LIKE = 6
 """Samples in a row that are looked for in the past."""
 _CLASS = 0.125
 """Width of a class of strangeness."""
@@ -53,21 +54,31 @@ _PRIOR_DAYS, _PRIOR_PEAKS = 2.0, 5.0
 """and what they are worth."""
 _CUT = 2.0
 """An excess counts as so many times the mean at most: incidents are no part of the tail."""
-_CHARGED, _FREE = 0.85, 0.7
+_CHARGED, _FREE = 0.75, 0.7
 """The part that is charged of what is usual beyond what is free: what is strange every day is less so."""
 _LEAST_EXCESS, _BEND = 0.2, 0.3
 """How a heavy tail is charged: its mean excess, to this power."""
-_STRANGE, _STRANGE_A_DECADE = 0.42, 0.35
+_STRANGE, A_DECADE = 0.25, 0.35
 """What comes once a week on series at large, beyond what is charged; and by how much less for ten times as often."""
-_RARE = 0.03
-"""Of a score, for each ten times as rare."""
+_FADES, _SHARP = 0.7, 10.0
+"""Two decades below the flag the score has fallen to 1/e; above it, how soon it grows as the strangeness does."""
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
-_GAIN, _MOST_TUNED = 0.25, 2.0
-"""Decades by which a flag puts the next one further away; and the most of them."""
+_GAIN, _LEAST_DUE = 0.2, -0.4
+"""By how much a flag puts the next one further away, to where it is a fourth as frequent. Two are owed to a series that
+is quiet, and no more."""
+_MOST_DUE = 0.5
+"""Nor is a series silenced: this part of what is usual beyond what is free is put on top at most; with what is charged
+anyway that is a little more than all of it."""
+_LASTING = 0.5
+"""With each further sample of its episode a flag is by so much less likely a chance."""
 _HELD, _STILL_FAR = 4, 3.0
 """So few samples after a flag one that is still so many scales off, to the same side, is flagged, too."""
-_EDGE_GAIN = 0.1
+_EDGE_GAIN, _OUTLIERS = 0.2, 2.0
+"""By how much a sample outside the band moves its edge: hourly series have few. What is anomalous and lasts for more
+samples is no tail of what is usual."""
+_MOVES = 1e3
+"""Scales in one step: a series that moves so far has stood still before."""
 _SOUND = 30.0
 """Samples until which nothing is judged."""
 _MOST = 1e6
@@ -156,90 +167,131 @@ def _reanchor(track: Track, s: int, change: float) -> None:
     track.level[s] += change
 
 
+class Ahead(NamedTuple):
+    """What is known of a sample before it is looked at; all but ``day`` and ``x`` in units."""
+
+    day: int
+    """Which part of the day it is."""
+    model: float
+    half: float
+    sigma: float
+    """The standard deviation that the model says."""
+    naive: float
+    """What came at this time a day before; NaN where nothing did."""
+    base: float
+    """The error that lasts, at this time of day."""
+    near_scale: float
+    """The usual size of an error after the near-term correction;"""
+    far_scale: float
+    """and after ``base`` alone."""
+    x: Floats
+    """``[LAGS]`` what the near-term correction comes from."""
+    correction: float
+    expected: float
+
+
 @kernel
 def _sample(
     track: Track, s: int, j: int, t: int, step: int, value: float, model: float, half: float, left_out: bool,
     terms: Terms, out: Verdict,
 ) -> None:  # fmt: skip
-    day = int(t // (BINS_NS)) % BINS
+    ahead = _look_ahead(track, s, t, step, model, half, terms)
+    _foretell(track, s, j, ahead, out)
+    if not left_out and np.isfinite(value):
+        _judge(track, s, j, t, step, value, ahead, terms, out)
+
+
+@kernel
+def _look_ahead(track: Track, s: int, t: int, step: int, model: float, half: float, terms: Terms) -> Ahead:
+    day = int(t // BINS_NS) % BINS
     sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
     if track.seen[s] == 0:
         _begin(track, s, sigma)
     _turn_day(track, s, t)
     naive = float(track.yesterday[s, day])
-    base_model = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model
     if track.at[s] != NEVER and t - track.at[s] > max(_APART, 3.5 * step):
         # After a gap the last errors say nothing of the next one.
         track.errors[s] = track.level[s]
         track.hour[s] = track.level[s]
-    shift = base_model - model
     base = track.level[s] + track.profile[s, day]
     near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
     far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    x, correction = _correction(track, s, base, sigma, far_scale)
+    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + correction
+    return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, x, correction, expected)
+
+
+@kernel
+def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -> tuple[Floats, float]:
+    """What the last errors say of the next one, and what that comes from."""
     x = np.empty(LAGS)
-    last = _bounded(track.errors[s, 0], base, far_scale)
-    second = _bounded(track.errors[s, 1], base, far_scale)
-    third = _bounded(track.errors[s, 2], base, far_scale)
+    last = _bounded(track.errors[s, 0], base, scale)
+    second = _bounded(track.errors[s, 1], base, scale)
+    third = _bounded(track.errors[s, 2], base, scale)
     x[0] = (second - last) / sigma
     x[1] = (third - second) / sigma
-    x[2] = (_bounded(track.hour[s], base, far_scale) - last) / sigma
+    x[2] = (_bounded(track.hour[s], base, scale) - last) / sigma
     x[3] = (base - last) / sigma
     correction = last
     for a in range(LAGS):
         correction += track.weights[s, a] * x[a] * sigma
-    correction = _bounded(correction, base, far_scale)
-    expected = model + correction
-    if track.naive[s, 1] > 0 and np.isfinite(naive):
-        expected = naive
-    known = track.seen[s] >= _SOUND
-    out.expected[s, j] = expected
-    out.base[s, j] = model + base + shift
-    out.scale[s, j] = far_scale
-    out.lower[s, j] = expected - near_scale * np.exp(track.edges[s, 0])
-    out.upper[s, j] = expected + near_scale * np.exp(track.edges[s, 1])
+    return x, _bounded(correction, base, scale)
+
+
+@kernel
+def _foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
+    """What is said of a sample whether or not it comes."""
+    stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
+    shift = (ahead.naive if stands_in else ahead.model) - ahead.model
+    out.expected[s, j] = ahead.expected
+    out.base[s, j] = ahead.model + ahead.base + shift
+    out.scale[s, j] = ahead.far_scale
+    out.lower[s, j] = ahead.expected - ahead.near_scale * np.exp(track.edges[s, 0])
+    out.upper[s, j] = ahead.expected + ahead.near_scale * np.exp(track.edges[s, 1])
     out.widening[s, j] = np.exp(track.reach[s])
     out.fallback[s, j] = track.naive[s, 1]
     if track.seen[s] > 0:
         _figures(track, s, j, out)
-    if left_out or not np.isfinite(value):
-        return
-    error = value - model
-    miss = value - expected
-    z_near = miss / near_scale
-    z_far = (error - base) / far_scale
-    z_model = error / sigma
-    distance, z_new = _novel(track, s, value, sigma)
-    strange = _strangeness(z_near, z_far, z_model, z_new, terms)
+
+
+@kernel
+def _judge(
+    track: Track, s: int, j: int, t: int, step: int, value: float, ahead: Ahead, terms: Terms, out: Verdict
+) -> None:
+    error = value - ahead.model
+    z_near = (value - ahead.expected) / ahead.near_scale
+    z_far = (error - ahead.base) / ahead.far_scale
+    distance, z_new = _novel(track, s, value, ahead.sigma)
+    strange = _strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
-    if known:
-        score = max(0.0, _score(track, s, side, strange, terms))
-        if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
-            # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
-            score = max(score, 1.001)
-        out.score[s, j] = min(score, _MOST)
+    flagged = False
+    if track.seen[s] >= _SOUND:
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
         out.pvalue[s, j] = _pvalue(track, s, side, strange)
-    flagged = known and out.score[s, j] > 1
-    _learn_bands(track, s, step, miss, near_scale, abs(error) / max(half, 1e-300), flagged, terms)
-    _learn_figures(track, s, step, value, model, miss, naive, out.lower[s, j] <= value <= out.upper[s, j])
-    _learn_rarity(track, s, step, side, strange, distance, flagged, terms)
-    _follow_shift(track, s, step, error - base, far_scale, terms)
+        flagged = out.score[s, j] > 1
+    inside = out.lower[s, j] <= value <= out.upper[s, j]
+    _learn_figures(track, s, step, value, ahead, inside)
+    _learn_bands(track, s, step, value, ahead, flagged, terms)
+    _learn_rarity(track, s, step, side, strange, distance, flagged)
+    _follow_shift(track, s, step, error - ahead.base, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
     if not flagged:
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
-        _learn_errors(track, s, step, day, error, correction, base, near_scale, far_scale, sigma, x, terms)
+        _learn_errors(track, s, step, error, ahead, terms)
+        track.today[s, 0] += np.float32(value)
+        track.today[s, 1] += np.float32(1)
+    _move_on(track, s, t, step, error, ahead.model)
+
+
+@kernel
+def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float) -> None:
     track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
     track.errors[s, 2] = track.errors[s, 1]
     track.errors[s, 1] = track.errors[s, 0]
     track.errors[s, 0] = error
-    if not flagged:
-        track.today[s, 0] += np.float32(value)
-        track.today[s, 1] += np.float32(1)
     track.at[s] = t
     track.expected[s] = model
     track.seen[s] += 1
-
-
-BINS_NS = 86_400 * SECOND // BINS
 
 
 @kernel
@@ -262,10 +314,8 @@ def _turn_day(track: Track, s: int, t: int) -> None:
 
 
 @kernel
-def _scale(mean: Floats, of_day: float, days: float, sigma: float, resolution: float) -> float:
-    """The usual size of an error: of the last day or half that of the week, whichever is more, and by so much more or
-    less as this time of day has."""
-    size = max(mean[0], 0.5 * mean[1])
+def _scale(size: float, of_day: float, days: float, sigma: float, resolution: float) -> float:
+    """The usual size of an error, and by so much more or less as this time of day has."""
     if days > 3:
         weight = min(1.0, days / 30.0)
         size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
@@ -316,29 +366,62 @@ def _nearest(ring: Floats, place: int, filled: int) -> float:
 
 
 @kernel
-def _strangeness(z_near: float, z_far: float, z_model: float, z_new: float, terms: Terms) -> float:
-    """Mean logarithm of four views; a sample on a side that is not asked for is as if it was expected."""
+def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> float:
+    """Mean logarithm of three views; a sample on a side that is not asked for is as if it was expected."""
     if not (terms.above if z_far > 0 else terms.below):
         return float(np.log(_SHIFT))
     total = 0.0
-    for z in (z_near, z_far, z_model, z_new):
+    for z in (z_near, z_far, z_new):
         total += np.log(min(abs(z), _MOST_OF_ONE) + _SHIFT)
-    return total / 4
+    return total / 3
 
 
 @kernel
-def _score(track: Track, s: int, side: int, strange: float, terms: Terms) -> float:
-    """1 where the sample is as strange as comes as often as the budget on any series, or as rare on this one."""
-    usual, excess = track.usual[s, side], track.excess[s, side]
-    bend = (max(excess, _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND
-    worth = (strange - _CHARGED * max(usual - _FREE, 0.0) - 1) / bend
-    often = np.log10(7 * terms.budget) - track.tuned[s]
-    on_any = worth - (_STRANGE - _STRANGE_A_DECADE * often)
-    # Hours a day, on either side, that reach as much: a tail such as that of normal errors. One that is heavier reaches
-    # what is strange on any series first.
-    further = (np.exp(2 * min(strange - usual, 5.0)) - 1) / (2 * excess)
-    decades = further / np.log(10.0) - np.log10(2 * _A_DAY)
-    return float(1 + max(on_any, _RARE * (decades + np.log10(terms.budget) - track.tuned[s])))
+def _bend(track: Track, s: int, side: int) -> float:
+    """By how much more must be seen of a heavy tail."""
+    return float((max(track.excess[s, side], _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND)
+
+
+@kernel
+def _worth(track: Track, s: int, side: int, strange: float) -> float:
+    """How strange the sample is on any series: beyond what is charged of what is usual on this one."""
+    charged = _CHARGED * max(track.usual[s, side] - _FREE, 0.0)
+    return float((strange - charged - 1) / _bend(track, s, side))
+
+
+@kernel
+def _asked(terms: Terms) -> float:
+    """The worth that comes as often as the budget on series at large."""
+    return float(_STRANGE - A_DECADE * np.log10(7 * terms.budget))
+
+
+@kernel
+def _due(track: Track, s: int, side: int) -> float:
+    """By how much more is wanted of this series, for the flags that it has had."""
+    most = _MOST_DUE * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
+    return float(min(track.due[s], most))
+
+
+@kernel
+def _score(worth: float, asked: float, due: float) -> float:
+    """Above 1 where a flag is to be raised, and there by the worth alone, so that it is the same on every series; what
+    was only due, because the series is quiet, is just above 1. Below, 1 is where it would be raised."""
+    if worth <= asked + due:
+        return float(np.exp((worth - asked - due) / _FADES))
+    over = _SHARP * (worth - asked)
+    return float(1 + (max(over, 0.0) + np.log1p(np.exp(-abs(over)))) / _SHARP)
+
+
+@kernel
+def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
+    """The score; what it costs is put into the bucket."""
+    worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
+    score = _score(worth, asked, due)
+    _spend(track, s, step, worth - asked - due, terms)
+    if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
+        # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
+        score = max(score, 1.001)
+    return float(min(score, _MOST))
 
 
 @kernel
@@ -411,9 +494,7 @@ def _follow_tail(track: Track, s: int, side: int) -> None:
 
 
 @kernel
-def _learn_rarity(
-    track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool, terms: Terms
-) -> None:
+def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool) -> None:
     n = track.seen[s] + 1
     if track.seen[s] == 0:
         track.quantiles[s] = strange
@@ -430,31 +511,36 @@ def _learn_rarity(
         least = distance if count < 5 else min(distance, 5 * _MEAN_TO_SCALE * mean)
         track.novelty[s, 1] = count + 1
         track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * _DAY))) * (least - mean)
-    track.quiet[s] += 1
-    # The fewer are asked for, the less a single one says.
-    gain = _GAIN * min(terms.budget, 1.0) ** 2
-    track.tuned[s] -= gain * terms.budget * step / _DAY
-    if flagged:
-        if track.quiet[s] > max(3.0, _APART / step):
-            track.tuned[s] += gain
-        track.quiet[s] = 0
-    track.tuned[s] = min(max(track.tuned[s], -0.5), _MOST_TUNED)
+    track.quiet[s] = 0 if flagged else track.quiet[s] + 1
 
 
 @kernel
-def _learn_bands(
-    track: Track, s: int, step: int, miss: float, scale: float, over: float, flagged: bool, terms: Terms
-) -> None:
+def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
+    """Let the bucket leak, and put a flag into it where the sample is ``over`` the threshold (Turner 1986, *New
+    directions in communications*): one for an episode, and less of it with each sample for which that lasts."""
+    gain = _GAIN / max(terms.budget, 1.0)
+    track.due[s] = max(track.due[s] - gain * terms.budget * step / _DAY, _LEAST_DUE)
+    if over <= 0:
+        return
+    if track.quiet[s] + 1 > max(3.0, _APART / step):
+        track.cost[s] = gain
+        track.due[s] += track.cost[s]
+    else:
+        track.due[s] -= (1 - _LASTING) * track.cost[s]
+        track.cost[s] *= _LASTING
+
+
+@kernel
+def _learn_bands(track: Track, s: int, step: int, value: float, ahead: Ahead, flagged: bool, terms: Terms) -> None:
     """Move each edge out where the sample is beyond it, and in where it is not."""
     n = track.seen[s]
+    miss, scale = value - ahead.expected, ahead.near_scale
+    over = abs(value - ahead.model) / max(ahead.half, 1e-300)
     low, high = miss < -scale * np.exp(track.edges[s, 0]), miss > scale * np.exp(track.edges[s, 1])
     track.beyond[s] = track.beyond[s] + 1 if low or high else 0
-    if track.beyond[s] > (10.0 if flagged else max(10.0, 3 * _APART / step)):
+    if track.beyond[s] > (_OUTLIERS if flagged else max(10.0, 3 * _APART / step)):
         return
     gain = max(_EDGE_GAIN, min(0.5, 10 / (n + 1)))
-    if flagged:
-        # What is anomalous is hardly a reason for a wider band.
-        gain = _EDGE_GAIN / 2
     side = terms.outside / 2
     track.edges[s, 0] += gain * ((1.0 if low else 0.0) - side)
     track.edges[s, 1] += gain * ((1.0 if high else 0.0) - side)
@@ -465,17 +551,15 @@ def _learn_bands(
 
 
 @kernel
-def _learn_figures(
-    track: Track, s: int, step: int, value: float, model: float, miss: float, naive: float, inside: bool
-) -> None:
+def _learn_figures(track: Track, s: int, step: int, value: float, ahead: Ahead, inside: bool) -> None:
     rate = max(1 / (track.seen[s] + 1), min(0.1, step / _DAY))
     r = track.rolling[s]
     r[0] += rate * ((1.0 if inside else 0.0) - r[0])
-    r[1] += rate * (miss - r[1])
-    if not np.isfinite(naive):
+    r[1] += rate * (value - ahead.expected - r[1])
+    if not np.isfinite(ahead.naive):
         return
-    r[2] += rate * (abs(value - model - track.level[s]) - r[2])
-    r[3] += rate * (abs(value - naive) - r[3])
+    r[2] += rate * (abs(value - ahead.model - track.level[s]) - r[2])
+    r[3] += rate * (abs(value - ahead.naive) - r[3])
     losing = r[2] > 1.05 * r[3] if track.naive[s, 1] == 0 else r[3] > 0.95 * r[2]
     track.naive[s, 0] = track.naive[s, 0] + step if losing else 0.0
     if track.naive[s, 0] >= _DAY:
@@ -493,24 +577,19 @@ def _figures(track: Track, s: int, j: int, out: Verdict) -> None:
 
 
 @kernel
-def _learn_errors(
-    track: Track, s: int, step: int, day: int, error: float, correction: float, base: float,
-    near_scale: float, far_scale: float, sigma: float, x: Floats, terms: Terms,
-) -> None:  # fmt: skip
+def _learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, terms: Terms) -> None:
+    day, near_scale, far_scale = ahead.day, ahead.near_scale, ahead.far_scale
     n = track.seen[s]
-    rate_day = max(1 / (n + 1), min(0.2, step / _DAY))
-    rate_week = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
-    miss, off = error - correction, error - base
+    rate = max(1 / (n + 1), min(0.2, step / (7 * _DAY)))
+    miss, off = error - ahead.correction, error - ahead.base
     near, far = min(abs(miss), _CLIP * near_scale), min(abs(off), _CLIP * far_scale)
     if n > 0:
-        track.near[s, 0] += rate_day * (near - track.near[s, 0])
-        track.near[s, 1] += rate_week * (near - track.near[s, 1])
-        track.far[s, 0] += rate_day * (far - track.far[s, 0])
-        track.far[s, 1] += rate_week * (far - track.far[s, 1])
+        track.near[s] += rate * (near - track.near[s])
+        track.far[s] += rate * (far - track.far[s])
     track.days[s, day] += np.float32(1)
     a_week = min(0.2, step / (7 * BINS_NS)) if step < BINS_NS else 1 / 14
     rate = max(1 / track.days[s, day], a_week)
-    of_near, of_far = near / max(track.near[s, 1], 1e-300), far / max(track.far[s, 1], 1e-300)
+    of_near, of_far = near / max(track.near[s], 1e-300), far / max(track.far[s], 1e-300)
     track.near_of_day[s, day] += np.float32(rate * (min(of_near, 20.0) - track.near_of_day[s, day]))
     track.far_of_day[s, day] += np.float32(rate * (min(of_far, 20.0) - track.far_of_day[s, day]))
     cut = min(max(off, -_CLIP * far_scale), _CLIP * far_scale)
@@ -518,14 +597,15 @@ def _learn_errors(
         track.profile[s, day] += np.float32(0.5 * min(rate, 0.1) * cut)
     slow = max(step / terms.accept_after, 0.0)
     track.level[s] += min(slow, 1.0) * cut
-    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / sigma, x)
+    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / ahead.sigma, ahead.x)
 
 
 @kernel
-def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, terms: Terms) -> None:
+def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
     large = abs(off) > 0.5 * _LARGE * scale
     shifted = track.shifted[s]
+    track.moving[s] = track.moving[s] + 1 if moved > _MOVES * scale else 0
     if not large:
         shifted[0] = max(0.0, shifted[0] - 10 * step)
         if shifted[0] == 0:
@@ -533,7 +613,8 @@ def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, ter
         return
     shifted[0] += step
     shifted[1] += (off - shifted[1]) * max(step / shifted[0], 0.02)
-    if shifted[0] >= terms.accept_after:
+    # What had stood still and is in motion now has no past that it could be judged by.
+    if shifted[0] >= terms.accept_after or track.moving[s] >= _SOUND:
         track.level[s] += shifted[1]
         track.near[s] = max(abs(off - shifted[1]), scale)
         track.far[s] = track.near[s]
@@ -542,6 +623,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, scale: float, ter
         # All else is learned anew from here, and quickly.
         track.seen[s] = 1
         shifted[0], shifted[1] = 0.0, 0.0
+        track.moving[s] = 0
 
 
 @kernel

@@ -20,6 +20,8 @@ CLASSES = 48
 """Of strangeness, each an eighth wide."""
 QUANTILES = (0.5, 0.9, 0.98)
 """Of the strangeness, as they are followed."""
+PROBATION = 0.07
+"""Strangeness by which the flags of a series of which nothing is known stand further away."""
 
 Singles = npt.NDArray[np.float32]
 
@@ -42,9 +44,9 @@ class Track(NamedTuple):
     level: Floats
     """``[S]`` the error that lasts: what the model is off by."""
     near: Floats
-    """``[S, 2]`` mean size of the error after the near-term correction: of a day, of a week."""
+    """``[S]`` mean size of the error after the near-term correction, of about a week."""
     far: Floats
-    """``[S, 2]`` the same of the error after the level alone."""
+    """``[S]`` the same of the error after the level alone."""
     weights: Floats
     """``[S, LAGS]`` of the near-term correction."""
     precision: Floats
@@ -71,6 +73,8 @@ class Track(NamedTuple):
     """``[S, 2]`` mean distance of the newest few samples from the most like them before, and of how many."""
     shifted: Floats
     """``[S, 2]`` ns for which the deviation has been on one side and large, and its mean, signed."""
+    moving: npt.NDArray[np.int64]
+    """``[S]`` samples in a row that moved as only what had stood still can."""
     quantiles: Floats
     """``[S, 3]`` `QUANTILES` of the strangeness."""
     spread: Floats
@@ -89,8 +93,10 @@ class Track(NamedTuple):
     """``[S, 2]`` by how much they exceed it on average."""
     quiet: npt.NDArray[np.int64]
     """``[S]`` samples since the last flag."""
-    tuned: Floats
-    """``[S]`` decades by which the rate of flags is put higher than the past says."""
+    due: Floats
+    """``[S]`` strangeness by which the next flag stands further away, for those that were raised."""
+    cost: Floats
+    """``[S]`` what the episode that was flagged last has put into it."""
     edges: Floats
     """``[S, 2]`` logarithms of the lower and upper distances of the band from the forecast, in scales."""
     beyond: npt.NDArray[np.int64]
@@ -124,8 +130,8 @@ def blank(series: int) -> dict[str, Array]:
         errors=zeros(3),
         hour=zeros(),
         level=zeros(),
-        near=zeros(2),
-        far=zeros(2),
+        near=zeros(),
+        far=zeros(),
         weights=weights,
         precision=precision,
         profile=zeros(BINS, kind=np.float32),
@@ -139,6 +145,7 @@ def blank(series: int) -> dict[str, Array]:
         origin=zeros(),
         novelty=zeros(2),
         shifted=zeros(2),
+        moving=zeros(kind=np.int64),
         quantiles=zeros(3),
         spread=zeros(),
         hour_of=np.full(series, -1),
@@ -148,7 +155,8 @@ def blank(series: int) -> dict[str, Array]:
         usual=zeros(2),
         excess=zeros(2),
         quiet=np.full(series, 1 << 40),
-        tuned=zeros(),
+        due=np.full(series, PROBATION),
+        cost=zeros(),
         edges=edges,
         beyond=zeros(kind=np.int64),
         reach=zeros(),

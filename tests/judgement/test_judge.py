@@ -99,7 +99,7 @@ def test_ten_clean_days_have_hardly_a_flag():
     assert found.mean() < 0.002
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [(1.0, 0.5, 2.0), (3.0, 1.5, 6.0)])
+@pytest.mark.parametrize(("asked", "least", "most"), [(1 / 7, 0.5 / 7, 2 / 7), (1.0, 0.5, 2.0), (3.0, 1.5, 6.0)])
 def test_as_many_are_flagged_as_are_asked_for(asked, least, most):
     found = flags(noisy(28 * DAY, 3, series=20), Policy(false_alarms=asked))[:, 7 * DAY :]
     apart = np.zeros(found.shape, bool)
@@ -108,6 +108,44 @@ def test_as_many_are_flagged_as_are_asked_for(asked, least, most):
         out[at[np.diff(at, prepend=-100) > 12]] = True
     rate = apart.sum() / (20 * 21)
     assert least <= rate <= most
+
+
+def test_what_is_as_expected_scores_near_0_and_what_is_nearly_flagged_near_1():
+    score = run(noisy(14 * DAY, 3, series=4))[SCORE][:, 3 * DAY :]
+    assert np.median(score) < 0.3
+    assert np.quantile(score, 0.99) > 0.5
+    assert not ((score > 1) & (score < 1 + 1e-9)).any()
+
+
+def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
+    values = noisy(28 * DAY, 4, series=20)
+    values[:, 20 * DAY] += 30 * NOISE
+    score = run(values)[SCORE]
+    due = score[:, 14 * DAY : 20 * DAY]
+    assert (due > 1).sum() > 3
+    assert due.max() < score[:, 20 * DAY].min()
+
+
+def test_a_spike_each_hour_is_not_flagged_each_hour():
+    values = noisy(14 * DAY, 5, series=4)
+    values[:, 10 * DAY :: 12] += 5 * NOISE
+    flagged = flags(values)[:, 10 * DAY :]
+    assert flagged[:, :DAY].any()
+    assert flagged[:, 3 * DAY :].sum() < flagged[:, :DAY].sum()
+
+
+def test_what_had_stood_still_and_moves_from_now_on_is_taken_as_it_is():
+    values = np.zeros((1, 4 * DAY))
+    values[:, 2 * DAY :] = 1000 + 100 * np.random.default_rng(6).normal(size=2 * DAY)
+    scores = said(values, yhat=np.zeros(4 * DAY))
+    tight = dict(scores.outputs) | {LOWER: np.full(values.shape, -1e-6), UPPER: np.full(values.shape, 1e-6)}
+    _, found = judged(Judge(Policy(), STEP), replace(scores, outputs=tight))
+    out = found.scores.outputs
+    assert (out[ANOMALY][0, 2 * DAY : 2 * DAY + 5] == 1).all()
+    later = slice(2 * DAY + 100, None)
+    inside = (values >= out[LOWER]) & (values <= out[UPPER])
+    assert np.mean(out[ANOMALY][0, later] == 1) < 0.02
+    assert inside[0, later].mean() > 0.95
 
 
 @pytest.mark.parametrize(
