@@ -1,16 +1,12 @@
-"""Arguments that several commands have, as argparse reads them, and the line that shows how far they are."""
+"""Arguments that several commands have, as argparse reads them."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from typing import Self
 
 from sentio.config.durations import parse_delay, parse_duration
 
 INTERRUPTED = 130
-_SELDOM_S = 0.1
 
 
 def duration(text: str) -> int:
@@ -45,44 +41,3 @@ def workers(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"is {text!r}; a whole number from 1 is expected")
     return int(text)
-
-
-class _Line:
-    """A line on standard error that is written anew, where that is a terminal; gone at the end."""
-
-    def __init__(self, command: str) -> None:
-        self._command = command
-        self._shown = sys.stderr.isatty()
-        self._began = time.monotonic()
-
-    def say(self, text: str) -> None:
-        if self._shown:
-            line = f"\r\x1b[K{self._command}: {text}, {time.monotonic() - self._began:.0f} s"
-            print(line, end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-class Progress(_Line):
-    """How much of all is done."""
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        self.say(f"{done:,} of {of:,} {what}")
-
-
-class Counter(_Line):
-    """How much is done, where nobody knows of how much."""
-
-    def __init__(self, command: str, what: str) -> None:
-        super().__init__(command)
-        self._what, self._said = what, 0.0
-
-    def __call__(self, done: int) -> None:
-        if time.monotonic() - self._said >= _SELDOM_S:
-            self._said = time.monotonic()
-            self.say(f"{done:,} {self._what}")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import INTERRUPTED, Progress, delay, duration, moment, workers
+from sentio.cli.arguments import INTERRUPTED, delay, duration, moment, workers
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -137,6 +137,8 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
     from sentio.evaluation.backtest import of_file, of_folder, of_pipeline
 
     path = Path(arguments.data)
+    from sentio.cli.progress import Progress
+
     with Progress("backtest") as progress:
         if path.is_dir():
             return of_folder(path, settings, running, progress)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import INTERRUPTED, Counter, delay
+from sentio.cli.arguments import INTERRUPTED, delay
 from sentio.cli.options import Commands, Help
 from sentio.errors import OutputError
 
@@ -106,6 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _detect(arguments: argparse.Namespace) -> int:
+    from sentio.cli.progress import Progress
     from sentio.detection.found import Found
     from sentio.detection.plot import Curves
     from sentio.detection.run import score
@@ -113,14 +114,14 @@ def _detect(arguments: argparse.Namespace) -> int:
 
     with ExitStack() as stack:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
-        progress = stack.enter_context(Counter("detect", "rows"))
+        progress = stack.enter_context(Progress("detect"))
         found = Found(table)
         curves = Curves(table.name, table.sensors, table.by) if arguments.plot else None
         for scored in _written(stack, table, score(table, request_of(arguments)), arguments.out):
             found.add(scored)
             if curves is not None:
                 curves.add(scored)
-            progress(found.rows)
+            progress("rows", found.rows)
     episodes = found.end()
     if curves is not None:
         _draw(arguments, found, curves, episodes)

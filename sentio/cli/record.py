@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from sentio.cli.arguments import INTERRUPTED, Progress, duration, moment
+from sentio.cli.arguments import INTERRUPTED, duration, moment
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -46,6 +46,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     window = span(config, alias, *_bounds(arguments))
     try:
+        from sentio.cli.progress import Progress
+
         with Progress("record") as progress:
             done = record(config, alias, window, arguments.out, progress)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sentio.cli.arguments import INTERRUPTED, Progress, workers
+from sentio.cli.arguments import INTERRUPTED, workers
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 from sentio.types import SECOND
@@ -107,6 +107,8 @@ def _runs(arguments: argparse.Namespace) -> list[list[Judged]]:
     running = Running(arguments.workers, arguments.labels)
     settings = Settings(tuple(arguments.config), arguments.pipeline, train_every=None)
     live = _live(arguments) if arguments.clock == "real" else None
+    from sentio.cli.progress import Progress
+
     with Progress("replay") as progress:
         runs = [since(settings, (start, end), running, progress, live)]
         if arguments.compare:

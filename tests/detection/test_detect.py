@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -242,3 +245,49 @@ def test_a_plot_that_cannot_be_written(tmp_path, capsys):
     file = table(tmp_path / "a.csv", ("time", [1, 2]), ("a", [1, 2]))
     assert main(["detect", str(file), "--plot", str(tmp_path / "no" / "a.html")]) == 1
     assert "cannot be written (No such file or directory)" in capsys.readouterr().err
+
+
+def watched(*arguments: object) -> tuple[str, str]:
+    """Standard output, and what a terminal shows in the place of standard error."""
+    leader, follower = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-m", "sentio", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, text=True, env=environ)
+    os.close(follower)
+    out = process.stdout.read()
+    seen = b""
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(leader)
+    assert process.wait() == 0
+    return out, seen.decode()
+
+
+def test_a_bar_on_a_terminal_and_rows_on_standard_output(tmp_path):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(60_000)]), ("load", spiky(60_000)))
+    out, seen = watched("detect", file, "--out", "-")
+    assert len(out.splitlines()) == 60_001
+    assert "\x1b" not in out
+    assert re.search(r"detect .* rows", seen), seen
+    assert "judged by gaussian1d" in seen
+
+
+def test_a_bar_with_its_end(tmp_path):
+    rows = 3 * 288
+    values = 50 + np.random.default_rng(1).normal(size=rows)
+    folder = tmp_path / "data"
+    (folder / "x").mkdir(parents=True)
+    for name in "ab":
+        table(
+            folder / "x" / f"{name}.csv", ("time", [BEGIN + 300 * i for i in range(rows)]), ("value", values.tolist())
+        )
+    (folder / "manifest.csv").write_text("set,series,step_seconds,scored_from_index\nx,a,300,100\nx,b,300,100\n")
+    out, seen = watched("backtest", folder, "--set", "detector.type=gaussian1d")
+    assert "what is flagged" in out
+    assert "2 of 2 series replayed" in seen, seen
