@@ -19,8 +19,10 @@ from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
 from sentio.history import History
 from sentio.judgement.runs import NEVER
-from sentio.pipeline import Line, Memory, alert, learn, prepare, read_fresh, read_when, score, train
+from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
+from sentio.preparing import prepared
 from sentio.recent import Recent
+from sentio.saved import fitting, packed, unpacked
 from sentio.telemetry import Telemetry
 from sentio.types import (
     ANOMALY,
@@ -72,11 +74,6 @@ class Timing:
 
 _SAVE_EVERY = 600 * SECOND
 """What goes on learning is saved so often where no training does it."""
-_SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
-_PREPARED_FROM, _PREPARED_AT_ONCE = 6000, 500_000
-"""A judge begins with so many steps of its series' history, as many as a model has; and so many samples at a time."""
-_ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
-"""The arrays of every state."""
 
 
 class Tick:
@@ -149,38 +146,19 @@ class Runner:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
             memory, live, seen = self._memory, self._live, self._seen
-        state = memory.model
-        if not state.keys:
-            return state
-        at = positions(state.keys, live)
-        last = state["fitted_at"].copy()
-        last[at >= 0] = seen[at[at >= 0]]
-        judged = self.line.judge.onto(memory.judged, state.keys)
-        alerts = self._alerts_of(memory.alerts, state.keys)
-        return State(
-            state.keys,
-            {**state.arrays, _SEEN: last, **_marked(_JUDGED, judged), **_marked(_ALERTS, alerts)},
-        )
-
-    def _alerts_of(self, alerts: State, keys: Keys) -> State:
-        blank = self.line.alerting.blank(keys)
-        return alerts.onto(blank) if self.line.alerting.fits(alerts) else blank
+        return packed(self.line, memory, live, seen)
 
     def restore(self, saved: State, now: int) -> None:
         """Start from a snapshot. The series that arrived when it was taken count as seen now, so that their bands
         stand until their time to live is over or they arrive. Raises `ValueError` where it lacks an array."""
         if not saved.keys:
             return
-        if lacking := _ALWAYS - saved.arrays.keys():
-            raise ValueError(f"it has no {', '.join(sorted(lacking))}")
-        state = State(saved.keys, {name: a for name, a in saved.arrays.items() if not name.startswith("@")})
-        judged, alerts = _unmarked(_JUDGED, saved), _unmarked(_ALERTS, saved)
-        seen = saved.arrays.get(_SEEN, saved["fitted_at"])
+        memory, seen = unpacked(saved)
         arriving = seen >= seen.max() - self.timing.ttl
-        usable = state.select(np.flatnonzero(_usable(state) & arriving))
+        usable = memory.model.select(np.flatnonzero(_usable(memory.model) & arriving))
         usable = self._within_ttl(usable, now)
-        state = self._within_ttl(state, now)
-        self._memory = Memory(state, self.line.judge.onto(judged, usable.keys), self._alerts_of(alerts, usable.keys))
+        memory = replace(memory, model=self._within_ttl(memory.model, now))
+        self._memory = fitting(self.line, memory, usable.keys)
         self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
         if usable.keys:
             at = np.array([now // self.timing.step * self.timing.step])
@@ -348,15 +326,15 @@ class Runner:
 
     def _take(self, fitted: State, now: int, tick: Tick) -> bool:
         """Use, publish and save what was fitted; False where nobody wants it any more."""
-        prepared = self._prepared(fitted, now)
+        judges = self._begun_judges(fitted, now)
         with self._lock:
             if self._stopped or not tick.alive:
                 return False
             better = self._better(fitted)
             first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
             self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(better)))
-            self._before = replace(self._before, judged=_with(self._before.judged, prepared))
-            if first.any() or prepared.keys:
+            self._before = replace(self._before, judged=_with(self._before.judged, judges))
+            if first.any() or judges.keys:
                 self._announce()
             self._attempted.update(dict.fromkeys(fitted.keys, now))
             if len(self._attempted) > 4 * len(self._history.keys):
@@ -411,7 +389,7 @@ class Runner:
             due &= ~self._known(keys)
         return tuple(compress(keys, due.tolist()))
 
-    def _prepared(self, fitted: State, now: int) -> State:
+    def _begun_judges(self, fitted: State, now: int) -> State:
         """For series that no judge has seen yet, one that has seen how the models do on what they were learned from."""
         with self._lock:
             judged, last = self._memory.judged, self.report
@@ -421,27 +399,7 @@ class Runner:
             usable &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
         new = fitted.select(np.flatnonzero(usable))
         until = now if last is None else int(last.scores.times[0]) - 1
-        rows = max(1, _PREPARED_AT_ONCE // _PREPARED_FROM)
-        parts = [
-            self._prepare(new.select(np.arange(first, min(first + rows, len(new.keys)))), until, now)
-            for first in range(0, len(new.keys), rows)
-        ]
-        return joined(parts)
-
-    def _prepare(self, fitted: State, until: int, now: int) -> State:
-        """First on the coarse grid, up to where every step is kept, then step by step."""
-        judged = self.line.judge.blank(fitted.keys)
-        young, out = self._young.with_left_out(fitted.keys, now)
-        panels = [(young, out, self._young.step)]
-        if self._young is not self._history:
-            coarse, out = self._history.with_left_out(fitted.keys, now)
-            old = coarse.times < (young.times[0] if len(young.times) else until)
-            panels.insert(0, (_columns(coarse, old), out[:, old], self._history.step))
-        for panel, out, step in panels:
-            wanted = np.flatnonzero(panel.times <= until)[-_PREPARED_FROM:]
-            if len(wanted):
-                judged = prepare(self.line, judged, fitted, _columns(panel, wanted), step, out[:, wanted])
-        return judged
+        return prepared(self.line, self._history, self._young, new, until, now)
 
     def _announce(self) -> None:
         """Publish the last report again, now that there are models for series that had none: nobody should wait
@@ -498,15 +456,6 @@ def _usable(state: State) -> Array:
     return np.asarray((status == SeriesStatus.READY) | (status == SeriesStatus.CONSTANT))
 
 
-def _marked(mark: str, state: State) -> dict[str, Array]:
-    return {mark + name: array for name, array in state.arrays.items()}
-
-
-def _unmarked(mark: str, saved: State) -> State:
-    arrays = {name.removeprefix(mark): a for name, a in saved.arrays.items() if name.startswith(mark)}
-    return State(saved.keys, arrays)
-
-
 def _with(judged: State, prepared: State) -> State:
     """``judged`` with those that are ``prepared``."""
     return judged.merge(prepared) if prepared.keys else judged
@@ -520,7 +469,3 @@ def _first_said(before: Scores, again: Scores) -> Scores:
         for name, values in again.outputs.items()
     }
     return replace(again, outputs=outputs)
-
-
-def _columns(panel: Panel, wanted: Bools | Ints) -> Panel:
-    return Panel(panel.keys, panel.times[wanted], panel.values[:, wanted])

@@ -1,0 +1,55 @@
+"""What is saved of one pipeline, as one state: its models, when each series was seen last, what its judge has seen, and
+the alerts that stand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentio.pipeline import Line, Memory
+from sentio.types import Array, Ints, Keys, State, positions
+
+_SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
+_ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
+"""The arrays of every state."""
+
+
+def packed(line: Line, memory: Memory, live: Keys, seen: Ints) -> State:
+    """``memory`` for the series of its models; ``seen [L]`` ns is of the series ``live``."""
+    model = memory.model
+    if not model.keys:
+        return model
+    at = positions(model.keys, live)
+    last = model["fitted_at"].copy()
+    last[at >= 0] = seen[at[at >= 0]]
+    judged = line.judge.onto(memory.judged, model.keys)
+    alerts = _alerts(line, memory.alerts, model.keys)
+    return State(model.keys, {**model.arrays, _SEEN: last, **_marked(_JUDGED, judged), **_marked(_ALERTS, alerts)})
+
+
+def unpacked(saved: State) -> tuple[Memory, Ints]:
+    """What `packed` made one, and ``[S]`` ns when each series was seen last. Raises `ValueError` where it lacks an
+    array."""
+    if lacking := _ALWAYS - saved.arrays.keys():
+        raise ValueError(f"it has no {', '.join(sorted(lacking))}")
+    model = State(saved.keys, {name: a for name, a in saved.arrays.items() if not name.startswith("@")})
+    seen = np.asarray(saved.arrays.get(_SEEN, saved["fitted_at"]))
+    return Memory(model, _unmarked(_JUDGED, saved), _unmarked(_ALERTS, saved)), seen
+
+
+def fitting(line: Line, memory: Memory, keys: Keys) -> Memory:
+    """``memory`` with what its judge and its alerts know of exactly ``keys``, as far as this version can read it."""
+    return Memory(memory.model, line.judge.onto(memory.judged, keys), _alerts(line, memory.alerts, keys))
+
+
+def _alerts(line: Line, alerts: State, keys: Keys) -> State:
+    blank = line.alerting.blank(keys)
+    return alerts.onto(blank) if line.alerting.fits(alerts) else blank
+
+
+def _marked(mark: str, state: State) -> dict[str, Array]:
+    return {mark + name: array for name, array in state.arrays.items()}
+
+
+def _unmarked(mark: str, saved: State) -> State:
+    arrays = {name.removeprefix(mark): a for name, a in saved.arrays.items() if name.startswith(mark)}
+    return State(saved.keys, arrays)
