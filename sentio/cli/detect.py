@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import INTERRUPTED, Counter, delay
+from sentio.cli.arguments import Counter, delay
 from sentio.cli.options import Commands, Help
-from sentio.errors import OutputError
 
 if TYPE_CHECKING:
     from sentio.detection.found import Episode, Found, Summary
@@ -95,17 +93,6 @@ def detector_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    try:
-        return _detect(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the rows has enough of them.
-        sys.stderr.close()
-        return 0
-
-
-def _detect(arguments: argparse.Namespace) -> int:
     from sentio.detection.found import Found
     from sentio.detection.plot import Curves
     from sentio.detection.run import score
@@ -162,18 +149,17 @@ def _written(
 
 def _draw(arguments: argparse.Namespace, found: Found, curves: object, episodes: Sequence[Episode]) -> None:
     from sentio.detection import plot
+    from sentio.tables.replace import replacing
 
     assert isinstance(curves, plot.Curves)  # noqa: S101 # it is made where a plot is wanted
     path: Path = arguments.plot
     drawn = curves.end()
-    try:
-        if path.suffix.lower() == ".png":
-            path.write_bytes(plot.png(found, drawn))
-        else:
-            path.write_text(plot.html(found, drawn, episodes, arguments.detector), "utf-8")
-    except OSError as error:
-        wrong = f"cannot be written ({error.strerror or error})"
-        raise OutputError(f"--plot {path}: {wrong}; a file in a folder that can be is expected") from error
+    if path.suffix.lower() == ".png":
+        picture = plot.png(found, drawn)
+    else:
+        picture = plot.html(found, drawn, episodes, arguments.detector).encode()
+    with replacing(path, streamed=True) as beside:
+        beside.write_bytes(picture)
 
 
 def _tell(arguments: argparse.Namespace, found: Found, episodes: Sequence[Episode]) -> None:

@@ -12,10 +12,16 @@ _PIPED = 1000
 """Columns: what is read by a program is not folded."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever reads has left: `sentio.cli.main` ends for it, and not rich."""
+        raise  # noqa: PLE0704 # it is called where that was caught
+
+
 def console(*, stderr: bool = False) -> Console:
     """Of standard output, or of standard error, as it is now."""
-    found = Console(highlight=False, stderr=stderr)
-    return found if found.is_terminal else Console(highlight=False, stderr=stderr, width=_PIPED)
+    found = _Console(highlight=False, stderr=stderr)
+    return found if found.is_terminal else _Console(highlight=False, stderr=stderr, width=_PIPED)
 
 
 def show(

@@ -137,6 +137,17 @@ def test_rows_on_standard_output_and_the_rest_beside_them(tmp_path):
     assert "judged by gaussian1d" in ran.stderr
 
 
+@pytest.mark.parametrize("further", [[], ["--out", "-"]])
+def test_whoever_reads_may_leave(tmp_path, further):
+    """As ``head`` does: neither a traceback nor a failure, whether rows or tables are read."""
+    columns = [(f"c{i}", [float(i)] * 3000) for i in range(300)]
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(3000)]), *columns)
+    command = [sys.executable, "-m", "sentio", "detect", str(file), *further]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ran.stdout.close()
+    assert (ran.stderr.read(), ran.wait()) == ("", 0)
+
+
 def test_standard_input_without_a_head():
     numbers = "\n".join(map(str, spiky()))
     command = [sys.executable, "-m", "sentio", "detect", "-"]
