@@ -25,7 +25,6 @@ from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Pan
 
 OWN_SCORE = "score"
 """The output that a detector's own score has, where the standard one is another."""
-_BAND = (YHAT, LOWER, UPPER)
 _LOOKED_AT = 100_000
 """Rows of which the number decides how many are a batch; of more, a batch has as many as the detector says."""
 _BATCH, _BATCH_OPTION = 1000, "batch"
@@ -207,9 +206,11 @@ def _step(table: Table, panel: Panel) -> int:
 
 def _outputs(config: Config, alias: str, series: list[Labelled], panel: Panel, first: int) -> dict[str, Floats]:
     found: list[Judged] = judge(config, alias, series)
-    outputs = {name: np.full(panel.values.shape, np.nan) for name in (SCORE, ANOMALY, *_BAND)}
+    outputs: dict[str, Floats] = {}
     for row, one in enumerate(found):
-        said = zip(outputs, (one.score, one.anomaly, one.yhat, one.lower, one.upper), strict=True)
-        for name, values in said:
-            outputs[name][row, first:] = values
+        said = {SCORE: one.score, ANOMALY: one.anomaly, **one.further}
+        if np.isfinite(one.yhat).any():
+            said |= {YHAT: one.yhat, LOWER: one.lower, UPPER: one.upper}
+        for name, values in said.items():
+            outputs.setdefault(name, np.full(panel.values.shape, np.nan))[row, first:] = values
     return outputs

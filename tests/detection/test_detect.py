@@ -112,6 +112,25 @@ def test_a_forecaster_sees_the_file_as_a_service_would(tmp_path, capsys):
     assert "judged by prophet" in out
 
 
+def test_a_detector_that_is_trained_says_what_it_says_of_itself(tmp_path, capsys):
+    """pyod's own score, and what each of several says, beside the standard score; a band where there is one."""
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    scored = tmp_path / "scored.jsonl"
+    called(capsys, file, "--detector", "pyod", "--out", scored)
+    found = rows_of(scored)
+    assert list(found[0]) == ["time", "load", "SCORE_load", "FLAG_load"]
+    said = [row["SCORE_load"] for row in found if row["SCORE_load"] is not None]
+    assert len(said) == 510
+    assert max(said) == 1  # PyOD's probability; the standard score is that by the threshold
+    assert found[500]["FLAG_load"]
+    of = "of={rare: {type: pyod}, far: {type: gaussian1d, batch: 50}}"
+    called(capsys, file, "--detector", "several", "--param", of, "--out", scored)
+    found = rows_of(scored)
+    assert {"rare.score_load", "rare.anomaly_score_load", "far.distance_load"} < found[0].keys()
+    assert "yhat_load" not in found[0]
+    assert found[500]["far.distance_load"] == pytest.approx(40, abs=4)
+
+
 def test_a_page_and_a_picture(tmp_path, capsys):
     file = table(
         tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()), ("<b>", spiky())
