@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sentio.cli.arguments import Counter, delay
 from sentio.cli.options import Commands, Help
+from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentio.detection.found import Episode, Found, Summary
@@ -124,9 +125,14 @@ def choice_of(arguments: argparse.Namespace) -> Choice:
 
 def request_of(arguments: argparse.Namespace) -> Request:
     """What is asked of the detector."""
+    from sentio.config.misfit import show
     from sentio.detection.naming import named
     from sentio.detection.run import Request
 
+    for param in arguments.params or ():
+        key, sign, _ = param.partition("=")
+        if not sign or not all(key.split(".")):
+            raise ConfigError(f"--param: is {show(param)}; a key and a value, such as threshold=0.999, are expected")
     changes = tuple(f"detector.{param}" for param in arguments.params or ())
     return Request(named(arguments.detector, arguments.modules or ()), changes, getattr(arguments, "warm_up", None))
 
@@ -174,6 +180,9 @@ def _tell(arguments: argparse.Namespace, found: Found, episodes: Sequence[Episod
     of = f"; the {_SHOWN} worst" if found.episodes > _SHOWN else ""
     title = f"\n{many(found.episodes, 'anomaly', 'anomalies')}{of}"
     show(title, ("from", "to", "series", "samples", "score", "value"), map(_cells, worst), right=_NUMBERS, out=out)
+    if found.failed:
+        key, why = next(iter(found.failed.items()))
+        out.print(f"{many(len(found.failed), 'series', 'series')} failed; the first, {key}: {why}", markup=False)
     for what in (arguments.out[1] if arguments.out else None, arguments.plot):
         if what not in (None, "-"):
             out.print(f"written: {what}", markup=False)

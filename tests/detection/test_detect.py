@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -195,8 +196,14 @@ def test_standard_input_without_a_head():
             1,
             "broken.py cannot be loaded (RuntimeError",
         ),
-        ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--set detector.threshold"),
-        ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--set: is"),
+        ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--param threshold: is 2; a number below 1 is expected"),
+        ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--param: is"),
+        ("time,a\n1,2\n2,3\n", ["--param", "odd=1"], 2, "--param odd: unknown key"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "welch", "--param", "window.every=x"], 2, "--param window.every: is"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "welch", "--param", "window={every: x}"], 2, "--param window.every: is"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "threshold"], 2, "--detector: has neither upper nor lower"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "gone.py:A"], 2, '--detector: is "gone.py:A", and gone.py cannot be'),
+        ("time,a\n1,2\n2,3\n", ["--detector", "several"], 2, "--param of: is missing"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(tmp_path, capsys, content, arguments, code, said):
@@ -249,6 +256,21 @@ def test_a_class_of_ones_own(tmp_path, capsys):
     called(capsys, file, "--modules", module, "--detector", "above", "--param", "limit=30", "--out", scored)
     # By the two-sided rule of 0.99 a score of 0 is as rare as one of 1.
     assert [i for i, row in enumerate(rows_of(scored)) if row["SCORE_load"] == 1] == [500, 501, 502]
+
+
+def test_a_class_that_raises_is_told_of(tmp_path, capsys):
+    """The series is judged up to there, the others go on, and whoever has written the class learns why."""
+    file = table(tmp_path / "a.csv", ("time", list(range(60))), ("a", [1.5] * 60), ("b", [-1.5] * 60))
+    module = tmp_path / "mine.py"
+    module.write_text(
+        "class Picky:\n"
+        "    def fit(self, x):\n        pass\n"
+        "    def update(self, x):\n        if x.min() < 0:\n            raise ValueError('below zero')\n"
+        "    def score_anomaly(self, x):\n        return x * 0 + 0.5\n"
+    )
+    out = called(capsys, file, "--modules", module, "--detector", "Picky", "--param", "batch=20")
+    assert '1 series failed; the first, a{field="b"}: Picky.update: ValueError: below zero' in out
+    assert re.search(r'a\{field="a"\} +60 +60', out)
 
 
 def test_capitals_do_not_matter(tmp_path, capsys):
