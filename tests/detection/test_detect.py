@@ -139,9 +139,12 @@ def test_a_page_and_a_picture(tmp_path, capsys):
     called(capsys, file, "--plot", tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text()
     assert page.count("<svg") == 2
+    assert "<h1>a: 2 anomalies</h1>" in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert page.count("<circle") == page.count("<title>") - 1 >= 6
+    called(capsys, file, "--plot", tmp_path / "b.html", "--sensors", "load")
+    assert "<h1>a: 1 anomaly</h1>" in (tmp_path / "b.html").read_text()
     called(capsys, file, "--plot", tmp_path / "a.png")
     image = Image.open(tmp_path / "a.png")
     assert image.size == (1100, 380)
