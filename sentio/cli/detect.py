@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import Counter, delay
+from sentio.cli.arguments import Counter, delay, orderly
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from sentio.detection.run import score
     from sentio.tables.reader import open_table
 
-    with ExitStack() as stack:
+    with orderly(), ExitStack() as stack:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
         progress = stack.enter_context(Counter("detect", "rows"))
         found = Found(table)

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,28 @@ def test_whoever_reads_may_leave(tmp_path, further):
     ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ran.stdout.close()
     assert (ran.stderr.read(), ran.wait()) == ("", 0)
+
+
+def test_what_is_half_written_is_gone_after_sigterm(tmp_path):
+    rows = [[BEGIN + 60 * i, *([float(i % 7)] * 20)] for i in range(100_000)]
+    file = table(tmp_path / "a.csv", *zip(["time", *"abcdefghijklmnopqrst"], zip(*rows, strict=True), strict=True))
+    command = [sys.executable, "-m", "sentio", "detect", str(file), "--out", str(tmp_path / "out.csv")]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.csv.*")) and ran.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    ran.terminate()
+    assert (ran.communicate(), ran.returncode) == ((b"", b""), 143)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_times_and_numbers_stay_in_one_piece_on_a_narrow_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    file = table(tmp_path / ("a" * 40 + ".csv"), ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    out = called(capsys, file)
+    assert "2023-11-15T06:33:20Z" in out
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in out.splitlines()) <= 80
 
 
 def test_standard_input_without_a_head():
