@@ -325,6 +325,7 @@ class Runner:
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
         if self._history.keys and not self._due(now):
+            self._trained = True  # as after a restart: all that arrive are known already
             self._save_in_time(now)
             return
         try:

@@ -91,6 +91,18 @@ def test_a_new_series_begins_with_its_first_sample_where_it_needs_no_history():
     assert house.value("sentio_fits_total", state="ready") == 1
 
 
+def test_so_it_does_after_a_restart():
+    house = begun(Mean(A))
+    saved = house.runner.snapshot()
+    house.runner = house.another()
+    house.runner.restore(saved, house.now)
+    house.score()
+    house.train()
+    house.source.keys = (A, B)
+    report = house.score()
+    assert report.scores.outputs["mean"][1] == report.scores.values[1]
+
+
 def test_at_the_start_the_history_comes_first():
     house = Mean(A)
     report = house.score(0)
