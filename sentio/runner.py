@@ -163,6 +163,9 @@ class Runner:
         if usable.keys:
             at = np.array([now // self.timing.step * self.timing.step])
             self._judge(Panel.empty(at), usable.keys, now, whole=False)
+            if getattr(self.line.detector, "learns_as_it_goes", False):
+                # It is to learn from what has come meanwhile, too, as after an outage.
+                self._cursor = min(int(seen.max()), self._newest(now))
 
     # The score tick.
 
@@ -220,8 +223,7 @@ class Runner:
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be; the newest alone where more would be
         too much."""
-        t = self.timing
-        end = (now - t.delay) // t.step * t.step
+        t, end = self.timing, self._newest(now)
         if self._cursor is not None and self._cursor > end:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
             self._cursor = None
@@ -229,6 +231,10 @@ class Runner:
             return Window(end, end, t.step)
         steps = min(_CATCH_UP, max(1, _SAMPLES_AT_ONCE // max(1, len(self._live))))
         return Window(max(self._cursor + t.step, end - (steps - 1) * t.step), end, t.step)
+
+    def _newest(self, now: int) -> int:
+        """When the newest sample is that there can be."""
+        return (now - self.timing.delay) // self.timing.step * self.timing.step
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
@@ -297,6 +303,7 @@ class Runner:
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
         if self._history.keys and not self._due(now):
+            self._trained = True  # as after a restart: all that arrive are known already
             self._save_in_time(now)
             return
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ from sentio.cli import (
     serve,
     warmup,
 )
+from sentio.cli.arguments import INTERRUPTED
 from sentio.errors import ConfigError, InputError, SentioError
 
 _REFUSED = 2
@@ -29,10 +32,17 @@ _REFUSED = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Exit codes: 0 done; 1 Sentio could not run; 2 the configuration or the call is refused; those
-    of `InputError` for a table that cannot be used."""
+    of `InputError` for a table that cannot be used; 130 Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _left()
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return _REFUSED
@@ -42,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SentioError as error:
         print(f"sentio: {error}", file=sys.stderr)
         return 1
+
+
+def _left() -> int:
+    """Whoever read standard output has enough of it, as ``head`` has: no failure."""
+    with contextlib.suppress(OSError, ValueError):  # it is no file of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sentio.config.durations import parse_delay, parse_duration
 
@@ -41,3 +44,17 @@ def workers(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"is {text!r}; a whole number from 1 is expected")
     return int(text)
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """SIGTERM ends what is under way as Ctrl-C does: what is half written is gone."""
+
+    def ended(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import INTERRUPTED, delay, duration, moment, workers
+from sentio.cli.arguments import delay, duration, moment, workers
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -119,10 +119,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.train_window,
     )
     running = Running(arguments.workers, arguments.labels, arguments.warm_up)
-    try:
-        judged = _judged(arguments, settings, running)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    judged = _judged(arguments, settings, running)
     if arguments.out:
         write_scores(arguments.out, judged)
     figures = figures_of(judged, arguments.at)

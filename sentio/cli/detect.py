@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import INTERRUPTED, delay
+from sentio.cli.arguments import delay, orderly
 from sentio.cli.options import Commands, Help
-from sentio.errors import OutputError
+from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentio.detection.found import Episode, Found, Summary
@@ -95,24 +94,13 @@ def detector_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    try:
-        return _detect(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the rows has enough of them.
-        sys.stderr.close()
-        return 0
-
-
-def _detect(arguments: argparse.Namespace) -> int:
     from sentio.cli.progress import Progress
     from sentio.detection.found import Found
     from sentio.detection.plot import Curves
     from sentio.detection.run import score
     from sentio.tables.reader import open_table
 
-    with ExitStack() as stack:
+    with orderly(), ExitStack() as stack:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
         progress = stack.enter_context(Progress("detect"))
         found = Found(table)
@@ -138,9 +126,14 @@ def choice_of(arguments: argparse.Namespace) -> Choice:
 
 def request_of(arguments: argparse.Namespace) -> Request:
     """What is asked of the detector."""
+    from sentio.config.misfit import show
     from sentio.detection.naming import named
     from sentio.detection.run import Request
 
+    for param in arguments.params or ():
+        key, sign, _ = param.partition("=")
+        if not sign or not all(key.split(".")):
+            raise ConfigError(f"--param: is {show(param)}; a key and a value, such as threshold=0.999, are expected")
     changes = tuple(f"detector.{param}" for param in arguments.params or ())
     return Request(named(arguments.detector, arguments.modules or ()), changes, getattr(arguments, "warm_up", None))
 
@@ -163,18 +156,17 @@ def _written(
 
 def _draw(arguments: argparse.Namespace, found: Found, curves: object, episodes: Sequence[Episode]) -> None:
     from sentio.detection import plot
+    from sentio.tables.replace import replacing
 
     assert isinstance(curves, plot.Curves)  # noqa: S101 # it is made where a plot is wanted
     path: Path = arguments.plot
     drawn = curves.end()
-    try:
-        if path.suffix.lower() == ".png":
-            path.write_bytes(plot.png(found, drawn))
-        else:
-            path.write_text(plot.html(found, drawn, episodes, arguments.detector), "utf-8")
-    except OSError as error:
-        wrong = f"cannot be written ({error.strerror or error})"
-        raise OutputError(f"--plot {path}: {wrong}; a file in a folder that can be is expected") from error
+    if path.suffix.lower() == ".png":
+        picture = plot.png(found, drawn)
+    else:
+        picture = plot.html(found, drawn, episodes, arguments.detector).encode()
+    with replacing(path, streamed=True) as beside:
+        beside.write_bytes(picture)
 
 
 def _tell(arguments: argparse.Namespace, found: Found, episodes: Sequence[Episode]) -> None:
@@ -189,6 +181,9 @@ def _tell(arguments: argparse.Namespace, found: Found, episodes: Sequence[Episod
     of = f"; the {_SHOWN} worst" if found.episodes > _SHOWN else ""
     title = f"\n{many(found.episodes, 'anomaly', 'anomalies')}{of}"
     show(title, ("from", "to", "series", "samples", "score", "value"), map(_cells, worst), right=_NUMBERS, out=out)
+    if found.failed:
+        key, why = next(iter(found.failed.items()))
+        out.print(f"{many(len(found.failed), 'series', 'series')} failed; the first, {key}: {why}", markup=False)
     for what in (arguments.out[1] if arguments.out else None, arguments.plot):
         if what not in (None, "-"):
             out.print(f"written: {what}", markup=False)

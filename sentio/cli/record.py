@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from sentio.cli.arguments import INTERRUPTED, duration, moment
+from sentio.cli.arguments import duration, moment, orderly
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -45,13 +45,10 @@ def _run(arguments: argparse.Namespace) -> int:
             f"PIPELINE: is {show(alias)}, which is no pipeline; {one_of(sorted(config.pipelines), alias)}"
         )
     window = span(config, alias, *_bounds(arguments))
-    try:
-        from sentio.cli.progress import Progress
+    from sentio.cli.progress import Progress
 
-        with Progress("record") as progress:
-            done = record(config, alias, window, arguments.out, progress)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    with orderly(), Progress("record") as progress:
+        done = record(config, alias, window, arguments.out, progress)
     print(f"record: {done.samples:,} samples of {done.series:,} series in {arguments.out}")
     return 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sentio.cli.arguments import INTERRUPTED, workers
+from sentio.cli.arguments import workers
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 from sentio.types import SECOND
@@ -85,10 +85,7 @@ def add(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sentio.evaluation.write import write_scores
 
-    try:
-        runs = _runs(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    runs = _runs(arguments)
     if arguments.out:
         write_scores(arguments.out, runs[0])
     _tell(arguments, runs)

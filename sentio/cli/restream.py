@@ -35,7 +35,7 @@ examples:
   sentio restream cars.csv --speed 10
   sentio restream cars.csv --speed 60 --detector changefinder --config.file sinks.yml --stay
 
-exit codes as of sentio detect"""
+exit codes as of sentio detect, but 0 for Ctrl-C once it serves"""
 
 
 class _Help(Help, argparse.RawDescriptionHelpFormatter):

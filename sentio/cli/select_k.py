@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio.cli.options import Commands, Help
-from sentio.errors import EvaluationError
+from sentio.errors import SensorsError
 
 if TYPE_CHECKING:
     from sentio.types import Floats
 
-_LARGEST = 500
+_LARGEST, _USUAL = 500, "value"
 
 
 def add(commands: Commands) -> None:
@@ -27,9 +24,9 @@ def add(commands: Commands) -> None:
         formatter_class=Help,
     )
     parser.add_argument(
-        "file", metavar="FILE", type=Path, help="CSV, or TSV, perhaps .gz; a file of one column needs no head"
+        "file", metavar="FILE", help="a table of samples; - is standard input; a file of one column needs no head"
     )
-    parser.add_argument("--column", metavar="NAME", help="which column (the only one, or value)")
+    parser.add_argument("--column", metavar="NAME", help="which column (the only one with numbers, or value)")
     parser.add_argument("--max-k", type=_order, metavar="K", default=50, help="the largest order that is tried")
     parser.set_defaults(run=_run)
 
@@ -42,59 +39,24 @@ def _run(arguments: argparse.Namespace) -> int:
     values = _column(arguments.file, arguments.column)
     samples = int(np.isfinite(values).sum())
     if samples < 2:
-        raise EvaluationError(f"{arguments.file}: has {samples} samples; at least two are expected")
+        raise SensorsError(f"{arguments.file}: has {samples} samples; at least two are expected")
     orders, criteria = by_aic(values[None, :], arguments.max_k)
     print(f"k = {orders[0]} (AIC = {criteria[0]:.6f})")
     return 0
 
 
-def _column(path: Path, name: str | None) -> Floats:
-    """The samples of one column, NaN where it is empty. Raises `EvaluationError`."""
+def _column(path: str, name: str | None) -> Floats:
+    """The samples of one column, NaN where it is empty. Raises `InputError`."""
     import numpy as np
 
-    rows = _rows(path)
-    numbered = list(enumerate(rows, 1))
-    at = 0
-    if not (name is None and len(rows[0]) == 1 and _is_number(rows[0][0])):
-        at = _position(path, [cell.strip() for cell in rows[0]], name)
-        numbered = numbered[1:]
-    found = np.full(len(numbered), np.nan)
-    for i, (line, row) in enumerate(numbered):
-        cell = row[at].strip() if at < len(row) else ""
-        if cell and not _is_number(cell):
-            raise EvaluationError(f"{path}:{line}: value is {cell!r}; a number, or nothing, is expected")
-        found[i] = float(cell or "nan")
-    found[~np.isfinite(found)] = np.nan
-    return found
+    from sentio.tables.reader import Choice, open_table
 
-
-def _rows(path: Path) -> list[list[str]]:
-    """Tabs or commas between the cells, whichever the first line has."""
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines = data.decode("utf-8-sig").splitlines()
-        rows = list(csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ","))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        text = getattr(error, "strerror", None) or str(error)
-        raise EvaluationError(f"{path}: cannot be read ({text}); a CSV file, or one in gzip, is expected") from error
-    if not rows or not rows[0]:
-        raise EvaluationError(f"{path}: has no first line; a head, or a number, is expected")
-    return rows
-
-
-def _position(path: Path, head: list[str], name: str | None) -> int:
-    wanted = name if name is not None else head[0] if len(head) == 1 else "value"
-    if wanted not in head:
-        raise EvaluationError(f"{path}:1: has the columns {', '.join(head)}; --column with one of them is expected")
-    return head.index(wanted)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    with open_table(path, Choice(sensors=() if name is None else (name,)), now=0) as table:
+        if len(table.sensors) > 1 and _USUAL not in table.sensors:
+            columns = ", ".join(table.sensors)
+            raise SensorsError(f"{path}:1: has the columns {columns}; --column with one of them is expected")
+        at = table.sensors.index(_USUAL) if len(table.sensors) > 1 else 0
+        return np.concatenate([rows.values[at] for rows in table.chunks()])
 
 
 def _order(text: str) -> int:

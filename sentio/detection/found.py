@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,11 +56,14 @@ class Found:
     table: Table
     series: dict[SeriesKey, Summary] = field(default_factory=dict)
     rows: int = 0
+    failed: Mapping[SeriesKey, str] = field(default_factory=dict)
+    """Series that are judged no longer, and why."""
     _worst: list[Episode] = field(default_factory=list)
 
     def add(self, scored: Scored) -> None:
         """Take the next rows."""
         self.rows += len(scored.rows)
+        self.failed = scored.failed
         for group, labels in enumerate(scored.rows.groups):
             rows = np.flatnonzero(scored.rows.group == group)
             for j, sensor in enumerate(self.table.sensors):

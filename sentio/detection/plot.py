@@ -92,7 +92,7 @@ def html(found: Found, curves: Mapping[SeriesKey, Curve], episodes: Sequence[Epi
         pictures.append(pen.document)
     rows = "".join(_row(episode) for episode in episodes)
     head = "<tr><th>from<th>to<th>series<th class=n>samples<th class=n>score<th class=n>value</tr>"
-    title = escape(f"{found.table.name}: {found.episodes:,} anomalies")
+    title = escape(f"{found.table.name}: {found.episodes:,} {'anomaly' if found.episodes == 1 else 'anomalies'}")
     more = f"<p>and {left} series more</p>" if left else ""
     table = f"<table>{head}{rows}</table>" if rows else ""
     return (

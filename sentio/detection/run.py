@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 import numpy as np
@@ -14,18 +15,31 @@ import numpy as np
 from sentio import catalog
 from sentio.config.model import Config
 from sentio.contracts import Detector
-from sentio.errors import InputError, SensorsError
+from sentio.errors import ConfigError, InputError, SensorsError
 from sentio.evaluation.evaluate import Judged, judge
 from sentio.evaluation.inline import Inline
 from sentio.evaluation.labelled import Labelled, first_scored
 from sentio.evaluation.settings import Settings, configured
 from sentio.tables.lay import Laid, lay
 from sentio.tables.reader import Rows, Table
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Panel, SeriesKey, State, positions
+from sentio.types import (
+    ANOMALY,
+    LOWER,
+    SCORE,
+    SECOND,
+    UPPER,
+    YHAT,
+    Floats,
+    Panel,
+    SeriesKey,
+    SeriesStatus,
+    State,
+    positions,
+)
 
 OWN_SCORE = "score"
 """The output that a detector's own score has, where the standard one is another."""
-_BAND = (YHAT, LOWER, UPPER)
+_CHANGE = re.compile(r"--set detector\.(?P<key>[^:]+):\d+: pipelines\.[^.]+\.detector(\.(?P<at>.+?))?: ")
 _LOOKED_AT = 100_000
 """Rows of which the number decides how many are a batch; of more, a batch has as many as the detector says."""
 _BATCH, _BATCH_OPTION = 1000, "batch"
@@ -43,6 +57,8 @@ class Scored:
     standard: Floats
     flag: Floats
     further: Mapping[str, Floats]
+    failed: Mapping[SeriesKey, str] = field(default_factory=dict)
+    """Series that the detector judges no longer, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +91,23 @@ def score(table: Table, request: Request) -> Iterator[Scored]:
 def made(request: Request) -> tuple[Detector, int | None]:
     """The detector, and how many samples its first batch has: 0 for one that has none, None where it is not said.
     Raises `ConfigError`."""
-    config, alias = configured(Settings(changes=request.all_changes, train_every=None), os.environ, SECOND)
+    try:
+        config, alias = configured(Settings(changes=request.all_changes, train_every=None), os.environ, SECOND)
+    except ConfigError as error:
+        raise ConfigError(*map(_as_asked, error.problems)) from error
     block = config.pipelines[alias].detector
     detector: Detector = catalog.resolve("detectors", block.type)(block.options, Inline())
     batch: int = getattr(block.options, _BATCH_OPTION, 0)
     return detector, None if batch and _BATCH_OPTION not in block.options.model_fields_set else batch
+
+
+def _as_asked(problem: str) -> str:
+    """A problem of a change of the configuration, by the name of the option that has asked for it."""
+    found = _CHANGE.match(problem)
+    if found is None:
+        return problem
+    at = found["at"] or found["key"]
+    return f"{'--detector' if at == 'type' else f'--param {at}'}: {problem[found.end() :]}"
 
 
 def goes_on(detector: Detector) -> bool:
@@ -141,7 +169,12 @@ def _streamed(table: Table, detector: Detector, chunks: Iterable[Rows], batch: I
         laid = lay(rows, table.name, table.sensors, table.by)
         state = _begun(detector, state, laid.panel)
         state, scores = detector.score(state, laid.panel)
-        yield _scored(rows, laid, scores.outputs)
+        yield replace(_scored(rows, laid, scores.outputs), failed=_failed(state))
+
+
+def _failed(state: State) -> dict[SeriesKey, str]:
+    failed = np.flatnonzero(state["status"] == SeriesStatus.FAILED).tolist() if state.keys else ()
+    return {state.keys[i]: str(state["detail"][i]) for i in failed}
 
 
 def _together(table: Table, parts: Iterable[Rows]) -> Panel:
@@ -207,9 +240,11 @@ def _step(table: Table, panel: Panel) -> int:
 
 def _outputs(config: Config, alias: str, series: list[Labelled], panel: Panel, first: int) -> dict[str, Floats]:
     found: list[Judged] = judge(config, alias, series)
-    outputs = {name: np.full(panel.values.shape, np.nan) for name in (SCORE, ANOMALY, *_BAND)}
+    outputs: dict[str, Floats] = {}
     for row, one in enumerate(found):
-        said = zip(outputs, (one.score, one.anomaly, one.yhat, one.lower, one.upper), strict=True)
-        for name, values in said:
-            outputs[name][row, first:] = values
+        said = {SCORE: one.score, ANOMALY: one.anomaly, **one.further}
+        if np.isfinite(one.yhat).any():
+            said |= {YHAT: one.yhat, LOWER: one.lower, UPPER: one.upper}
+        for name, values in said.items():
+            outputs.setdefault(name, np.full(panel.values.shape, np.nan))[row, first:] = values
     return outputs

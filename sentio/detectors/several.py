@@ -6,6 +6,7 @@ every state has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import reduce
@@ -34,6 +35,7 @@ from sentio.types import (
     Keys,
     Panel,
     Scores,
+    SeriesStatus,
     State,
     positions,
 )
@@ -156,16 +158,10 @@ class Several:
         return self._joined(state.keys, states), Scores(fresh.keys, fresh.times, fresh.values, outputs)
 
     def refitted(self, before: State, fitted: State) -> State:
-        """``fitted``, in which those that learn as they go keep what they knew ``before``."""
-        at = positions(fitted.keys, before.keys)
-        known = np.flatnonzero(at >= 0)
-        arrays = dict(fitted.arrays)
-        for part in self._parts:
-            if not part.goes_on or not len(known):
-                continue
-            old, new = _of(before, part).select(at[known]), _of(fitted, part)
-            arrays |= {f"{part.name}.{name}": array for name, array in new.merge(old).arrays.items()}
-        return State(fitted.keys, arrays)
+        """``fitted``, in which those that learn as they go keep what they knew ``before``, unless they had failed, and
+        the others what they keep themselves."""
+        states = {part.name: _continued(part, _of(before, part), _of(fitted, part)) for part in self._parts}
+        return self._joined(fitted.keys, states)
 
     def _forecast(self, state: State, times: Ints) -> Forecast:
         first = self._parts[0]
@@ -230,6 +226,15 @@ def _input(part: _Part, panel: Panel, said: dict[str, Scores]) -> Panel:
     values = said[detector].outputs.get(name)
     # An output that is not there says nothing, as a sample that is not there.
     return Panel(panel.keys, panel.times, np.full(panel.values.shape, np.nan) if values is None else values)
+
+
+def _continued(part: _Part, before: State, fitted: State) -> State:
+    refitted: Callable[[State, State], State] | None = getattr(part.detector, "refitted", None)
+    if refitted is not None:
+        return refitted(before, fitted)
+    at = positions(before.keys, fitted.keys)
+    known = np.flatnonzero((at >= 0) & (before["status"] != SeriesStatus.FAILED))
+    return fitted.merge(before.select(known)) if part.goes_on and len(known) else fitted
 
 
 def _fit_and_say(part: _Part, history: Panel) -> tuple[State, Scores]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,6 +19,7 @@ from sentio.executor import WorkerPool
 from sentio.grid import place
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Bools, Event, Floats, Ints
 
+_STANDARD = frozenset((YHAT, LOWER, UPPER, SCORE, ANOMALY))
 _LIMIT_S = 86_400.0
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ class Judged:
     detector_lower: Floats
     detector_upper: Floats
     events: tuple[Event, ...]
+    further: Mapping[str, Floats]
+    """What else the detector says, by name."""
 
     def track(self, score: Floats) -> Track:
         """``score [n]`` of this series, to be measured."""
@@ -95,6 +98,7 @@ def _judged(found: Replayed, row: int, one: Labelled, step: int) -> Judged:
         said(published, SCORE), said(published, ANOMALY),
         said(own, LOWER), said(own, UPPER),
         tuple(event for event in found.events if event.key == one.key),
+        {name: said(own, name) for name in own if name not in _STANDARD},
     )  # fmt: skip
 
 

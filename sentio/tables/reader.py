@@ -176,6 +176,9 @@ class Table:
         taken = {self.timefield, *self.by}
         names = tuple(n for n in self._form.columns if n in found and n not in taken and not _NO_NAME.fullmatch(n))
         if not names:
+            texts = [n for n in self._form.columns if n not in taken and not _NO_NAME.fullmatch(n)]
+            if len(texts) == 1:
+                self._no_numbers(texts[0])  # it is meant, and where it is none is known
             fail(self.where, 1, "has no column of numbers beside the times", "at least one")
         return names
 

@@ -73,11 +73,13 @@ def form_of(path: str) -> Form:
 @contextmanager
 def _lines(path: str, table: Table, outputs: Sequence[str], form: Form) -> Iterator[_Lines]:
     if path == STANDARD:
+        if sys.stdout is None:
+            raise OutputError("standard output: is closed; one that is open, or a file, is expected")
         with told("standard output"):
             yield _Lines(sys.stdout, table, outputs, form)
             sys.stdout.flush()
         return
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path, streamed=True) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         yield _Lines(file, table, outputs, form)
         file.flush()
 

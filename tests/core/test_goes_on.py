@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sentio import build, catalog
 from sentio.config.load import load
@@ -90,6 +91,18 @@ def test_a_new_series_begins_with_its_first_sample_where_it_needs_no_history():
     assert house.value("sentio_fits_total", state="ready") == 1
 
 
+def test_so_it_does_after_a_restart():
+    house = begun(Mean(A))
+    saved = house.runner.snapshot()
+    house.runner = house.another()
+    house.runner.restore(saved, house.now)
+    house.score()
+    house.train()
+    house.source.keys = (A, B)
+    report = house.score()
+    assert report.scores.outputs["mean"][1] == report.scores.values[1]
+
+
 def test_at_the_start_the_history_comes_first():
     house = Mean(A)
     report = house.score(0)
@@ -159,6 +172,31 @@ def test_a_restart_goes_on_where_it_stopped():
         report, expected = house.score(), other.score()
         for name, values in expected.scores.outputs.items():
             np.testing.assert_array_equal(report.scores.outputs[name], values, err_msg=f"{name} {i}")
+
+
+@pytest.mark.parametrize("away", [0, 1, 5])
+def test_what_came_while_it_did_not_run_is_learned_from(away):
+    """Each step of it, in order: else windows and batches of the days after would be others."""
+    house, other = begun(Going(A, B)), begun(Going(A, B))
+    for _ in range(40):
+        house.score()
+        other.score()
+    saved = State.from_arrays(house.runner.snapshot().to_arrays())
+    house.runner = house.another()
+    house.now += away * STEP
+    house.runner.restore(saved, house.now)
+    report = house.score(0)
+    assert len(report.scores.times) == max(1, away)
+    for i in range(away):
+        expected = other.score()
+        for name, values in expected.scores.outputs.items():
+            np.testing.assert_array_equal(report.scores.outputs[name][:, [i]], values, err_msg=f"{name} {i}")
+    house.train()
+    for i in range(200):
+        report, expected = house.score(), other.score()
+        for name, values in expected.scores.outputs.items():
+            np.testing.assert_array_equal(report.scores.outputs[name], values, err_msg=f"{name} {i}")
+    np.testing.assert_array_equal(house.runner.state["samples"], other.runner.state["samples"])
 
 
 def test_several_are_published_each_by_its_name():

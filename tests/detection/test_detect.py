@@ -10,6 +10,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_a_forecaster_sees_the_file_as_a_service_would(tmp_path, capsys):
     assert "judged by prophet" in out
 
 
+def test_a_detector_that_is_trained_says_what_it_says_of_itself(tmp_path, capsys):
+    """pyod's own score, and what each of several says, beside the standard score; a band where there is one."""
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    scored = tmp_path / "scored.jsonl"
+    called(capsys, file, "--detector", "pyod", "--out", scored)
+    found = rows_of(scored)
+    assert list(found[0]) == ["time", "load", "SCORE_load", "FLAG_load"]
+    said = [row["SCORE_load"] for row in found if row["SCORE_load"] is not None]
+    assert len(said) == 510
+    assert max(said) == 1  # PyOD's probability; the standard score is that by the threshold
+    assert found[500]["FLAG_load"]
+    of = "of={rare: {type: pyod}, far: {type: gaussian1d, batch: 50}}"
+    called(capsys, file, "--detector", "several", "--param", of, "--out", scored)
+    found = rows_of(scored)
+    assert {"rare.score_load", "rare.anomaly_score_load", "far.distance_load"} < found[0].keys()
+    assert "yhat_load" not in found[0]
+    assert found[500]["far.distance_load"] == pytest.approx(40, abs=4)
+
+
 def test_a_page_and_a_picture(tmp_path, capsys):
     file = table(
         tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()), ("<b>", spiky())
@@ -122,9 +142,12 @@ def test_a_page_and_a_picture(tmp_path, capsys):
     called(capsys, file, "--plot", tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text()
     assert page.count("<svg") == 2
+    assert "<h1>a: 2 anomalies</h1>" in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert page.count("<circle") == page.count("<title>") - 1 >= 6
+    called(capsys, file, "--plot", tmp_path / "b.html", "--sensors", "load")
+    assert "<h1>a: 1 anomaly</h1>" in (tmp_path / "b.html").read_text()
     called(capsys, file, "--plot", tmp_path / "a.png")
     image = Image.open(tmp_path / "a.png")
     assert image.size == (1100, 380)
@@ -138,6 +161,39 @@ def test_rows_on_standard_output_and_the_rest_beside_them(tmp_path):
     assert ran.returncode == 0
     assert len(list(csv.DictReader(io.StringIO(ran.stdout)))) == 600
     assert "judged by gaussian1d" in ran.stderr
+
+
+@pytest.mark.parametrize("further", [[], ["--out", "-"]])
+def test_whoever_reads_may_leave(tmp_path, further):
+    """As ``head`` does: neither a traceback nor a failure, whether rows or tables are read."""
+    columns = [(f"c{i}", [float(i)] * 3000) for i in range(300)]
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(3000)]), *columns)
+    command = [sys.executable, "-m", "sentio", "detect", str(file), *further]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ran.stdout.close()
+    assert (ran.stderr.read(), ran.wait()) == ("", 0)
+
+
+def test_what_is_half_written_is_gone_after_sigterm(tmp_path):
+    rows = [[BEGIN + 60 * i, *([float(i % 7)] * 20)] for i in range(100_000)]
+    file = table(tmp_path / "a.csv", *zip(["time", *"abcdefghijklmnopqrst"], zip(*rows, strict=True), strict=True))
+    command = [sys.executable, "-m", "sentio", "detect", str(file), "--out", str(tmp_path / "out.csv")]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.csv.*")) and ran.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    ran.terminate()
+    assert (ran.communicate(), ran.returncode) == ((b"", b""), 143)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_times_and_numbers_stay_in_one_piece_on_a_narrow_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    file = table(tmp_path / ("a" * 40 + ".csv"), ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    out = called(capsys, file)
+    assert "2023-11-15T06:33:20Z" in out
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in out.splitlines()) <= 80
 
 
 def test_standard_input_without_a_head():
@@ -168,8 +224,14 @@ def test_standard_input_without_a_head():
             1,
             "broken.py cannot be loaded (RuntimeError",
         ),
-        ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--set detector.threshold"),
-        ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--set: is"),
+        ("time,a\n1,2\n2,3\n", ["--param", "threshold=2"], 2, "--param threshold: is 2; a number below 1 is expected"),
+        ("time,a\n1,2\n2,3\n", ["--param", "nonsense"], 2, "--param: is"),
+        ("time,a\n1,2\n2,3\n", ["--param", "odd=1"], 2, "--param odd: unknown key"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "welch", "--param", "window.every=x"], 2, "--param window.every: is"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "welch", "--param", "window={every: x}"], 2, "--param window.every: is"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "threshold"], 2, "--detector: has neither upper nor lower"),
+        ("time,a\n1,2\n2,3\n", ["--detector", "gone.py:A"], 2, '--detector: is "gone.py:A", and gone.py cannot be'),
+        ("time,a\n1,2\n2,3\n", ["--detector", "several"], 2, "--param of: is missing"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(tmp_path, capsys, content, arguments, code, said):
@@ -222,6 +284,21 @@ def test_a_class_of_ones_own(tmp_path, capsys):
     called(capsys, file, "--modules", module, "--detector", "above", "--param", "limit=30", "--out", scored)
     # By the two-sided rule of 0.99 a score of 0 is as rare as one of 1.
     assert [i for i, row in enumerate(rows_of(scored)) if row["SCORE_load"] == 1] == [500, 501, 502]
+
+
+def test_a_class_that_raises_is_told_of(tmp_path, capsys):
+    """The series is judged up to there, the others go on, and whoever has written the class learns why."""
+    file = table(tmp_path / "a.csv", ("time", list(range(60))), ("a", [1.5] * 60), ("b", [-1.5] * 60))
+    module = tmp_path / "mine.py"
+    module.write_text(
+        "class Picky:\n"
+        "    def fit(self, x):\n        pass\n"
+        "    def update(self, x):\n        if x.min() < 0:\n            raise ValueError('below zero')\n"
+        "    def score_anomaly(self, x):\n        return x * 0 + 0.5\n"
+    )
+    out = called(capsys, file, "--modules", module, "--detector", "Picky", "--param", "batch=20")
+    assert '1 series failed; the first, a{field="b"}: Picky.update: ValueError: below zero' in out
+    assert re.search(r'a\{field="a"\} +60 +60', out)
 
 
 def test_capitals_do_not_matter(tmp_path, capsys):

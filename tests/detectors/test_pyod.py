@@ -439,3 +439,22 @@ def test_the_models_that_there_are() -> None:
     there = names()
     assert set(ALONE) | {"MAD"} <= set(there)
     assert not {"BaseDetector", "COF", "SOS", "LSCP", "XGBOD"} & set(there)
+
+
+@pytest.mark.parametrize("preprocess", [Preprocess(), Preprocess(resample="5m")])
+def test_samples_that_come_during_a_training_are_known_after_it(preprocess: Preprocess) -> None:
+    """A training takes seconds, and samples are scored meanwhile: the next is told by its difference from them."""
+    whole = noise()
+    rare = detector("PCA", preprocess=preprocess)
+    old = rare.fit(columns(whole, 0, 200))
+    old, _ = rare.score(old, columns(whole, 200, 240))
+    fitted = rare.fit(columns(whole, 0, 230))
+    after, _ = rare.score(fitted, columns(whole, 230, 240))
+    _, expected = rare.score(after, columns(whole, 240, 260))
+    _, found = rare.score(rare.refitted(old, fitted), columns(whole, 240, 260))
+    same(found, expected)
+    _, without = rare.score(fitted, columns(whole, 240, 260))
+    assert not np.array_equal(without.outputs["score"], expected.outputs["score"], equal_nan=True)
+    # A series that was not known before, or of which nothing has come since, is as it was fitted.
+    assert rare.refitted(old.select(np.array([0])), fitted)["tail_count"].shape == (2,)
+    assert rare.refitted(rare.fit(columns(whole, 0, 200)), fitted) is fitted

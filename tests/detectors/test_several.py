@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sentio.contracts import Forecaster
 from sentio.detectors.several import Several
-from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Panel
+from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Panel, SeriesStatus
 from tests.contract.detector_checks import after, panel
 from tests.contract.test_catalog import Here, make
 
@@ -97,6 +97,46 @@ def test_what_goes_on_is_kept_when_the_others_are_fitted_again():
             np.testing.assert_array_equal(again[name], state[name])
     assert (again["prophet.samples"] == 290).all()
     assert (again["fitted_at"] == history.times[-1]).all()
+
+
+def test_what_has_failed_begins_anew_with_the_next_training():
+    """A class that has raised judges again once the others are fitted again, as one by itself does."""
+    picky = {"type": "tests.detectors.test_several:Picky", "batch": 20}
+    both = several(of={"rare": {"type": "pyod"}, "own": picky})
+    history = panel(2, 300)
+    fresh = after(history, 40)
+    odd = Panel(fresh.keys, fresh.times, fresh.values * [[-1.0], [1.0]])
+    state, _ = both.score(both.fit(history), odd)
+    assert state["own.status"].tolist() == [SeriesStatus.FAILED, SeriesStatus.READY]
+    assert state["detail"].tolist() == ["Picky.update: ValueError: below zero", ""]
+    again = both.refitted(state, both.fit(history))
+    assert again["own.status"].tolist() == [SeriesStatus.READY, SeriesStatus.READY]
+    assert again["detail"].tolist() == ["", ""]
+    assert again["own.samples"].tolist() == [300, 340]
+
+
+def test_what_is_kept_beside_a_training_is_kept_of_each():
+    """A part that keeps something itself is asked for it."""
+    alone = make("detectors", "pyod")
+    both = several(of={"level": SHORT, "rare": {"type": "pyod"}})
+    history = panel(2, 300)
+    state, _ = both.score(both.fit(history), after(history, 5))
+    single, _ = alone.score(alone.fit(history), after(history, 5))
+    again, by_itself = both.refitted(state, both.fit(history)), alone.refitted(single, alone.fit(history))
+    np.testing.assert_array_equal(again["rare.tail_times"], by_itself["tail_times"])
+    np.testing.assert_array_equal(again["level.samples"], [305, 305])
+
+
+class Picky:
+    def fit(self, x):
+        pass
+
+    def update(self, x):
+        if x.min() < 0:
+            raise ValueError("below zero")
+
+    def score_anomaly(self, x):
+        return x * 0 + 0.5
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,14 @@ def test_tabs_gzip_empty_cells_and_the_column_value(tmp_path: Path, capsys: pyte
     assert printed(capsys, tmp_path / "x.tsv.gz") == printed(capsys, tmp_path / "x.csv")
 
 
+def test_a_table_as_detect_reads_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column of times is none of numbers, semicolons are separators, and of a name in capitals nothing is lost."""
+    (tmp_path / "x.csv").write_text("\n".join(SAMPLES[:600]), "utf-8")
+    lines = [f"{1_700_000_000 + i};{x};web" for i, x in enumerate(SAMPLES[:600])]
+    (tmp_path / "y.csv").write_text("\r\n".join(["\ufeffTime;Größe;host", *lines]), "utf-8")
+    assert printed(capsys, tmp_path / "y.csv") == printed(capsys, tmp_path / "x.csv")
+
+
 def test_no_more_than_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(capsys, DATA / "changefinder_scores.csv", "--column", "x", "--max-k", 3)
     assert found.startswith(("k = 2 ", "k = 3 "))
@@ -53,9 +61,9 @@ def test_no_more_than_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     ("text", "arguments", "said"),
     [
         ("a,b\n1,2\n3,4", [], "has the columns a, b; --column with one of them is expected"),
-        ("a,b\n1,2\n3,4", ["--column", "c"], "has the columns a, b; --column with one of them is expected"),
-        ("1\n2\nx\n", [], "x.csv:3: value is 'x'; a number, or nothing, is expected"),
-        ("", [], "has no first line; a head, or a number, is expected"),
+        ("a,b\n1,2\n3,4", ["--column", "c"], 'has no column "c" (sensors); a or b is expected'),
+        ("1\n2\nx\n", [], 'x.csv:3: value is "x"; a finite number, or nothing, is expected'),
+        ("", [], "is empty; a line with the names of the columns, and rows below it, is expected"),
         ("7\n", [], "has 1 samples; at least two are expected"),
     ],
 )
@@ -64,13 +72,13 @@ def test_what_cannot_be_read(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text(text, "utf-8")
-    assert main(["select-k", str(path), *arguments]) == 1
+    assert main(["select-k", str(path), *arguments]) == 4
     assert said in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["select-k", str(tmp_path / "none.csv")]) == 1
-    assert "none.csv: cannot be read (No such file or directory)" in capsys.readouterr().err
+    assert main(["select-k", str(tmp_path / "none.csv")]) == 4
+    assert "none.csv: is not there; a file of samples is expected" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["0", "501", "ten"])

@@ -28,8 +28,9 @@ SENSORS: dict[str, tuple[bytes | str, Choice, str]] = {
     "empty": ("", ANY, ":1: is empty; a line with the names of the columns, and rows below it, is expected"),
     "blank": (" \n\n", ANY, ":1: is empty; a line with the names of the columns, and rows below it, is expected"),
     "header only": (HEAD, ANY, ":1: has no rows below its names; at least one row is expected"),
+    "the one column": ("time,a\n1,1\n2,x\n", ANY, ':3: a is "x"; a finite number, or nothing, is expected'),
     "no numbers": (
-        "time,a\n1,x\n2,y\n", ANY, ":1: has no column of numbers beside the times; at least one is expected"
+        "time,a,b\n1,x,2\n2,3,y\n", ANY, ":1: has no column of numbers beside the times; at least one is expected"
     ),
     "text, by name": ("time,a\n1,2\n2,y\n", Choice(sensors=("a",)), ':3: a is "y";' + NUMBER),
     "text, later": (

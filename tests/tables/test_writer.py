@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +154,38 @@ def test_texts_that_need_quotation_marks(tmp_path: Path) -> None:
         (rows,) = table.chunks()
     assert rows.groups == (("x\ny",), ('z, "w"',), ("",))
     assert rows.values.tolist() == [[5, 6, 7]]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """Home folders have links to where there is room: what they lead to is written, and the link is left."""
+    there, link = tmp_path / "there.csv", tmp_path / "link.csv"
+    there.write_text("as it was")
+    link.symlink_to(there)
+    copy(CARS, link, CHOICE)
+    assert link.is_symlink()
+    assert len(there.read_text().splitlines()) == 1358
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_what_is_no_file_is_not_replaced(name: str, tmp_path: Path) -> None:
+    """Or root would have a file in place of /dev/null."""
+    pipe = tmp_path / name
+    os.mkfifo(pipe)
+    if name == "out.parquet":
+        with pytest.raises(OutputError, match="is no file, and cannot take this; a file that can be written"):
+            copy(CARS, pipe, CHOICE)
+    else:
+        read: list[str] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+        reader.start()
+        copy(CARS, pipe, CHOICE)
+        reader.join(10)
+        assert len(read[0].splitlines()) == 1358
+    assert pipe.is_fifo()
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(OutputError, match="standard output: is closed; one that is open, or a file, is expected"):
+        copy(CARS, STANDARD, CHOICE)

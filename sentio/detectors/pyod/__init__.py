@@ -90,6 +90,19 @@ class Pyod:
         outputs = {SCORE: score, ANOMALY: anomaly, "score": said}
         return state, Scores(fresh.keys, fresh.times, fresh.values, outputs)
 
+    def refitted(self, before: State, fitted: State) -> State:
+        """``fitted``, which knows the samples that were scored ``before`` while it was being fitted, too: the next one
+        is told by its difference from them."""
+        at = positions(fitted.keys, before.keys)
+        tails: dict[int, Window] = {}
+        for i in np.flatnonzero((at >= 0) & (fitted["status"] == SeriesStatus.READY)).tolist():
+            times, values = kept(before, "tail", at[i])
+            later = times > fitted["fitted_at"][i]
+            if later.any():
+                known = together(kept(fitted, "tail", i), (times[later], values[later]))
+                tails[i] = tail(*known, self._options.preprocess)
+        return keep(fitted, tails, {}) if tails else fitted
+
     def _window(self, times: Ints, values: Floats) -> Window:
         there = np.flatnonzero(np.isfinite(values))[-self._options.train_samples :]
         return times[there], np.asarray(values[there], np.float64)
