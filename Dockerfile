@@ -10,16 +10,17 @@ COPY requirements-image.lock /src/
 RUN /opt/sentio/bin/python -m pip install -q --require-hashes -r /src/requirements-image.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY sentio /src/sentio
-# What goes again: setuptools and pip; what Prophet has for plots only, and rich for code and Markdown, which they do without; tests,
-# sources and headers; of Stan, whose compiler only has to be there, all but Prophet's compiled model; AVIF pictures; and,
-# of four large libraries, the names for debuggers, which strip takes off. Not of all: some that were changed after
-# linking do not load then, so what was stripped is tried. Everything is compiled here, for the running container cannot
-# write it.
+# What goes again: setuptools and pip; what Prophet has for plots only, and rich for code and Markdown, which they do
+# without; tests, sources and headers; NumPy's for Fortran and Numba's for graphics cards; of Stan, whose compiler only has
+# to be there, all but Prophet's compiled model; AVIF pictures; and, of four large libraries, the names for debuggers, which
+# strip takes off. Not of all: some that were changed after linking do not load then, so what was stripped is tried.
+# Everything is compiled here, for the running container cannot write it.
 RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
  && /opt/sentio/bin/python -m pip uninstall -q -y matplotlib contourpy cycler fonttools kiwisolver pyparsing \
       pygments markdown-it-py mdurl setuptools pip \
  && cd /opt/sentio/lib/python3.11/site-packages \
  && find . -type d -name tests -prune -exec rm -rf {} + \
+ && rm -rf numpy/f2py numba/cuda \
  && find . -type f -regex '.*\.\(o\|a\|h\|hpp\|d\|pyi\|pyx\|pxd\)' -delete \
  && find prophet/stan_model -type f ! -name prophet_model.bin ! -name makefile ! -name stanc -delete \
  && truncate -s 0 prophet/stan_model/cmdstan-*/bin/stanc \
