@@ -172,11 +172,12 @@ class Judge:
         self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None
     ) -> tuple[Evidence, Floats]:
         """Evidence, and what is told of it; ``arrays`` get what is remembered. What stands still, or is not there, or
-        is zero where nothing else ever was, is anomalous whatever its size, until it has lasted so long that it is the
-        new normal."""
+        is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
+        they are the new normal."""
         learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out)
-        new = np.isfinite(verdict.base) & (evidence.equal < self.policy.accept_after / self._step)
-        spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, new)
+        new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
+        counts = np.isfinite(verdict.base) & new
+        spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
         arrays |= learned | spent
         return evidence, told
 

@@ -134,6 +134,15 @@ def test_a_spike_each_hour_is_not_flagged_each_hour():
     assert flagged[:, 3 * DAY :].sum() < flagged[:, :DAY].sum()
 
 
+def test_a_series_that_never_moved_is_missed_all_the_same():
+    values = np.full((1, 12 * DAY), MEAN)
+    values[0, 10 * DAY : 10 * DAY + 20] = np.nan
+    out = judged(Judge(Policy(), STEP), said(values, yhat=np.full(12 * DAY, MEAN)))[1].scores.outputs
+    assert (out[ANOMALY][0, 10 * DAY + 4 : 10 * DAY + 20] == 1).all()
+    assert out[KIND][0, 10 * DAY + 4] == Kind.MISSING
+    assert not (out[ANOMALY][0, 10 * DAY + 20 :] == 1).any()
+
+
 def test_runs_that_are_a_little_too_long_again_and_again_are_not_flagged_each_time_and_hide_nothing_else():
     values = noisy(16 * DAY, 20, series=12)
     often = [10 * DAY + 60 * i for i in range(5)]
