@@ -10,7 +10,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
+from sentio.judgement.budget import tell
 from sentio.judgement.incidents import Incidents, Samples, follow
 from sentio.judgement.kernel import A_DECADE, Terms, Verdict, run
 from sentio.judgement.policy import Policy
@@ -84,7 +86,7 @@ class Judge:
         """Of series of which nothing is known yet."""
         track = {_TRACK + name: array for name, array in _blank_track(len(keys)).items()}
         model = {_FITTED: np.zeros(len(keys), np.int64)}
-        return State(keys, {**track, **_incidents.blank(len(keys)), **model})
+        return State(keys, {**track, **_incidents.blank(len(keys)), **_budget.blank(len(keys)), **model})
 
     def fits(self, state: State) -> bool:
         """Whether ``state`` is one of this version's."""
@@ -118,8 +120,7 @@ class Judge:
         verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         if step == self._step:
-            learned, _ = watch(arrays, history.times, step, scores.values, verdict.base, verdict.scale, left_out)
-            arrays |= learned
+            self._watch(arrays, history.times, scores.values, verdict, left_out)
         return State(state.keys, arrays)
 
     def judge(
@@ -138,11 +139,10 @@ class Judge:
         verdict = self._run(arrays, scores.times, self._step, scores, before, left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         values = scores.values if left_out is None else np.where(left_out, np.nan, scores.values)
-        evidence = None
+        evidence, told = None, None
         if whole and len(scores.times):
-            learned, evidence = watch(arrays, scores.times, self._step, values, verdict.base, verdict.scale, left_out)
-            arrays |= learned
-        outputs = self._outputs(scores, verdict, evidence, left_out)
+            evidence, told = self._watch(arrays, scores.times, values, verdict, left_out)
+        outputs = self._outputs(scores, verdict, told, left_out)
         incidents = None
         if evidence is not None:
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
@@ -168,6 +168,19 @@ class Judge:
         arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
         return out
 
+    def _watch(
+        self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None
+    ) -> tuple[Evidence, Floats]:
+        """Evidence, and what is told of it; ``arrays`` get what is remembered. What stands still, or is not there, or
+        is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
+        they are the new normal."""
+        learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out)
+        new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
+        counts = np.isfinite(verdict.base) & new
+        spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
+        arrays |= learned | spent
+        return evidence, told
+
     def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
         """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and
         that is judged in place of the sample: how rare it is, and above what is usual only."""
@@ -179,7 +192,7 @@ class Judge:
         return score, np.zeros_like(score), np.full_like(score, _UNIT)
 
     def _outputs(
-        self, scores: Scores, verdict: Verdict, evidence: Evidence | None, left_out: Bools | None
+        self, scores: Scores, verdict: Verdict, told: Floats | None, left_out: Bools | None
     ) -> dict[str, Floats]:
         policy, values = self.policy, scores.values
         score = np.array(verdict.score)
@@ -189,8 +202,8 @@ class Judge:
             outputs |= self._band(verdict)
             outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
             outputs |= {FALLBACK: verdict.fallback}
-        if evidence is not None:
-            score = self._with(score, evidence, np.isfinite(verdict.base))
+        if told is not None:
+            score = np.where(np.isnan(told), score, np.fmax(score, 1 + 1e-6 + np.minimum(1.0, A_DECADE * told)))
         if policy.data_range is not None:
             low, high = policy.data_range
             beyond = (values < low) | (values > high)
@@ -199,16 +212,6 @@ class Judge:
             score[left_out] = np.nan
         flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
         return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
-
-    def _with(self, score: Floats, evidence: Evidence, modelled: Bools) -> Floats:
-        """What stands still, or is not there, or is zero where nothing else ever was, is anomalous whatever its size,
-        until it has lasted so long that it is the new normal."""
-        new = modelled & (evidence.equal < self.policy.accept_after / self._step)
-        for found in (evidence.stuck, evidence.zeroed, evidence.absent):
-            with np.errstate(divide="ignore"):
-                sure = 1 + 1e-6 + np.minimum(1.0, A_DECADE * np.log10(found))
-            score = np.where(new & (found >= 1), np.fmax(score, sure), score)
-        return score
 
     def _lenient(self, score: Floats, off: Floats, expected: Floats) -> Floats:
         """No more than 1 where the deviation is smaller than what anybody wants to be told of."""

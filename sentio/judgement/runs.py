@@ -93,7 +93,8 @@ class Evidence(NamedTuple):
     absent: Floats
     """The same of the steps without a sample; 0 where one arrived."""
     zeroed: Floats
-    """How far from zero the expected value of a zero was, or how rare zeros are, whichever says less."""
+    """How many times as far from zero as it takes the expected value of a zero was, or as rare zeros are, whichever is
+    less."""
     equal: npt.NDArray[np.int32]
     """Samples in the run of equal values; the newest is the last of them."""
     equal_from: Ints
@@ -288,7 +289,7 @@ def _zero(runs: Runs, s: int, value: float, expected: float, scale: float) -> fl
         return 0.0
     share = (runs.zeros[s] + 1) / (runs.arrived[s] + 2)
     far = abs(expected) / (_FAR * scale)
-    evidence = min(-np.log(share) / np.log(_RARE), far) if far >= 0 else 0.0
+    evidence = min(1 / (_RARE * share), far) if far >= 0 else 0.0
     runs.zero_run[s] += 1
     if runs.zero_run[s] == 1:
         runs.zero_odd[s] = evidence >= 1

@@ -134,6 +134,31 @@ def test_a_spike_each_hour_is_not_flagged_each_hour():
     assert flagged[:, 3 * DAY :].sum() < flagged[:, :DAY].sum()
 
 
+def test_a_series_that_never_moved_is_missed_all_the_same():
+    values = np.full((1, 12 * DAY), MEAN)
+    values[0, 10 * DAY : 10 * DAY + 20] = np.nan
+    out = judged(Judge(Policy(), STEP), said(values, yhat=np.full(12 * DAY, MEAN)))[1].scores.outputs
+    assert (out[ANOMALY][0, 10 * DAY + 4 : 10 * DAY + 20] == 1).all()
+    assert out[KIND][0, 10 * DAY + 4] == Kind.MISSING
+    assert not (out[ANOMALY][0, 10 * DAY + 20 :] == 1).any()
+
+
+def test_runs_that_are_a_little_too_long_again_and_again_are_not_flagged_each_time_and_hide_nothing_else():
+    values = noisy(16 * DAY, 20, series=12)
+    often = [10 * DAY + 60 * i for i in range(5)]
+    for at in often:
+        values[:, at : at + 6] = values[:, at : at + 1]
+    long, spike = 14 * DAY, 15 * DAY
+    values[:, long : long + 60] = values[:, long : long + 1]
+    values[:, spike] += 15 * NOISE
+    flagged = flags(values)
+    told = np.array([flagged[:, at : at + 6].any(axis=1) for at in often])
+    assert told[:2].all()
+    assert told[2:].mean() < 0.1
+    assert flagged[:, long : long + 60].any(axis=1).all()
+    assert flagged[:, spike].all()
+
+
 def test_what_had_stood_still_and_moves_from_now_on_is_taken_as_it_is():
     values = np.zeros((1, 4 * DAY))
     values[:, 2 * DAY :] = 1000 + 100 * np.random.default_rng(6).normal(size=2 * DAY)

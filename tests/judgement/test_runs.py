@@ -128,6 +128,7 @@ def test_a_zero_is_abnormal_where_none_was_and_much_was_expected():
     memory, _ = watched(values)
     _, evidence = watched([[0.0, 0.0, 50.0, 1e-3]], memory=memory, first=300)
     assert (evidence.zeroed[0] >= 1).tolist() == [True, True, False, True]
+    assert evidence.zeroed[0, 0] == pytest.approx(302 / 50, rel=0.05)  # none in 300, where one in 50 is rare
     _, evidence = watched([[0.0]], expected=3.0, memory=memory, first=300)
     assert evidence.zeroed[0, 0] < 1
 

@@ -1,0 +1,76 @@
+"""How often a series is told of for evidence alone: a budget for each, beside the one for strange samples.
+
+A leaky bucket (Turner 1986, *New directions in communications*): an episode puts the next one further away, to where
+its evidence must be stronger, and time brings it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sentio.compiled import kernel
+from sentio.judgement.runs import Evidence
+from sentio.types import SECOND, Array, Bools, Floats
+
+_DAY = 86_400.0 * SECOND
+_APART = 3600.0 * SECOND
+"""Evidence nearer than that is of one episode."""
+_COST = 0.6
+"""Decades by which the evidence of the next episode must be stronger: four times. One episode is owed to a series that
+has had none, and no more. Nor is a series silenced: four times is enough, however many it had."""
+
+
+class Budget(NamedTuple):
+    """Of ``S`` series."""
+
+    spent: Floats
+    """``[S]`` decades above 1 that the next episode must reach, for those that were told of; negative: owed."""
+    wanted: Floats
+    """``[S]`` and those that the episode that is under way had to reach."""
+    untold: npt.NDArray[np.int64]
+    """``[S]`` steps since the evidence that was told of last."""
+
+
+def blank(series: int) -> dict[str, Array]:
+    """The budget of ``series`` of which nothing is known, by name; the first axis is the series."""
+    return Budget(np.zeros(series), np.zeros(series), np.full(series, 1 << 40))._asdict()
+
+
+def tell(
+    memory: Mapping[str, Array], step: int, a_day: float, evidence: Evidence, counts: Bools
+) -> tuple[dict[str, Array], Floats]:
+    """The memory after ``evidence [S, m]``, ``step`` ns apart, and what is told of it: decades above 1, ``[S, m]``; NaN
+    where it is nothing.
+
+    ``a_day``: episodes of one series that are all right. ``counts [S, m]``: whether evidence says anything then. An
+    episode that has begun lasts as long as its evidence does. The memory that is given stays as it is. Any cut in time
+    gives the same bits.
+    """
+    budget = Budget(**{name: np.array(memory[name]) for name in Budget._fields})
+    found = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
+    told = np.full(found.shape, np.nan)
+    _tell(step, a_day, np.where(counts, found, 0.0), budget, told)
+    return budget._asdict(), told
+
+
+@kernel
+def _tell(step: int, a_day: float, found: Floats, budget: Budget, told: Floats) -> None:
+    cost, apart = _COST / max(a_day, 1.0), max(3.0, _APART / step)
+    leak = cost * a_day * step / _DAY
+    for s in range(len(found)):
+        for j in range(found.shape[1]):
+            budget.spent[s] = max(budget.spent[s] - leak, -cost)
+            budget.untold[s] += 1
+            begins = budget.untold[s] > apart
+            if begins:
+                budget.wanted[s] = min(max(budget.spent[s], 0.0), _COST)
+            if found[s, j] < 1 or np.log10(found[s, j]) < budget.wanted[s]:
+                continue
+            if begins:
+                budget.spent[s] += cost
+            budget.untold[s] = 0
+            told[s, j] = np.log10(found[s, j])
