@@ -15,7 +15,7 @@ demo: .venv/runtime
 
 # In two processes, a file of tests in one of them: most of the time goes by in waiting for servers.
 test: .venv/dev servers
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ known, which samples were learned from already, the arrays of every state, and t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from sentio.types import ANOMALY, SCORE, Array, Bools, Floats, Ints, Panel, Scor
 Arrays = dict[str, Array]
 
 
-class Online:
+class Online(ABC):
     """The base of a `sentio.contracts.Detector` that goes on learning.
 
     Its state is never old: a series is fitted once, and scoring does the rest. A sample that is not later than the
@@ -33,10 +34,11 @@ class Online:
     outputs: ClassVar[tuple[str, ...]] = ()
     """What it says beside the score and the flag, by name."""
 
+    @abstractmethod
     def blank(self, series: int) -> Arrays:
         """The detector's own arrays of ``series`` of which nothing is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, own: Arrays, times: Ints, values: Floats, again: Bools) -> dict[str, Floats]:
         """Judge ``values [S, m]`` at ``times [m]`` in their order, and learn from them: ``own``, which may be changed,
         is left as it is to be kept.
@@ -44,7 +46,6 @@ class Online:
         NaN is no sample. What is ``again [S, m]`` was learned from before. Gives `SCORE`, `ANOMALY` and ``outputs``,
         each ``[S, m]``, NaN where there is nothing to say. Any cut in time gives the same bits.
         """
-        raise NotImplementedError
 
     def begin(self, own: Arrays, times: Ints, values: Floats) -> None:
         """Learn from the history ``values [S, n]``; as from fresh samples, where a detector says nothing else."""

@@ -178,13 +178,16 @@ class Several:
 
     def _joined(self, keys: Keys, states: dict[str, State]) -> State:
         """One state of all of them, for ``keys``. A series is as ready as it is for the first detector, and as old as
-        the oldest model that is fitted again."""
+        the oldest model that is fitted again. Where none of them is, one that has failed has the series begin anew."""
         if not keys:
             return State((), {})
         fitted = [states[p.name] for p in self._parts if not p.goes_on] or [states[self._parts[0].name]]
         first = states[self._parts[0].name]
         general = {name: first[name] for name in _GENERAL}
         general["fitted_at"] = reduce(np.minimum, [state["fitted_at"] for state in fitted])
+        if self.learns_as_it_goes:
+            failed = reduce(np.logical_or, [state["status"] == SeriesStatus.FAILED for state in states.values()])
+            general["status"] = np.where(failed, np.int8(SeriesStatus.FAILED), general["status"])
         details = [state["detail"] for state in states.values()]
         general["detail"] = reduce(lambda a, b: np.where(a == "", b, a), details)
         own: dict[str, Array] = {f"{name}.{a}": array for name, s in states.items() for a, array in s.arrays.items()}

@@ -115,6 +115,19 @@ def test_what_has_failed_begins_anew_with_the_next_training():
     assert again["own.samples"].tolist() == [300, 340]
 
 
+def test_what_has_failed_has_its_series_fitted_anew_where_nothing_else_would():
+    """All of them learn as they judge, and a series of theirs that is ready is never fitted again."""
+    picky = {"type": "tests.detectors.test_several:Picky", "batch": 20}
+    both = several(of={"level": SHORT, "own": picky})
+    history = panel(2, 300)
+    fresh = after(history, 40)
+    state, _ = both.score(both.fit(history), Panel(fresh.keys, fresh.times, fresh.values * [[-1.0], [1.0]]))
+    assert state["status"].tolist() == [SeriesStatus.FAILED, SeriesStatus.READY]
+    again = both.refitted(state, both.fit(history))
+    assert again["status"].tolist() == [SeriesStatus.READY, SeriesStatus.READY]
+    assert again["level.samples"].tolist() == [340, 340]
+
+
 def test_what_is_kept_beside_a_training_is_kept_of_each():
     """A part that keeps something itself is asked for it."""
     alone = make("detectors", "pyod")
