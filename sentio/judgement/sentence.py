@@ -91,13 +91,13 @@ def _missing(one: Incidents, step: int, now: int, clock: Clock) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """``value`` with so many significant digits, whole ones always: 0.00123, 12.3, 1234; very large and very small ones
-    with an exponent."""
+    """``value`` with so many significant digits, whole ones always: 0.00123, 12.3, 1,234; very large and very small
+    ones with an exponent."""
     if not math.isfinite(value):
         return "unknown"
     if value == 0 or 1e-4 <= abs(value) < 1e9:
         whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-        return f"{value:.0f}" if whole >= digits else f"{value:.{digits}g}"
+        return f"{value:,.0f}" if whole >= digits else f"{value:.{digits}g}"
     return f"{value:.{digits}g}"
 
 

@@ -32,7 +32,7 @@ CASES = [
     ),
     (
         one(Kind.LEVEL_SHIFT, open_=False, size=-1234.5, percent=-5.23),
-        "Level shift from 14:05 to 14:29: 5.2 % (1234) below what was expected, for 25 min.",
+        "Level shift from 14:05 to 14:29: 5.2 % (1,234) below what was expected, for 25 min.",
     ),
     (
         one(Kind.SPIKE, open_=False, seconds=15, size=40, percent=np.nan),
@@ -96,7 +96,7 @@ def test_another_clock():
 
 def test_numbers():
     said = [number(x) for x in (0, 1, 12.345, 999.6, 1234.5, 1234567, 0.001234, 1e-7, 3e12, np.nan, -41.26)]
-    assert said == ["0", "1", "12.3", "1000", "1234", "1234567", "0.00123", "1e-07", "3e+12", "unknown", "-41.3"]
+    assert said == ["0", "1", "12.3", "1,000", "1,234", "1,234,567", "0.00123", "1e-07", "3e+12", "unknown", "-41.3"]
     assert number(129.50812, 6) == "129.508"
 
 
