@@ -32,6 +32,12 @@ def kernel(function: F) -> F:
     return _kept(_compile, function)
 
 
+def part(function: F) -> F:
+    """A part of a `kernel` in the same file: compiled into it, for a call that is handed many arrays costs more than
+    most parts do themselves. It changes no bit."""
+    return cast(F, _compile(inline="always")(function))
+
+
 def reduction(function: F) -> F:
     """A `kernel` whose innermost loops add up, and store nothing: they may take the terms in another order, and so
     several at once. It is the same order on every run; in a loop that stores, which of two versions is run depends on

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, part
 from sentio.judgement.runs import NEVER
 from sentio.judgement.track import BINS, CLASSES, LAGS, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
@@ -145,7 +145,7 @@ def run(
             _sample(track, s, j, times[j], step, values[s, j], model, half[s, j], left_out[s, j], terms, out)
 
 
-@kernel
+@part
 def _restart(track: Track, s: int, step: int) -> None:
     """Another distance between samples: what is known of one step ahead is of no use."""
     if track.step[s] > 0:
@@ -159,7 +159,7 @@ def _restart(track: Track, s: int, step: int) -> None:
     track.step[s] = step
 
 
-@kernel
+@part
 def _reanchor(track: Track, s: int, change: float) -> None:
     """Another model expects ``change`` less: what the last values were off by is so much more."""
     track.errors[s] += change
@@ -190,7 +190,7 @@ class Ahead(NamedTuple):
     expected: float
 
 
-@kernel
+@part
 def _sample(
     track: Track, s: int, j: int, t: int, step: int, value: float, model: float, half: float, left_out: bool,
     terms: Terms, out: Verdict,
@@ -201,7 +201,7 @@ def _sample(
         _judge(track, s, j, t, step, value, ahead, terms, out)
 
 
-@kernel
+@part
 def _look_ahead(track: Track, s: int, t: int, step: int, model: float, half: float, terms: Terms) -> Ahead:
     day = int(t // BINS_NS) % BINS
     sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
@@ -221,7 +221,7 @@ def _look_ahead(track: Track, s: int, t: int, step: int, model: float, half: flo
     return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, x, correction, expected)
 
 
-@kernel
+@part
 def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -> tuple[Floats, float]:
     """What the last errors say of the next one, and what that comes from."""
     x = np.empty(LAGS)
@@ -238,7 +238,7 @@ def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -
     return x, _bounded(correction, base, scale)
 
 
-@kernel
+@part
 def _foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
     """What is said of a sample whether or not it comes."""
     stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
@@ -254,7 +254,7 @@ def _foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
         _figures(track, s, j, out)
 
 
-@kernel
+@part
 def _judge(
     track: Track, s: int, j: int, t: int, step: int, value: float, ahead: Ahead, terms: Terms, out: Verdict
 ) -> None:
@@ -283,7 +283,7 @@ def _judge(
     _move_on(track, s, t, step, error, ahead.model)
 
 
-@kernel
+@part
 def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float) -> None:
     track.hour[s] += (error - track.hour[s]) / max(3.0, _APART / step)
     track.errors[s, 2] = track.errors[s, 1]
@@ -294,14 +294,14 @@ def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float
     track.seen[s] += 1
 
 
-@kernel
+@part
 def _begin(track: Track, s: int, sigma: float) -> None:
     """Before anything is known, errors are taken to be as large as the model says."""
     track.near[s] = 0.5 * sigma
     track.far[s] = 0.8 * sigma
 
 
-@kernel
+@part
 def _turn_day(track: Track, s: int, t: int) -> None:
     """Where another part of the day has begun, keep the mean of the last one for tomorrow."""
     part = t // BINS_NS
@@ -313,7 +313,7 @@ def _turn_day(track: Track, s: int, t: int) -> None:
     track.part[s] = part
 
 
-@kernel
+@part
 def _scale(size: float, of_day: float, days: float, sigma: float, resolution: float) -> float:
     """The usual size of an error, and by so much more or less as this time of day has."""
     if days > 3:
@@ -322,13 +322,13 @@ def _scale(size: float, of_day: float, days: float, sigma: float, resolution: fl
     return float(max(_MEAN_TO_SCALE * size, 0.15 * sigma, 0.3 * resolution))
 
 
-@kernel
+@part
 def _bounded(error: float, base: float, scale: float) -> float:
     """An incident must not quickly become what is expected: as if the error were not beyond `_LARGE` scales."""
     return base + min(max(error - base, -_LARGE * scale), _LARGE * scale)
 
 
-@kernel
+@part
 def _novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, float]:
     """How far the newest samples are from the most like them before, in units and in usual distances; -1 and 1 while
     there are too few. The sample is put into the ring."""
@@ -345,27 +345,27 @@ def _novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, flo
     return distance, distance / (_MEAN_TO_SCALE * track.novelty[s, 0])
 
 
-@kernel
+@part
 def _nearest(ring: Floats, place: int, filled: int) -> float:
     """Distance of the `_LIKE` samples up to ``place`` from those most like them among the ``filled`` ones."""
+    # The newest first, and all windows at once: loops without a branch, of which the processor does several at a time.
+    newest, total = np.empty(RING), np.zeros(RING)
+    for i in range(min(place + 1, filled)):
+        newest[i] = ring[place - i]
+    for i in range(place + 1, filled):
+        newest[i] = ring[place - i + RING]
+    for k in range(_LIKE):
+        one = newest[k]
+        for back in range(2, filled - _LIKE):
+            off = one - newest[back + k]
+            total[back] += off * off
     best = np.inf
     for back in range(2, filled - _LIKE):
-        total = 0.0
-        for k in range(_LIKE):
-            here, there = place - k, place - back - k
-            if here < 0:
-                here += RING
-            if there < 0:
-                there += RING
-            off = ring[here] - ring[there]
-            total += off * off
-            if total >= best:
-                break
-        best = min(best, total)
+        best = min(best, total[back])
     return float(np.sqrt(best))
 
 
-@kernel
+@part
 def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> float:
     """Mean logarithm of three views; a sample on a side that is not asked for is as if it was expected."""
     if not (terms.above if z_far > 0 else terms.below):
@@ -376,33 +376,33 @@ def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> flo
     return total / 3
 
 
-@kernel
+@part
 def _bend(track: Track, s: int, side: int) -> float:
     """By how much more must be seen of a heavy tail."""
     return float((max(track.excess[s, side], _LEAST_EXCESS) / _PRIOR_EXCESS) ** _BEND)
 
 
-@kernel
+@part
 def _worth(track: Track, s: int, side: int, strange: float) -> float:
     """How strange the sample is on any series: beyond what is charged of what is usual on this one."""
     charged = _CHARGED * max(track.usual[s, side] - _FREE, 0.0)
     return float((strange - charged - 1) / _bend(track, s, side))
 
 
-@kernel
+@part
 def _asked(terms: Terms) -> float:
     """The worth that comes as often as the budget on series at large."""
     return float(_STRANGE - A_DECADE * np.log10(7 * terms.budget))
 
 
-@kernel
+@part
 def _due(track: Track, s: int, side: int) -> float:
     """By how much more is wanted of this series, for the flags that it has had."""
     most = _MOST_DUE * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
     return float(min(track.due[s], most))
 
 
-@kernel
+@part
 def _score(worth: float, asked: float, due: float) -> float:
     """Above 1 where a flag is to be raised, and there by the worth alone, so that it is the same on every series; what
     was only due, because the series is quiet, is just above 1. Below, 1 is where it would be raised."""
@@ -412,7 +412,7 @@ def _score(worth: float, asked: float, due: float) -> float:
     return float(1 + (max(over, 0.0) + np.log1p(np.exp(-abs(over)))) / _SHARP)
 
 
-@kernel
+@part
 def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
     """The score; what it costs is put into the bucket."""
     worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
@@ -424,7 +424,7 @@ def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: f
     return float(min(score, _MOST))
 
 
-@kernel
+@part
 def _pvalue(track: Track, s: int, side: int, strange: float) -> float:
     """Share of samples at least as strange: between the quantiles by interpolation, beyond them as the tail has it."""
     q = track.quantiles[s]
@@ -438,7 +438,7 @@ def _pvalue(track: Track, s: int, side: int, strange: float) -> float:
     return float(1 - 0.5 * max(0.0, strange - low) / max(q[0] - low, 1e-12))
 
 
-@kernel
+@part
 def _turn_hour(track: Track, s: int, t: int, step: int) -> None:
     """Where another hour has begun, count what the last one has reached."""
     length = max(_APART, step)
@@ -459,7 +459,7 @@ def _turn_hour(track: Track, s: int, t: int, step: int) -> None:
     track.peak[s] = -9.0
 
 
-@kernel
+@part
 def _begin_tail(track: Track, s: int, length: float) -> None:
     """As if a quiet series had been watched for `_PRIOR_DAYS`."""
     hours = _DAY / length
@@ -473,7 +473,7 @@ def _begin_tail(track: Track, s: int, length: float) -> None:
     track.usual[s], track.excess[s] = _PRIOR_USUAL, _PRIOR_EXCESS
 
 
-@kernel
+@part
 def _follow_tail(track: Track, s: int, side: int) -> None:
     """What `_A_DAY` hours a day reach, and by how much they exceed it."""
     peaks = track.peaks[s, side]
@@ -493,7 +493,7 @@ def _follow_tail(track: Track, s: int, side: int) -> None:
     track.excess[s, side] = max(0.05, mean)
 
 
-@kernel
+@part
 def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, distance: float, flagged: bool) -> None:
     n = track.seen[s] + 1
     if track.seen[s] == 0:
@@ -514,7 +514,7 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
     track.quiet[s] = 0 if flagged else track.quiet[s] + 1
 
 
-@kernel
+@part
 def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
     """Let the bucket leak, and put a flag into it where the sample is ``over`` the threshold (Turner 1986, *New
     directions in communications*): one for an episode, and less of it with each sample for which that lasts."""
@@ -530,7 +530,7 @@ def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
         track.cost[s] *= _LASTING
 
 
-@kernel
+@part
 def _learn_bands(track: Track, s: int, step: int, value: float, ahead: Ahead, flagged: bool, terms: Terms) -> None:
     """Move each edge out where the sample is beyond it, and in where it is not."""
     n = track.seen[s]
@@ -550,7 +550,7 @@ def _learn_bands(track: Track, s: int, step: int, value: float, ahead: Ahead, fl
     track.reach[s] = min(max(track.reach[s], -1.0), 4.0)
 
 
-@kernel
+@part
 def _learn_figures(track: Track, s: int, step: int, value: float, ahead: Ahead, inside: bool) -> None:
     rate = max(1 / (track.seen[s] + 1), min(0.1, step / _DAY))
     r = track.rolling[s]
@@ -567,7 +567,7 @@ def _learn_figures(track: Track, s: int, step: int, value: float, ahead: Ahead, 
         track.naive[s, 0] = 0.0
 
 
-@kernel
+@part
 def _figures(track: Track, s: int, j: int, out: Verdict) -> None:
     r = track.rolling[s]
     out.coverage[s, j] = r[0]
@@ -576,7 +576,7 @@ def _figures(track: Track, s: int, j: int, out: Verdict) -> None:
         out.skill[s, j] = 1 - r[2] / r[3]
 
 
-@kernel
+@part
 def _learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, terms: Terms) -> None:
     day, near_scale, far_scale = ahead.day, ahead.near_scale, ahead.far_scale
     n = track.seen[s]
@@ -600,7 +600,7 @@ def _learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, t
     _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / ahead.sigma, ahead.x)
 
 
-@kernel
+@part
 def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
     large = abs(off) > 0.5 * _LARGE * scale
@@ -626,7 +626,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
         track.moving[s] = 0
 
 
-@kernel
+@part
 def _learn_weights(track: Track, s: int, step: int, miss: float, x: Floats) -> None:
     keep = 1 - 1 / max(60.0, _MEMORY_DAYS * _DAY / step)
     p = track.precision[s]
@@ -644,7 +644,7 @@ def _learn_weights(track: Track, s: int, step: int, miss: float, x: Floats) -> N
         p *= 1e3 / trace
 
 
-@kernel
+@part
 def _times(p: Floats, x: Floats) -> Floats:
     out = np.zeros(LAGS)
     for a in range(LAGS):
