@@ -349,7 +349,7 @@ def _novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, flo
 def _nearest(ring: Floats, place: int, filled: int) -> float:
     """Distance of the `_LIKE` samples up to ``place`` from those most like them among the ``filled`` ones."""
     # The newest first, and all windows at once: loops without a branch, of which the processor does several at a time.
-    newest, total = np.empty(RING), np.zeros(RING)
+    newest, total = np.empty(RING, np.float32), np.zeros(RING)
     for i in range(min(place + 1, filled)):
         newest[i] = ring[place - i]
     for i in range(place + 1, filled):
