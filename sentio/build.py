@@ -21,6 +21,7 @@ from sentio.contracts import Detector, Forecaster, Sink, Source
 from sentio.dask.pool import DaskPool
 from sentio.executor import WorkerPool
 from sentio.guard import GuardedSink, GuardedSource, Pause, SparseSource
+from sentio.journal import Journal
 from sentio.judgement.judge import Judge
 from sentio.outbox import Outbox
 from sentio.pipeline import Line
@@ -166,12 +167,12 @@ def receivers(config: Config, name: str) -> list[Receiver]:
     return [Receiver(label, made(options), options) for label, options in zip(names, parts, strict=True)]
 
 
-def outboxes(config: Config, name: str, telemetry: Telemetry) -> tuple[Outbox, ...]:
-    """An outbox in front of each receiver of the sink ``name``."""
-    return tuple(_outbox(receiver, config.secrets, telemetry) for receiver in receivers(config, name))
+def outboxes(config: Config, name: str, telemetry: Telemetry, journal: Journal | None = None) -> tuple[Outbox, ...]:
+    """An outbox in front of each receiver of the sink ``name``; what waits for one of alerts is in ``journal``, too."""
+    return tuple(_outbox(receiver, config.secrets, telemetry, journal) for receiver in receivers(config, name))
 
 
-def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry) -> Outbox:
+def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry, journal: Journal | None) -> Outbox:
     stopping, options = threading.Event(), receiver.options
     guarded = GuardedSink(
         receiver.sink,
@@ -186,7 +187,9 @@ def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry) -
         return Outbox(guarded, stopping, telemetry=telemetry, bound=_WHOLE_REPORTS)
     select = Selection(options.least, resolved=options.send_resolved)
     every = getattr(receiver.sink, "every_report", False)
-    return Outbox(guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every)
+    return Outbox(
+        guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every, journal=journal
+    )
 
 
 def timing(pipeline: Pipeline, *, every_step: bool = False) -> Timing:

@@ -197,6 +197,10 @@ class GuardedSink:
     def emit(self, report: Report) -> None:
         self.deliver(report, self._clock())
 
+    def too_late(self, begun: float) -> bool:
+        """Whether the time for a report of ``begun`` is over."""
+        return self._clock() > begun + self._retry_for
+
     def deliver(self, report: Report, begun: float) -> bool:
         """Whether that was the end of it: delivered, or given up. False where Sentio is to stop before."""
         alias = report.pipeline

@@ -1,6 +1,7 @@
 """Wraps a sink, and is one: a bounded queue and a thread, so that a slow or dead receiver never delays a tick.
 
-`GuardedSink` does the rest: deadline, retries, counting, redaction, logging what is news.
+`GuardedSink` does the rest: deadline, retries, counting, redaction, logging what is news. `Journal` has what waits of
+alerts, too, so that it outlives a kill.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sentio.deadline import remaining, within
 from sentio.guard import GuardedSink, News
+from sentio.journal import Entry, Journal, Post
 from sentio.telemetry import Telemetry
-from sentio.types import Report
+from sentio.types import SECOND, Report
 
 log = logging.getLogger(__name__)
 
 _LAST_S, _WAIT_S = 1.5, 2.0
 """Seconds for the last try of everything that is queued when Sentio ends, and for whoever waits for it."""
+_WRITTEN_S = 5.0
+"""A message is sent once it is on the disk; where the disk hangs for so long, all the same."""
+_HANDED_OVER_S = 5.0
+"""For one that is stopped to end, before its successor takes what it has."""
 
 Select = Callable[[Report], Report]
 """What of a report the sink is told."""
@@ -28,10 +34,12 @@ Select = Callable[[Report], Report]
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A report, and when it came."""
+    """A report, and when it came. ``number`` in the journal, 0 where it is not there; ``written`` once it is."""
 
     report: Report
     since: float
+    number: int = 0
+    written: threading.Event | None = None
 
 
 class Outbox:
@@ -39,7 +47,7 @@ class Outbox:
 
     ``stopping`` is set by `stop`; ``sink`` pauses on it. ``bound``: reports that wait at most; of more, the oldest
     without events are let go first, then the oldest. ``every_report``: those without events are for the sink, too. The
-    thread is started with the first report.
+    thread is started with the first report. ``journal``: has what waits with events, until it has been delivered.
     """
 
     def __init__(
@@ -51,37 +59,80 @@ class Outbox:
         bound: int,
         select: Select = lambda report: report,
         every_report: bool = True,
+        journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink, self._stopping = sink, stopping
         self.name = sink.name
         self._telemetry = telemetry
         self._bound, self._select, self._every = bound, select, every_report
-        self._clock = clock
+        self._journal, self._clock = journal, clock
         self._queue: deque[_Waiting] = deque()
-        self._under_way = 0
+        self._under_way: _Waiting | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._before: Outbox | None = None
+        self._heir: Outbox | None = None
+        self._retired = False
         self._full = News(f"sink {self.name}, queue")
 
     def emit(self, report: Report) -> None:
+        entry = Entry()
+        self.take(report, entry)
+        self._write(entry)
+
+    def take(self, report: Report, entry: Entry) -> None:
+        """Queue ``report``; what changes by that is put into ``entry``, which the caller has the journal write."""
         chosen = self._select(report)
         if not chosen.events and not self._every:
             return
         with self._changed:
-            if self._stopping.is_set():
+            if not self._stopping.is_set():
+                self._put(self._waiting(chosen, entry), entry)
+                self._begin()
                 return
-            self._put(_Waiting(chosen, self._clock()))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=f"sink {self.name}", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        if self._heir:
+            self._heir.take(report, entry)
+
+    def resume(self, posts: Iterable[tuple[int, Report]], now: int) -> None:
+        """Queue what waited when Sentio ended, numbers of the journal with their reports; not what is too old at
+        ``now``, ns."""
+        entry = Entry()
+        with self._changed:
+            for number, report in posts:
+                since = self._clock() - max(0, now - report.at) / SECOND
+                if self._sink.too_late(since):
+                    entry.gone.add(number)
+                    self._telemetry.deliveries.labels(report.pipeline, self.name, "too_late").inc()
+                else:
+                    self._put(_Waiting(report, since, number), entry)
+            if self._queue:
+                log.info("sink %s: %d reports waited when Sentio ended, and are tried again", self.name, self._size())
+                self._begin()
+        if entry.gone:
+            log.warning(
+                "sink %s: %d reports waited for longer than they may, and are given up", self.name, len(entry.gone)
+            )
+        self._write(entry)
+
+    def follow(self, before: Outbox) -> None:
+        """Stop ``before``, which had this name, and deliver what it cannot any more."""
+        self._before = before
+        before._heir = self
+        before.stop()
+        with self._changed:
+            self._begin()
 
     def stop(self) -> None:
         """Take nothing more, and try once more what is queued, on the thread. Returns at once."""
         self._stopping.set()
         with self._changed:
             self._changed.notify()
+
+    def retire(self) -> None:
+        """As `stop`, of a sink that does not come back: what is left then is let go."""
+        self._retired = True
+        self.stop()
 
     def wait(self, seconds: float) -> None:
         """After `stop`: until the thread has ended, or for so many seconds; says what is left then."""
@@ -93,12 +144,28 @@ class Outbox:
 
     # The queue.
 
-    def _put(self, new: _Waiting) -> None:
+    def _waiting(self, report: Report, entry: Entry) -> _Waiting:
+        if not self._journal or not report.events:
+            return _Waiting(report, self._clock())
+        number = self._journal.number()
+        entry.posts[number] = Post(self.name, report)
+        return _Waiting(report, self._clock(), number, entry.written)
+
+    def _write(self, entry: Entry) -> None:
+        if self._journal:
+            self._journal.write(entry)
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"sink {self.name}", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
+    def _put(self, new: _Waiting, entry: Entry) -> None:
         if not new.report.scores.keys:
             self._supersede(new.report.pipeline)
         self._queue.append(new)
-        while len(self._queue) > self._bound:
-            self._let_go()
+        self._keep_bound(entry)
         self._count()
 
     def _supersede(self, alias: str) -> None:
@@ -112,13 +179,18 @@ class Outbox:
                 kept.append(replace(waiting, report=replace(report, firing=())))
         self._queue = kept
 
-    def _let_go(self) -> None:
-        at = next((i for i, w in enumerate(self._queue) if not w.report.events), 0)
-        gone = self._queue[at].report
-        del self._queue[at]
-        self._telemetry.sink_dropped.labels(gone.pipeline, self.name).inc()
-        text = f"{self._bound} reports wait, and older ones are let go; a receiver that takes them is expected"
-        self._full.bad("full", text)
+    def _keep_bound(self, entry: Entry) -> None:
+        while len(self._queue) > self._bound:
+            at = next((i for i, w in enumerate(self._queue) if not w.report.events), 0)
+            self._let_go(self._queue[at], entry)
+            del self._queue[at]
+            why = f"{self._bound} reports wait, and older ones are let go; a receiver that takes them is expected"
+            self._full.bad("full", why)
+
+    def _let_go(self, waiting: _Waiting, entry: Entry) -> None:
+        self._telemetry.sink_dropped.labels(waiting.report.pipeline, self.name).inc()
+        if waiting.number:
+            entry.gone.add(waiting.number)
 
     def _next(self) -> _Waiting | None:
         """The next one, as soon as there is one; None where Sentio is to stop."""
@@ -127,18 +199,23 @@ class Outbox:
             return None if self._stopping.is_set() else self._taken()
 
     def _taken(self) -> _Waiting:
-        self._under_way = 1
-        return self._queue.popleft()
+        self._under_way = self._queue.popleft()
+        return self._under_way
 
-    def _done(self) -> None:
+    def _done(self, waiting: _Waiting, *, over: bool) -> None:
+        """``over``: it is delivered, or given up; else it is the first again."""
         with self._changed:
-            self._under_way = 0
+            if not over and self._under_way:
+                self._queue.appendleft(waiting)
+            self._under_way = None
             self._count()
             if not self._queue:
                 self._full.good()
+        if over and waiting.number:
+            self._write(Entry(gone={waiting.number}))
 
     def _size(self) -> int:
-        return len(self._queue) + self._under_way
+        return len(self._queue) + (self._under_way is not None)
 
     def _count(self) -> None:
         # Not at the end: the gauge is another one's then, or gone.
@@ -148,27 +225,56 @@ class Outbox:
     # The thread.
 
     def _work(self) -> None:
+        if self._before:
+            self._inherit(self._before)
         while waiting := self._next():
-            if not self._deliver(waiting):
-                with self._changed:
-                    self._queue.appendleft(waiting)
-            self._done()
+            self._done(waiting, over=self._deliver(waiting))
         self._last_try()
 
+    def _inherit(self, before: Outbox) -> None:
+        if before._thread:
+            before._thread.join(_HANDED_OVER_S)
+        left, entry = before._given_up(), Entry()
+        with self._changed:
+            self._queue.extendleft(reversed(left))
+            self._keep_bound(entry)
+            self._count()
+        self._before = None
+        self._write(entry)
+
+    def _given_up(self) -> list[_Waiting]:
+        """All that it has, with what is under way for too long: it may come twice then."""
+        with self._changed:
+            left = [*([self._under_way] if self._under_way else []), *self._queue]
+            self._queue.clear()
+            self._under_way = None
+            return left
+
     def _last_try(self) -> None:
-        left = 0
+        left: list[_Waiting] = []
         with within(_LAST_S):
-            while True:
+            while remaining(_LAST_S) > 0:
                 with self._changed:
-                    if not self._queue or remaining(_LAST_S) <= 0:
-                        left += len(self._queue)
+                    if not self._queue:
                         break
                     waiting = self._taken()
-                left += not self._deliver(waiting)
-                self._done()
-        self._tell_left(left)
+                if self._deliver(waiting):
+                    self._done(waiting, over=True)
+                else:
+                    left.append(waiting)
+        with self._changed:
+            self._under_way = None
+            self._queue.extendleft(reversed(left))
+        self._tell_left(self._size())
+        if self._retired:
+            entry = Entry()
+            for waiting in self._given_up():
+                self._let_go(waiting, entry)
+            self._write(entry)
 
     def _deliver(self, waiting: _Waiting) -> bool:
+        if waiting.written:
+            waiting.written.wait(max(0.0, remaining(_WRITTEN_S)))
         try:
             return self._sink.deliver(waiting.report, waiting.since)
         except Exception:
@@ -178,8 +284,11 @@ class Outbox:
             return True
 
     def _tell_left(self, left: int) -> None:
-        if left:
-            log.warning("sink %s: %d reports are left undelivered", self.name, left)
+        if not left or self._heir:
+            return  # who has them tells it
+        again = ", and tried again at the next start" if self._journal else ""
+        then = ", and dropped, for the sink is gone" if self._retired else again
+        log.warning("sink %s: %d reports are left undelivered%s", self.name, left, then)
 
 
 def close(outboxes: Sequence[Outbox]) -> None:

@@ -179,7 +179,10 @@ def alert(
 
     changed, firing = events(outcome, report.scores, recent=recent, step=line.step, kind=kind, text=text)
     failures = (*report.failures, *outcome.failures)
-    report = replace(report, events=changed, firing=firing, failures=failures, levels=outcome.level)
+    report = replace(
+        report, events=changed, firing=firing, failures=failures, levels=outcome.level,
+        alerts=state if changed else report.alerts,
+    )  # fmt: skip
     return Memory(memory.model, memory.judged, state), report
 
 

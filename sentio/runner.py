@@ -148,24 +148,26 @@ class Runner:
             memory, live, seen = self._memory, self._live, self._seen
         return packed(self.line, memory, live, seen)
 
-    def restore(self, saved: State, now: int) -> None:
-        """Start from a snapshot. The series that arrived when it was taken count as seen now, so that their bands
-        stand until their time to live is over or they arrive. Raises `ValueError` where it lacks an array."""
-        if not saved.keys:
-            return
-        memory, seen = unpacked(saved)
-        arriving = seen >= seen.max() - self.timing.ttl
-        usable = memory.model.select(np.flatnonzero(_usable(memory.model) & arriving))
-        usable = self._within_ttl(usable, now)
-        memory = replace(memory, model=self._within_ttl(memory.model, now))
-        self._memory = fitting(self.line, memory, usable.keys)
-        self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
-        if usable.keys:
+    def restore(self, saved: State, now: int, told: State | None = None) -> None:
+        """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or
+        have an alert, count as seen now, so that their bands and alerts stand until their time to live is over or they
+        arrive. Raises `ValueError` where it lacks an array."""
+        memory, seen, usable = Memory(), np.empty(0, np.int64), State(())
+        if saved.keys:
+            memory, seen = unpacked(saved)
+            arriving = seen >= seen.max() - self.timing.ttl
+            usable = memory.model.select(np.flatnonzero(_usable(memory.model) & arriving))
+            usable = self._within_ttl(usable, now)
+            memory = replace(memory, model=self._within_ttl(memory.model, now))
+        live = union(usable.keys, self.line.alerting.standing(told) if told is not None else ())
+        self._memory = fitting(self.line, memory, live, told)
+        self._live, self._seen = live, np.full(len(live), now, np.int64)
+        if live:
             at = np.array([now // self.timing.step * self.timing.step])
-            self._judge(Panel.empty(at), usable.keys, now, whole=False)
-            if getattr(self.line.detector, "learns_as_it_goes", False):
-                # It is to learn from what has come meanwhile, too, as after an outage.
-                self._cursor = min(int(seen.max()), self._newest(now))
+            self._judge(Panel.empty(at), live, now, whole=False)
+        if usable.keys and getattr(self.line.detector, "learns_as_it_goes", False):
+            # It is to learn from what has come meanwhile, too, as after an outage.
+            self._cursor = min(int(seen.max()), self._newest(now))
 
     # The score tick.
 

@@ -22,7 +22,7 @@ def packed(line: Line, memory: Memory, live: Keys, seen: Ints) -> State:
     last = model["fitted_at"].copy()
     last[at >= 0] = seen[at[at >= 0]]
     judged = line.judge.onto(memory.judged, model.keys)
-    alerts = _alerts(line, memory.alerts, model.keys)
+    alerts = line.alerting.resumed(memory.alerts, None, model.keys)
     return State(model.keys, {**model.arrays, _SEEN: last, **_marked(_JUDGED, judged), **_marked(_ALERTS, alerts)})
 
 
@@ -36,14 +36,13 @@ def unpacked(saved: State) -> tuple[Memory, Ints]:
     return Memory(model, _unmarked(_JUDGED, saved), _unmarked(_ALERTS, saved)), seen
 
 
-def fitting(line: Line, memory: Memory, keys: Keys) -> Memory:
-    """``memory`` with what its judge and its alerts know of exactly ``keys``, as far as this version can read it."""
-    return Memory(memory.model, line.judge.onto(memory.judged, keys), _alerts(line, memory.alerts, keys))
+def fitting(line: Line, memory: Memory, keys: Keys, told: State | None = None) -> Memory:
+    """``memory`` with what its judge and its alerts know of exactly ``keys``, as far as this version can read it.
 
-
-def _alerts(line: Line, alerts: State, keys: Keys) -> State:
-    blank = line.alerting.blank(keys)
-    return alerts.onto(blank) if line.alerting.fits(alerts) else blank
+    ``told``: the series of which an alert was told, as `sentio.journal` has them; None where nobody knows.
+    """
+    alerts = line.alerting.resumed(memory.alerts, told, keys)
+    return Memory(memory.model, line.judge.onto(memory.judged, keys), alerts)
 
 
 def _marked(mark: str, state: State) -> dict[str, Array]:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sentio import build
+from sentio.alerting import told
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
 from sentio.contracts import Sink
 from sentio.errors import ConfigError, StoreError
 from sentio.guard import GuardedSink
+from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox, close
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
@@ -95,14 +97,21 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """A `sentio.contracts.Sink` of one pipeline: all that are its own when a report is made, whatever a reload does."""
+    """A `sentio.contracts.Sink` of one pipeline: the page, and all that are its own when a report is made, whatever a
+    reload does. What a report changes of alerts and queues is written at once."""
 
     alias: str
-    sinks: Callable[[str], Iterable[Sink]]
+    page: Sink
+    boxes: Callable[[str], Iterable[Outbox]]
+    journal: Journal | None
 
     def emit(self, report: Report) -> None:
-        for sink in self.sinks(self.alias):
-            sink.emit(report)
+        self.page.emit(report)
+        entry = Entry({self.alias: told(report.alerts)} if report.alerts.arrays else {})
+        for box in self.boxes(self.alias):
+            box.take(report, entry)
+        if self.journal:
+            self.journal.write(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,7 @@ class Service:
         self._config: Config | None = None
         self._tried = ""
         self._store: Store | None = None
+        self._journal: Journal | None = None
         self._pool: build.Pool | None = None
         self._web: Server | None = None
         self.ready = False
@@ -159,9 +169,11 @@ class Service:
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
+        self._journal = self._opened_journal(config)
         self._pool = build.executor(config)
         self._outlets = {name: self._outlet(config, name) for name in config.sinks}
         self._begin_sinks()
+        self._resume()
         for alias in config.pipelines:
             self._running[alias] = self._make(config, alias)
             self._restore(alias)
@@ -184,6 +196,8 @@ class Service:
         with contextlib.ExitStack() as closing:  # each of them, whatever becomes of the others
             if self._store:
                 closing.callback(self._store.close)
+            if self._journal:
+                closing.callback(self._journal.close)
             boxes = [box for outlet in self._outlets.values() for box in outlet.outboxes]
             closing.callback(close, boxes)
             if self._web:
@@ -193,6 +207,8 @@ class Service:
             if self._pool:
                 closing.callback(self._pool.shutdown, wait=False, cancel_futures=True)
             self._scheduler.stop()
+            for running in list(self._running.values()):
+                running.runner.stop()  # an alert that began now would have no queue to go to
             for box in boxes:
                 box.stop()  # on threads of their own: meanwhile the rest is saved and closed
 
@@ -249,8 +265,36 @@ class Service:
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
 
+    def _opened_journal(self, config: Config) -> Journal | None:
+        """None where there can be none: alerts go out all the same."""
+        path = config.store.path
+        try:
+            journal = Journal(path.with_name(f"{path.name}-alerts"), self.telemetry)
+        except StoreError as error:
+            self.telemetry.set_aside.inc()
+            log.error("%s; a kill may lose alerts", error)
+            return None
+        if journal.set_aside:
+            self.telemetry.set_aside.inc()
+        return journal
+
+    def _resume(self) -> None:
+        """Have the sinks try what waited when Sentio ended."""
+        if self._journal is None:
+            return
+        waiting: dict[str, list[tuple[int, Report]]] = {}
+        for number, post in self._journal.waiting().items():
+            waiting.setdefault(post.sink, []).append((number, post.report))
+        for box in (box for outlet in self._outlets.values() for box in outlet.outboxes):
+            box.resume(waiting.pop(box.name, ()), clock())
+        for sink, posts in waiting.items():
+            log.warning("sink %s: %d reports waited for it, and are dropped, for the sink is gone", sink, len(posts))
+            for _, report in posts:
+                self.telemetry.sink_dropped.labels(report.pipeline, sink).inc()
+            self._journal.write(Entry(gone={number for number, _ in posts}))
+
     def _outlet(self, config: Config, name: str) -> Outlet:
-        return Outlet(config.sinks[name], build.outboxes(config, name, self.telemetry))
+        return Outlet(config.sinks[name], build.outboxes(config, name, self.telemetry, self._journal))
 
     def _kept_outlet(self, config: Config, name: str) -> Outlet | None:
         """The one at work, where nothing of it changed: it keeps what is queued."""
@@ -258,15 +302,17 @@ class Service:
         return outlet if outlet and outlet.block == config.sinks[name] else None
 
     def _replace_outlets(self, outlets: dict[str, Outlet]) -> None:
-        """What is gone or changed tries once more what it has, on its own threads."""
+        """What is gone or changed tries once more what it has, on its own threads; then one that has changed hands over
+        what is left, and one that is gone lets go of it."""
         before = {box.name: box for outlet in self._outlets.values() for box in outlet.outboxes}
         after = {box.name: box for outlet in outlets.values() for box in outlet.outboxes}
         self._outlets = outlets
         for name, box in before.items():
-            if after.get(name) is not box:
-                box.stop()
             if name not in after:
+                box.retire()
                 self.telemetry.forget_sink(name)
+            elif after[name] is not box:
+                after[name].follow(box)
         self._begin_sinks()
 
     def _begin_sinks(self) -> None:
@@ -274,11 +320,8 @@ class Service:
             for box in self._boxes_of(alias):
                 self.telemetry.begin_sink(alias, box.name)
 
-    def _sinks_of(self, alias: str) -> list[Sink]:
-        """The page, and what the configuration in force says."""
-        return [self._page, *self._boxes_of(alias)]
-
     def _boxes_of(self, alias: str) -> list[Outbox]:
+        """What the configuration in force says."""
         names = self.config.sinks_of(alias) if alias in self.config.pipelines else ()
         outlets = self._outlets  # a reload puts another in its place
         return [box for name in names if name in outlets for box in outlets[name].outboxes]
@@ -298,7 +341,7 @@ class Service:
             config,
             alias,
             executor=self._pool,
-            sinks=(Fanout(alias, self._sinks_of),),
+            sinks=(Fanout(alias, self._page, self._boxes_of, self._journal),),
             telemetry=self.telemetry,
             pause=self._stopping.wait,
             save=keeper.save,
@@ -307,20 +350,27 @@ class Service:
 
     def _restore(self, alias: str) -> None:
         running = self._running[alias]
-        saved = running.keeper.load()
-        if saved is None:
+        saved = running.keeper.load() or State(())
+        own, alerts = build.own(self.config, saved), self._told(alias)
+        if not saved.keys and alerts is None:
             return
-        own = build.own(self.config, saved)
         try:
-            running.runner.restore(own, clock())
+            running.runner.restore(own, clock(), alerts)
         except (LookupError, ValueError, TypeError) as error:  # what NumPy says of arrays of another layout
             running.keeper.misfit(error)
             # Another runner: this one may hold the state already.
             self._running[alias] = self._make(self.config, alias)
-        else:
+            self._running[alias].runner.restore(State(()), clock(), alerts)
+            return
+        if own.keys:
             log.info("pipeline %s: %d series taken from the store", alias, len(own.keys))
-            if len(own.keys) < len(saved.keys):
-                log.info("pipeline %s: %d series are another shard's now", alias, len(saved.keys) - len(own.keys))
+        if len(own.keys) < len(saved.keys):
+            log.info("pipeline %s: %d series are another shard's now", alias, len(saved.keys) - len(own.keys))
+
+    def _told(self, alias: str) -> State | None:
+        """What the journal has of the alerts of this Sentio's series."""
+        alerts = self._journal.alerts(alias) if self._journal else None
+        return None if alerts is None else build.own(self.config, alerts)
 
     def _schedule(self, alias: str) -> None:
         running, limits = self._running[alias], build.deadlines(self.config, alias)

@@ -16,7 +16,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
 
 _DELIVERIES = (
     "ok", "timeout", "unreachable", "tls", "auth", "not_found", "throttled", "server_error", "redirect", "bad_answer",
-    "refused", "not_taken", "defect",
+    "refused", "not_taken", "too_late", "defect",
 )  # fmt: skip
 """How the delivery of an alert may end."""
 
@@ -65,7 +65,7 @@ class Telemetry:
         text = "Reports by outcome: ok, or why they were not delivered."
         self.deliveries = counter("sentio_sink_deliveries_total", text, q, "sink", "outcome")
         self.sink_retries = counter("sentio_sink_retries_total", "Attempts after the first.", q, "sink")
-        text = "Reports that were let go because the queue was full."
+        text = "Reports that were let go because the queue was full, or their sink is gone."
         self.sink_dropped = counter("sentio_sink_dropped_total", text, q, "sink")
         self.sink_queue = gauge("sentio_sink_queue_size", "Reports waiting for a sink, or under way to it.", "sink")
         text = "Whether the last configuration was accepted."

@@ -431,3 +431,5 @@ class Report:
     """By row, one sentence about the incident that is open."""
     onsets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     """``[S]`` ns: when that incident really began, 0 where none is open; empty as ``kinds``."""
+    alerts: State = field(default_factory=lambda: State(()))
+    """What is remembered of the alerts after it; empty where nothing has changed."""

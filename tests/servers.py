@@ -225,6 +225,13 @@ class SentioProcess:
             pytest.fail(f"sentio did not end within {_END_S:g} s of SIGTERM:\n{self.log}")
         assert code == 0, self.log
 
+    def kill(self) -> None:
+        """SIGKILL."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -2,6 +2,7 @@
 
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.machine import Alerting
+from sentio.alerting.memory import told
 from sentio.alerting.outcome import Change, Outcome, Recents, events
 from sentio.alerting.rules import Flapping, Rule, Rules
 from sentio.alerting.tokens import ExpressionError
@@ -18,4 +19,5 @@ __all__ = [
     "Rules",
     "events",
     "parse",
+    "told",
 ]

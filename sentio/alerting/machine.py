@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,28 @@ class Alerting:
     def fits(self, state: State) -> bool:
         """Whether ``state`` is one of these rules, or of such as remember the same."""
         return fits(self._layout, state)
+
+    def standing(self, told: State) -> Keys:
+        """The series that have an alert; none where ``told`` does not fit."""
+        if not self.fits(told):
+            return ()
+        return tuple(compress(told.keys, (told[LEVEL] > AlertLevel.OK).tolist()))
+
+    def resumed(self, saved: State, told: State | None, keys: Keys) -> State:
+        """What is known of ``keys``: as in ``saved``; but where the last alert in ``told`` is another, as in that.
+
+        ``told`` has all series of which an alert was told, as they were when the last one was: where it is known,
+        nobody has heard of what differs from it. What counts towards the next level is newer in ``saved``.
+        """
+        memory = onto(self._layout, saved if self.fits(saved) else self.blank(()), keys)
+        if told is None or not self.fits(told):
+            return State(keys, memory)
+        known = onto(self._layout, told, keys)
+        other = np.flatnonzero(np.any([memory[name] != known[name] for name in _ALWAYS], axis=0))
+        for name, array in memory.items():
+            memory[name] = array.copy()
+            memory[name][other] = known[name][other]
+        return State(keys, memory)
 
     def step(self, state: State, scores: Scores) -> tuple[State, Outcome]:
         """Judge every time of ``scores``, of which there is at least one. The state that comes out has their series.

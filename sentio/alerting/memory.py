@@ -55,6 +55,11 @@ def onto(layout: Layout, state: State, keys: Keys) -> Memory:
     return memory
 
 
+def told(state: State) -> State:
+    """Of ``state`` the series that have an alert, or had one."""
+    return state.select(np.flatnonzero((state[LEVEL] > 0) | (state[ENDED] != NEVER)))
+
+
 def pushed(kept: Array, newest: Array, where: Bools) -> Array:
     """``kept [S, n]`` with ``newest [S]`` behind its last column and without its first, at the rows ``where``."""
     moved = np.concatenate([kept[:, 1:], newest[:, None].astype(kept.dtype)], axis=1)

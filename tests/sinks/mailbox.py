@@ -48,15 +48,17 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox(tls: ssl.SSLContext | None = None, *, starttls: bool = False, auth: bool = False) -> Iterator[Mailbox]:
-    """A running one; ``tls`` from the first byte, or after STARTTLS."""
+def mailbox(
+    tls: ssl.SSLContext | None = None, *, starttls: bool = False, auth: bool = False, port: int = 0
+) -> Iterator[Mailbox]:
+    """A running one; ``tls`` from the first byte, or after STARTTLS. ``port``: 0 for a free one."""
     box = Mailbox()
     more: dict[str, Any] = {}
     if starttls:
         more = {"tls_context": tls, "require_starttls": True}
     if auth:
         more |= {"authenticator": box.check, "auth_required": True, "auth_require_tls": starttls}
-    box.port = free_port()
+    box.port = port or free_port()
     controller = Controller(box, hostname=LOOPBACK, port=box.port, ssl_context=None if starttls else tls, **more)
     controller.start()
     try:

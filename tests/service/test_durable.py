@@ -1,0 +1,260 @@
+"""Alerts survive a kill: what was to be told is told after it, and what was told is not told again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faulty import FaultyServer, OneSeries, answer, in_turn, matrix, text
+from tests.servers import LOOPBACK, SentioProcess, free_port, until
+from tests.service import teller
+from tests.sinks.alertmanagers import AlertmanagerProcess
+from tests.sinks.mailbox import mailbox
+
+GOOD, BUSY = answer(text("ok")), answer(text("not now"), 503)
+SECRET = "hunter2Xyzzy"  # noqa: S105 - what is looked for
+SOON = 60
+
+
+class Stage:
+    """Sentio over one series whose value the test sets, with a receiver of each kind, all of them down."""
+
+    def __init__(self, folder: Path, source: FaultyServer) -> None:
+        self.value = 10.0
+        source.behave = answer(matrix(OneSeries({"__name__": "m", "host": "grün"}, lambda _: self.value)))
+        self.hook = FaultyServer(GOOD)
+        self.hook.up()
+        self.hook.down()  # its port is known by now
+        self.mail_port = free_port()
+        self.alertmanager = AlertmanagerProcess(folder / "am")
+        self.sentio = SentioProcess(folder / "sentio")
+        self.journal = folder / "sentio" / "sentio.db-alerts"
+        self.source, self.sinks = source.url, self._sinks()
+        self.configure()
+
+    def _sinks(self) -> dict[str, Any]:
+        mail = {"host": LOOPBACK, "port": self.mail_port, "security": "none"}
+        return {
+            "hook": {"type": "webhook", "url": f"{self.hook.url}/{SECRET}", "headers": {"X-Token": SECRET}},
+            "mail": {"type": "email", **mail, "from": "a@example.org", "to": ["b@example.org"]},
+            "am": {"type": "alertmanager", "urls": [self.alertmanager.url], "resend_every": "1s"},
+        }
+
+    def configure(self) -> None:
+        self.sentio.configure(
+            {
+                "sources": {"prom": {"type": "prometheus", "url": self.source, "timeout": "5s", "retries": 0}},
+                "pipelines": {
+                    "q": {
+                        "source": "prom",
+                        "query": "m",
+                        "step": "1s",
+                        "ttl": "2m",
+                        "train": {"window": "5m", "every": "5m"},
+                        "detector": {"type": "gaussian1d"},
+                        "alerts": {"warning": "value > 50", "recovery": 2},
+                    }
+                },
+                "sinks": self.sinks,
+            }
+        )
+
+    def level(self) -> float | None:
+        return self.sentio.page().get("sentio_alert_level", query="q")
+
+    def written(self) -> tuple[int, int]:
+        """Pipelines with alerts, and reports that wait, as they are on the disk."""
+        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as file:
+            return (
+                file.execute("SELECT count(*) FROM alerts").fetchone()[0],
+                file.execute("SELECT count(*) FROM waiting").fetchone()[0],
+            )
+
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(request.body)["events"][0] for request in self.hook.requests]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with FaultyServer(GOOD) as source:
+        made = Stage(tmp_path, source)
+        try:
+            yield made
+        finally:
+            made.sentio.kill()
+            made.alertmanager.stop()
+            made.hook.down()
+
+
+def test_what_waited_at_a_kill_is_told_once_and_so_is_an_end_that_came_while_it_was_dead(stage: Stage) -> None:
+    stage.sentio.start()
+    until(lambda: stage.level() == 0, SOON, "it is judged")
+    stage.value = 90.0
+    until(lambda: stage.level() == 2, SOON, "the alert")
+    until(lambda: stage.written() == (1, 3), SOON, "its messages wait")
+    stage.sentio.kill()
+    data = b"".join(file.read_bytes() for file in stage.journal.parent.glob("sentio.db-alerts*"))
+    assert SECRET.encode() not in data
+    modes = {file.name: file.stat().st_mode & 0o777 for file in stage.journal.parent.glob("sentio.db-alerts*")}
+    assert set(modes.values()) == {0o600}, modes
+
+    stage.hook.up()
+    with mailbox(port=stage.mail_port) as box, stage.alertmanager:
+        stage.sentio.start()
+        until(lambda: stage.told() and box.mails and stage.alertmanager.alerts(), SOON, "all are told")
+        until(lambda: stage.written() == (1, 0), SOON, "nothing waits any more")
+        (standing,) = stage.alertmanager.alerts()
+        time.sleep(3)  # three more samples
+        assert [(e["level_from"], e["level_to"]) for e in stage.told()] == [("ok", "warning")]
+        assert len(box.mails) == 1
+        stage.sentio.kill()
+
+        stage.value = 10.0
+        stage.sentio.start()
+        until(lambda: len(stage.told()) == 2 and len(box.mails) == 2, SOON, "its end is told")
+        until(lambda: not stage.alertmanager.alerts(), SOON, "to Alertmanager, too")
+        time.sleep(3)
+        assert [(e["level_from"], e["level_to"]) for e in stage.told()] == [("ok", "warning"), ("warning", "ok")]
+        begun, ended = stage.told()
+        assert begun["since"] == ended["since"], "of the same alert"
+        assert standing["startsAt"][:19] == begun["since"][:19]
+        assert [mail["Subject"].partition("]")[0] for mail in box.mails] == ["[warning", "[resolved"]
+        assert 'host="grün"' in box.mails[1]["Subject"]
+        stage.sentio.stop()
+
+
+def test_an_orderly_end_loses_nothing_either(stage: Stage) -> None:
+    stage.sinks.pop("am")
+    stage.configure()
+    stage.sentio.start()
+    stage.value = 90.0
+    until(lambda: stage.level() == 2, SOON, "the alert")
+    until(lambda: stage.written() == (1, 2), SOON, "its messages wait")
+    stage.sentio.stop()
+    assert "sink mail: 1 reports are left undelivered, and tried again at the next start" in stage.sentio.log
+    stage.sinks.pop("mail")
+    stage.configure()
+    stage.hook.up()
+    stage.sentio.start()
+    until(lambda: stage.told(), SOON, "told")
+    said = "sink mail: 1 reports waited for it, and are dropped, for the sink is gone"
+    assert said in stage.sentio.log
+    assert stage.sentio.page().get("sentio_sink_dropped_total", query="q", sink="mail") == 1
+    until(lambda: stage.written() == (1, 0), SOON, "nothing waits any more")
+    stage.sentio.stop()
+    assert len(stage.told()) == 1
+
+
+@pytest.mark.parametrize("what", ["garbage", "cut", "another", "row", "folder"])
+def test_a_journal_that_cannot_be_used_is_told_of_and_stops_no_start(stage: Stage, what: str) -> None:
+    stage.sinks = {"hook": stage.sinks["hook"]}
+    stage.configure()
+    stage.sentio.start()
+    stage.value = 90.0
+    until(lambda: stage.level() == 2, SOON, "the alert")
+    until(lambda: stage.written() == (1, 1), SOON, "its message waits")
+    stage.sentio.kill()
+    damage(stage.journal, what)
+    stage.hook.up()
+    stage.sentio.start()
+    assert stage.sentio.page().get("sentio_store_set_aside_total") == (2 if what == "row" else 1)
+    until(lambda: stage.told(), SOON, "the alert is told anew")
+    assert len(list(stage.journal.parent.glob("*.unusable-*"))) == (what in ("garbage", "cut", "another"))
+    said = {
+        "garbage": "file is not a database; it is set aside as",
+        "cut": "; it is set aside as",
+        "another": "it holds other; alerts, waiting is expected; it is set aside as",
+        "row": "waiting of 1 is damaged",
+        "folder": "cannot be opened (",
+    }
+    assert said[what] in stage.sentio.log
+    stage.sentio.stop()
+    assert "Traceback" not in stage.sentio.log
+
+
+def damage(journal: Path, what: str) -> None:
+    with closing(sqlite3.connect(journal)) as file, file:  # what is in the WAL, too, is in the file then
+        if what == "row":
+            file.execute("UPDATE waiting SET arrays = X'0102'")
+            file.execute("UPDATE alerts SET arrays = X'0102'")
+    for beside in journal.parent.glob("sentio.db-alerts-*"):
+        beside.unlink()
+    if what == "garbage":
+        journal.write_bytes(b"garbage" * 1000)
+    elif what == "cut":
+        whole = journal.read_bytes()
+        journal.write_bytes(whole[: len(whole) // 2])
+    elif what in ("another", "folder"):
+        journal.unlink()
+    if what == "another":
+        with closing(sqlite3.connect(journal)) as file, file:
+            file.execute("CREATE TABLE other (a)")
+            file.execute("PRAGMA user_version = 1")
+    elif what == "folder":
+        journal.mkdir()
+
+
+class Teller:
+    """A `tests.service.teller`, and the receiver that it tells."""
+
+    def __init__(self, folder: Path, server: FaultyServer) -> None:
+        self.told: dict[str, list[dict[str, Any]]] = {}
+        self.twice = 0
+        server.behave = in_turn(*[BUSY, self._take] * 500, self._take)
+        command = [sys.executable, "-m", "tests.service.teller", str(folder / "journal"), server.url]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _take(self, request: Any, connection: Any) -> None:
+        key = request.headers["idempotency-key"]
+        self.twice += key in self.told
+        self.told.setdefault(key, json.loads(request.body)["events"])
+        GOOD(request, connection)
+
+    def run(self, first: int, ticks: int, die_at: int = 0) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{first} {ticks} {die_at}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def chains(self) -> dict[str, list[str]]:
+        """The levels of each series, as the receiver was told them; each message begins where the last one ended."""
+        found: dict[str, list[str]] = {}
+        for event in (event for events in self.told.values() for event in events):
+            chain = found.setdefault(event["labels"]["i"], ["ok"])
+            assert chain[-1] == event["level_from"], f"{event['labels']}: something was lost, or told twice"
+            chain.append(event["level_to"])
+        return found
+
+    def end(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.communicate()
+
+
+def test_a_kill_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
+    """Steps are each statement of the journal, and what comes before and after a tick's telling and a sending. Killed at
+    the first, the second, and so on, with the journal of the last one, what the receiver hears is one story."""
+    steps, ticks = 60, 12
+    with FaultyServer(GOOD) as server:
+        teller_ = Teller(tmp_path, server)
+        try:
+            ended = [teller_.run(ticks * die_at, ticks, die_at) for die_at in range(1, steps)]
+            levels = teller_.run(ticks * steps, ticks)
+        finally:
+            teller_.end()
+    assert ended.count("killed") > 30, "most of them met one"
+    chains = teller_.chains()
+    names = ["ok", "info", "warning", "critical"]
+    assert [chains[str(i)][-1] for i in range(len(teller.KEYS))] == [names[int(level)] for level in levels.split(",")]
+    assert len(teller_.told) > 100
+    assert 0 < teller_.twice <= steps, "some come twice: those that were under way, with the same key"
