@@ -108,6 +108,9 @@ class Journal:
             entry.written.set()
             return
         with self._changed:
+            if self._closing:
+                entry.written.set()
+                return
             self._alerts.update(entry.alerts)
             self._pending.append(entry)
             if self._thread is None:

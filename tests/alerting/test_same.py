@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentio.alerting import Alerting, Change, Flapping, Rule, Rules
+from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, told
 from sentio.types import Scores, State
 
 from .oracle import Level, minutes, oracle
@@ -155,3 +155,44 @@ def test_a_restart_in_the_middle_of_everything() -> None:
     assert sum(len(o.changed) for o in later) > 50
     assert state["held"].any()
     assert (state["level"] == 0).any()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_after_a_kill_every_alert_is_where_it_was(data: st.DataObject) -> None:
+    """With a save of any time before, and what was told at the last change of a level."""
+    scores, rules = data.draw(some_scores()), data.draw(st.sampled_from(RULES))
+    alerting, times = Alerting(rules), len(scores.times)
+    killed = data.draw(st.integers(0, times))
+    saved_at = data.draw(st.integers(0, killed))
+    state = saved = alerting.blank(scores.keys)
+    known = None
+    for column in range(killed):
+        if column == saved_at:
+            saved = state
+        state, outcome = alerting.step(state, cut(scores, column, column + 1))
+        known = told(state) if outcome.changed else known
+    if saved_at == killed:
+        saved = state
+    again = alerting.resumed(saved, known, scores.keys)
+    for name in ("level", "since", "top", "ended"):
+        np.testing.assert_array_equal(again[name], state[name])
+    if saved_at == killed:
+        same(again, state)
+
+
+def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
+    alerting = Alerting(Rules(warning=Rule("value > 1"), recovery=1))
+    keys = scored([[0], [0], [0]]).keys
+    first, _ = run(alerting, scored([[2], [0], [0]]))
+    ahead, _ = run(alerting, scored([[0], [2], [0]]), first)
+    assert alerting.resumed(ahead, told(first), keys)["level"].tolist() == [2, 0, 0]
+    assert alerting.resumed(ahead, None, keys)["level"].tolist() == [0, 2, 0]
+    assert alerting.standing(told(first)) == keys[:1]
+
+
+def test_what_other_rules_have_told_is_no_use() -> None:
+    state, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
+    other = Alerting(Rules(critical=Rule("value > 1")))
+    assert other.standing(told(state)) == ()
+    same(other.resumed(state, told(state), state.keys), other.blank(state.keys))

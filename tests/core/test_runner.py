@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sentio import pipeline, runner
-from sentio.alerting import Alerting, Rules
+from sentio.alerting import Alerting, Rules, told
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
@@ -226,6 +226,38 @@ def test_what_had_gone_before_a_restart_does_not_come_back_with_it():
     later.restore(State.from_arrays(house.saved[-1].to_arrays()), house.now + SECOND)
     assert later.report.scores.keys == (A,)
     assert set(later.state.keys) == {A, B}
+
+
+def test_an_alert_that_was_told_outlives_a_save_that_does_not_know_it():
+    house = ready(A, B)
+    saved = house.runner.snapshot()
+    house.source.bump[A] = house.source.bump[C] = 1000.0
+    house.source.keys = (A, B, C)
+    while not (report := house.score()).events:
+        pass
+    known = told(report.alerts)
+    assert known.keys == (A,)
+    for of in (saved, State(())):
+        later = house.runner = house.another()
+        later.restore(State.from_arrays(of.to_arrays()) if of.keys else of, house.now, known)
+        again = house.sink.reports[-1]
+        assert [(event.key, event.since) for event in again.firing] == [(A, report.events[0].since)]
+        assert again.events == ()
+        house.source.gone[A] = (house.now, 2**62)
+        while not (ended := house.score()).events:
+            pass
+        (event,) = ended.events
+        assert (event.key, event.cause) == (A, "series stopped arriving")
+        assert house.now <= again.at + house.timing.ttl + 2 * STEP
+        house.source.gone.clear()
+
+
+def test_what_is_remembered_of_alerts_goes_along_where_a_level_has_changed():
+    house = ready(A)
+    assert not house.score().alerts.arrays
+    house.source.bump[A] = 1000.0
+    assert house.score().alerts.keys == (A,)
+    assert not house.score().alerts.arrays
 
 
 def test_a_clock_that_goes_back_does_not_stop_the_ticks(caplog):

@@ -108,7 +108,8 @@ def main(path: str, url: str) -> None:
             os._exit(0)
         os.close(writer)
         with os.fdopen(reader) as said:
-            print(said.read() or "killed", flush=True)
+            sys.stdout.write(f"{said.read() or 'killed'}\n")
+            sys.stdout.flush()
         os.waitpid(child, 0)
 
 

@@ -146,7 +146,7 @@ def test_an_orderly_end_loses_nothing_either(stage: Stage) -> None:
     stage.configure()
     stage.hook.up()
     stage.sentio.start()
-    until(lambda: stage.told(), SOON, "told")
+    until(stage.told, SOON, "told")
     said = "sink mail: 1 reports waited for it, and are dropped, for the sink is gone"
     assert said in stage.sentio.log
     assert stage.sentio.page().get("sentio_sink_dropped_total", query="q", sink="mail") == 1
@@ -168,7 +168,7 @@ def test_a_journal_that_cannot_be_used_is_told_of_and_stops_no_start(stage: Stag
     stage.hook.up()
     stage.sentio.start()
     assert stage.sentio.page().get("sentio_store_set_aside_total") == (2 if what == "row" else 1)
-    until(lambda: stage.told(), SOON, "the alert is told anew")
+    until(stage.told, SOON, "the alert is told anew")
     assert len(list(stage.journal.parent.glob("*.unusable-*"))) == (what in ("garbage", "cut", "another"))
     said = {
         "garbage": "file is not a database; it is set aside as",
@@ -183,10 +183,12 @@ def test_a_journal_that_cannot_be_used_is_told_of_and_stops_no_start(stage: Stag
 
 
 def damage(journal: Path, what: str) -> None:
-    with closing(sqlite3.connect(journal)) as file, file:  # what is in the WAL, too, is in the file then
+    with closing(sqlite3.connect(journal)) as file:
         if what == "row":
-            file.execute("UPDATE waiting SET arrays = X'0102'")
-            file.execute("UPDATE alerts SET arrays = X'0102'")
+            with file:
+                file.execute("UPDATE waiting SET arrays = X'0102'")
+                file.execute("UPDATE alerts SET arrays = X'0102'")
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it is in the one file then
     for beside in journal.parent.glob("sentio.db-alerts-*"):
         beside.unlink()
     if what == "garbage":
@@ -242,8 +244,8 @@ class Teller:
 
 
 def test_a_kill_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
-    """Steps are each statement of the journal, and what comes before and after a tick's telling and a sending. Killed at
-    the first, the second, and so on, with the journal of the last one, what the receiver hears is one story."""
+    """Steps are each statement of the journal, and what comes before and after a tick's telling and a sending. Killed
+    at the first, the second, and so on, with the journal of the last one, what the receiver hears is one story."""
     steps, ticks = 60, 12
     with FaultyServer(GOOD) as server:
         teller_ = Teller(tmp_path, server)

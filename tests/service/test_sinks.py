@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from typing import ClassVar
 
@@ -82,6 +84,46 @@ def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp
             tell(service, event())
             eventually(lambda: changed.requests[-1].path == "/new")
             assert len({r.headers["idempotency-key"] for r in changed.requests if r.path == "/old"}) == 3
+
+
+def waiting(folder):
+    with closing(sqlite3.connect(f"file:{folder}/db-alerts?mode=ro", uri=True)) as file:
+        return [name for (name,) in file.execute("SELECT sink FROM waiting ORDER BY id")]
+
+
+def test_what_waits_for_a_sink_that_a_reload_removes_is_dropped_counted_and_said(tmp_path, caplog):
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source, FaultyServer(answer(text("no"), 503)) as a, FaultyServer(answer(text("no"), 503)) as b:
+        file.write_text(with_sinks(source.url, tmp_path, a=a.url, b=b.url))
+        with running([file]) as (service, web):
+            tell(service, event())
+            tell(service, event())
+            eventually(lambda: waiting(tmp_path) == ["a", "b", "a", "b"])
+            file.write_text(with_sinks(source.url, tmp_path, a=a.url))
+            assert service.reload() is None
+            eventually(lambda: waiting(tmp_path) == ["a", "a"])
+            assert "sink b: 2 reports are left undelivered, and dropped, for the sink is gone" in caplog.text
+            page = get(f"{web.url}/metrics")[1]
+            assert metric(page, 'sentio_sink_dropped_total{query="load",sink="b"}') == 2
+            assert metric(page, 'sentio_sink_queue_size{sink="b"}') is None
+        a.behave = GOOD
+        with running([file]):
+            eventually(lambda: not waiting(tmp_path))
+        assert len({request.headers["idempotency-key"] for request in a.requests}) == 2
+
+
+def test_what_a_changed_sink_could_not_deliver_goes_to_where_it_is_now(tmp_path):
+    file = tmp_path / "sentio.yml"
+    with prometheus() as source, FaultyServer(answer(text("no"), 503)) as old, FaultyServer(GOOD) as new:
+        file.write_text(with_sinks(source.url, tmp_path, a=old.url))
+        with running([file]) as (service, _web):
+            tell(service, event())
+            tell(service, event())
+            eventually(lambda: waiting(tmp_path) == ["a", "a"])
+            file.write_text(with_sinks(source.url, tmp_path, a=new.url))
+            assert service.reload() is None
+            eventually(lambda: len(new.requests) == 2)
+            eventually(lambda: not waiting(tmp_path))
 
 
 def test_the_end_tries_once_more_and_says_what_is_left(tmp_path, caplog):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sentio.errors import SinkError
 from sentio.guard import GuardedSink
+from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox, close
 from sentio.selection import Selection
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Report
 from tests.servers import until
-from tests.sinks.alerts import event, report
+from tests.sinks.alerts import event, now, report
 
 
 class Receiver:
@@ -38,7 +41,10 @@ class Receiver:
 
 
 class Bench:
-    def __init__(self, receiver: Receiver, *, retry_for: int = 3600 * SECOND, backoff=(0.01,), every=False, bound=1000):
+    def __init__(
+        self, receiver: Receiver, *, retry_for: int = 3600 * SECOND, backoff=(0.01,), every=False, bound=1000,
+        journal: Journal | None = None,
+    ):  # fmt: skip
         self.telemetry = Telemetry()
         stopping = threading.Event()
         sink = GuardedSink(
@@ -52,8 +58,9 @@ class Bench:
             pause=stopping.wait,
         )
         self.outbox = Outbox(
-            sink, stopping, telemetry=self.telemetry, bound=bound, select=Selection(), every_report=every
-        )
+            sink, stopping, telemetry=self.telemetry, bound=bound, select=Selection(), every_report=every,
+            journal=journal,
+        )  # fmt: skip
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.telemetry.registry.get_sample_value(name, {"sink": "slack", **labels})
@@ -232,3 +239,162 @@ def test_the_end_does_not_wait_for_a_receiver_that_hangs(caplog: pytest.LogCaptu
     assert not receiver.got
     assert "sink slack: 2 reports are left undelivered" in caplog.text
     receiver.gate.set()
+
+
+# With a journal.
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(tmp_path / "journal", Telemetry())
+    yield made
+    made.close()
+
+
+def left(path: Path) -> list[int]:
+    """The numbers of what waits, as another start would find it."""
+    again = Journal(path / "journal", Telemetry())
+    numbers = list(again.waiting())
+    again.close()
+    return numbers
+
+
+def test_what_has_events_is_written_until_it_is_delivered_or_given_up(journal: Journal, tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench = Bench(receiver, journal=journal, every=True)
+    bench.outbox.emit(report(event()))
+    assert receiver.entered.wait(10)
+    bench.outbox.emit(report(firing=(event(),)))
+    bench.outbox.emit(report(event(), firing=(event(),)))
+    until(lambda: left(tmp_path) == [1, 2], 10, "written")
+    receiver.failures = [failure("refused", permanent=True)]
+    receiver.gate.set()
+    until(lambda: left(tmp_path) == [], 10, "both are over, in their own ways")
+    assert bench.outcome("refused") == 1
+    close([bench.outbox])
+
+
+def test_it_is_written_before_it_is_sent(journal: Journal) -> None:
+    hold = threading.Lock()
+    commit = journal._commit
+
+    def slowly(entry: Entry) -> bool:
+        with hold:
+            return commit(entry)
+
+    journal._commit = slowly  # type: ignore[method-assign]
+    receiver = Receiver()
+    bench = Bench(receiver, journal=journal)
+    with hold:
+        bench.outbox.emit(report(event()))
+        assert not receiver.entered.wait(0.3)
+    until(lambda: receiver.got, 10, "then it is")
+    close([bench.outbox])
+
+
+def test_a_disk_that_hangs_holds_no_alert_back_for_long(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentio.outbox._WRITTEN_S", 0.2)
+    hangs = threading.Event()
+    journal._commit = lambda _: hangs.wait(60)  # type: ignore[method-assign]
+    receiver = Receiver()
+    bench = Bench(receiver, journal=journal)
+    bench.outbox.emit(report(event()))
+    until(lambda: receiver.got, 10, "sent")
+    close([bench.outbox])
+    hangs.set()
+
+
+def test_after_a_restart_it_is_tried_again_unless_it_is_too_old(
+    journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    receiver = Receiver(*[failure()] * 10_000)
+    before = Bench(receiver, journal=journal, backoff=(100.0,))
+    at = now()
+    for age in (7200, 3500, 0):
+        before.outbox.emit(report(event(), at=at - age * SECOND))
+    until(lambda: left(tmp_path) == [1, 2, 3], 10, "written")
+    close([before.outbox])
+    assert "sink slack: 3 reports are left undelivered, and tried again at the next start" in caplog.text
+    assert left(tmp_path) == [1, 2, 3]
+
+    again, receiver = Journal(tmp_path / "journal", Telemetry()), Receiver()
+    after = Bench(receiver, journal=again)
+    after.outbox.resume([(number, post.report) for number, post in again.waiting().items()], at)
+    until(lambda: len(receiver.got) == 2, 10, "the two that are young enough")
+    assert [(at - r.at) // SECOND for r in receiver.got] == [3500, 0]
+    assert after.outcome("too_late") == 1
+    assert "sink slack: 1 reports waited for longer than they may, and are given up" in caplog.text
+    until(lambda: left(tmp_path) == [], 10, "none waits any more")
+    close([after.outbox])
+    again.close()
+
+
+def test_its_time_goes_on_over_a_restart(journal: Journal) -> None:
+    receiver = Receiver(*[failure()] * 10_000)
+    bench = Bench(receiver, journal=journal, retry_for=100 * SECOND)
+    at = now()
+    bench.outbox.resume([(1, report(event(), at=at - 100 * SECOND + SECOND // 2))], at)
+    until(lambda: bench.outcome("unreachable"), 10, "given up in half a second, not in a hundred")
+    close([bench.outbox])
+
+
+def test_one_that_goes_lets_go_of_what_waits(
+    journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(Receiver(*[failure()] * 10_000), journal=journal, backoff=(100.0,))
+    for _ in range(3):
+        bench.outbox.emit(report(event()))
+    until(lambda: left(tmp_path) == [1, 2, 3], 10, "written")
+    bench.outbox.retire()
+    until(lambda: left(tmp_path) == [], 10, "let go")
+    assert bench.value("sentio_sink_dropped_total", query="cpu") == 3
+    assert caplog.messages[-1] == "sink slack: 3 reports are left undelivered, and dropped, for the sink is gone"
+
+
+def test_one_that_follows_another_delivers_what_that_could_not_in_order(
+    journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = Receiver()
+    before = Bench(Receiver(*[failure()] * 10_000), journal=journal, backoff=(100.0,))
+    after = Bench(receiver, journal=journal)
+    sent = [report(event()) for _ in range(5)]
+    for one in sent[:3]:
+        before.outbox.emit(one)
+    after.outbox.follow(before.outbox)
+    after.outbox.emit(sent[3])
+    before.outbox.emit(sent[4])  # of a tick that had looked it up before
+    until(lambda: len(receiver.got) == 5, 20, "all of them")
+    assert [r.at for r in receiver.got] == [r.at for r in sent]
+    until(lambda: left(tmp_path) == [], 10, "none waits any more")
+    assert "undelivered" not in caplog.text
+    close([after.outbox])
+
+
+def test_one_that_follows_another_does_not_wait_for_ever(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentio.outbox._HANDED_OVER_S", 0.2)
+    hanging, receiver = Receiver(), Receiver()
+    hanging.gate.clear()
+    before, after = Bench(hanging, journal=journal), Bench(receiver, journal=journal)
+    for _ in range(3):
+        before.outbox.emit(report(event()))
+    assert hanging.entered.wait(10)
+    after.outbox.follow(before.outbox)
+    until(lambda: len(receiver.got) == 3, 20, "with what is under way")
+    hanging.gate.set()
+    close([before.outbox, after.outbox])
+    assert len(hanging.tried) == 1
+
+
+def test_of_a_full_queue_what_is_let_go_is_written_no_longer(journal: Journal, tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    bench = Bench(receiver, journal=journal, bound=2)
+    bench.outbox.emit(report(event()))
+    assert receiver.entered.wait(10)
+    for _ in range(4):
+        bench.outbox.emit(report(event()))
+    until(lambda: left(tmp_path) == [1, 4, 5], 10, "under way, and the newest two")
+    receiver.gate.set()
+    close([bench.outbox])
