@@ -14,8 +14,13 @@ COPY sentio /src/sentio
 # without; tests, sources and headers; NumPy's for Fortran and Numba's for graphics cards; of Stan, whose compiler only has
 # to be there, all but Prophet's compiled model; AVIF pictures; and, of four large libraries, the names for debuggers, which
 # strip takes off. Not of all: some that were changed after linking do not load then, so what was stripped is tried.
-# Everything is compiled here, for the running container cannot write it.
+# Everything is compiled here, for the running container cannot write it. Of matplotlib's fonts one stays, with Latin, Greek and
+# Cyrillic letters: Pillow's own has none beyond ASCII.
 RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
+ && /opt/sentio/bin/python -m fontTools.subset \
+      "$(/opt/sentio/bin/python -c 'import matplotlib; print(matplotlib.get_data_path())')/fonts/ttf/DejaVuSans.ttf" \
+      --unicodes=U+20-24F,U+370-4FF,U+2010-2026,U+20AC --name-IDs='*' --layout-features= --no-hinting \
+      --output-file=/opt/DejaVuSans.ttf \
  && /opt/sentio/bin/python -m pip uninstall -q -y matplotlib contourpy cycler fonttools kiwisolver pyparsing \
       pygments markdown-it-py mdurl setuptools pip \
  && cd /opt/sentio/lib/python3.11/site-packages \
@@ -31,6 +36,7 @@ RUN /opt/sentio/bin/python -m pip install -q --no-deps /src \
 
 FROM python:3.11.14-slim-bookworm AS base
 COPY --from=build /opt/sentio /opt/sentio
+COPY --from=build /opt/DejaVuSans.ttf /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 ENV PATH=/opt/sentio/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN mkdir -p /var/lib/sentio && chown 10001:10001 /var/lib/sentio
 WORKDIR /var/lib/sentio

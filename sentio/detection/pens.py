@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from html import escape
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
 Point = tuple[float, float]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _FINE = 2
 """A PNG is drawn so many times as large and then made smaller, which smooths the edges."""
 
@@ -75,7 +80,6 @@ class Png:
     def __init__(self, width: int, height: int, paper: str) -> None:
         self._image = Image.new("RGB", (width * _FINE, height * _FINE), paper)
         self._draw = ImageDraw.Draw(self._image)
-        self._fonts: dict[int, ImageFont.FreeTypeFont | ImageFont.ImageFont] = {}
 
     def line(self, points: Sequence[Point], colour: str, width: float) -> None:
         if len(points) > 1:
@@ -90,15 +94,37 @@ class Png:
         self._draw.circle(_finer([point])[0], radius * _FINE, colour)
 
     def text(self, point: Point, text: str, colour: str, *, size: int = 12, end: bool = False) -> None:
-        if size not in self._fonts:
-            self._fonts[size] = ImageFont.load_default(size * _FINE)
-        self._draw.text(_finer([point])[0], text, colour, self._fonts[size], "rs" if end else "ls")
+        font = _own(size * _FINE) if text.isascii() else _other(size * _FINE)
+        self._draw.text(_finer([point])[0], text, colour, font, "rs" if end else "ls")
 
     @property
     def document(self) -> bytes:
         out = io.BytesIO()
         self._image.reduce(_FINE).save(out, format="PNG", optimize=True)
         return out.getvalue()
+
+
+@cache
+def _own(size: int) -> Font:
+    """The one that Pillow brings. It has no letters beyond ASCII: it draws a box for each."""
+    return ImageFont.load_default(size)
+
+
+@cache
+def _other(size: int) -> Font:
+    """For other letters, where there is one."""
+    for where in _dejavu():
+        with suppress(OSError):
+            return ImageFont.truetype(where, size)
+    return _own(size)
+
+
+def _dejavu() -> Iterator[Path | str]:
+    """DejaVu Sans: matplotlib has it, which Prophet brings along; else by its name in the system's folders."""
+    spec = find_spec("matplotlib")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        yield Path(folder, "mpl-data/fonts/ttf/DejaVuSans.ttf")
+    yield "DejaVuSans.ttf"
 
 
 def _finer(points: Sequence[Point]) -> list[Point]:

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 from sentio.cli import main
+from sentio.detection import pens
+from sentio.detection.pens import Png
 from sentio.detection.run import first_batch
 
 CARS = Path("tests/data/cardata_sample.csv")
@@ -152,6 +154,62 @@ def test_a_page_and_a_picture(tmp_path, capsys):
     image = Image.open(tmp_path / "a.png")
     assert image.size == (1100, 380)
     assert (208, 52, 44) in {colour for _, colour in image.getcolors(1 << 20)}
+
+
+def drawn(text):
+    pen = Png(200, 40, "#ffffff")
+    pen.text((5, 30), text, "#000000", size=14)
+    return np.array(Image.open(io.BytesIO(pen.document)).convert("L"))
+
+
+@pytest.fixture
+def _fresh_fonts():
+    pens._other.cache_clear()
+    yield
+    pens._other.cache_clear()
+
+
+BOX = "\U0010fffe"
+
+
+@pytest.mark.usefixtures("_fresh_fonts")
+@pytest.mark.parametrize("letter", "üßéøŁαЖ–€")
+def test_letters_beyond_ascii_are_no_boxes(letter):
+    """A letter that a font does not have is a box, the same for each."""
+    assert (drawn(letter) != drawn(BOX)).any()
+    assert (drawn(letter) < 0xF0).any(), "and no blank"
+
+
+@pytest.mark.usefixtures("_fresh_fonts")
+def test_an_umlaut_is_its_letter_with_dots_above():
+    plain, dotted = drawn(f"u{BOX}")[:, :14] < 0x80, drawn(f"ü{BOX}")[:, :14] < 0x80
+    top = int(np.flatnonzero(plain.any(axis=1))[0])
+    assert plain[top:].any()
+    np.testing.assert_array_equal(dotted[top:], plain[top:])
+    assert dotted[:top].any()
+    assert not plain[:top].any()
+
+
+@pytest.mark.usefixtures("_fresh_fonts")
+@pytest.mark.parametrize("without", ["matplotlib", "any"])
+def test_without_a_font_of_that_kind_there_are_boxes_and_no_failure(monkeypatch, without):
+    monkeypatch.setattr(pens, "find_spec", lambda _: None)
+    if without == "any":
+        monkeypatch.setattr(pens, "_dejavu", lambda: iter(["no-such-font.ttf"]))
+        np.testing.assert_array_equal(drawn("ü"), drawn(BOX))
+    elif not any(Path(folder).rglob("DejaVuSans.ttf") for folder in ("/usr/share/fonts", "/usr/local/share/fonts")):
+        pytest.skip("no DejaVuSans.ttf in the system's folders; on Debian: apt-get install fonts-dejavu-core")
+    else:
+        assert (drawn("ü") != drawn(BOX)).any()
+
+
+def test_a_sensors_name_is_drawn_with_its_letters(tmp_path, capsys):
+    pictures = []
+    for name in ("Küche", "Kéche"):
+        file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), (name, spiky()))
+        called(capsys, file, "--plot", tmp_path / "a.png")
+        pictures.append(np.array(Image.open(tmp_path / "a.png")))
+    assert (pictures[0] != pictures[1]).any(), "two boxes are alike"
 
 
 def test_rows_on_standard_output_and_the_rest_beside_them(tmp_path):
