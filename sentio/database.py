@@ -116,10 +116,10 @@ class Database:
             database.execute(f"PRAGMA user_version = {form.version}")
 
 
-def packed(state: State) -> memoryview:
-    """``state`` as the bytes of an ``.npz``, without a copy of them."""
+def packed(state: State, *, small: bool = False) -> memoryview:
+    """``state`` as the bytes of an ``.npz``, without a copy of them; ``small``: compressed, which takes longer."""
     out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **state.to_arrays())
+    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **state.to_arrays())
     return out.getbuffer()
 
 

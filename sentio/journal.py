@@ -151,9 +151,9 @@ class Journal:
 
     def _commit(self, entry: Entry) -> bool:
         try:
-            alerts = [(alias, packed(state)) for alias, state in entry.alerts.items()]
+            alerts = [(alias, packed(state, small=True)) for alias, state in entry.alerts.items()]
             posts = [
-                (number, post.sink, post.report.pipeline, post.report.at, packed(as_state(post.report)))
+                (number, post.sink, post.report.pipeline, post.report.at, packed(as_state(post.report), small=True))
                 for number, post in entry.posts.items()
             ]
             with self._database as transaction:
