@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -77,8 +77,8 @@ class Journal:
     def __init__(self, path: Path, telemetry: Telemetry) -> None:
         self._file = Database(path, _FORM)
         self._database, self._telemetry = self._file.connection, telemetry
-        self.set_aside = self._file.set_aside
-        """Where an unusable file was moved, if there was one."""
+        if self._file.set_aside:
+            telemetry.set_aside.inc()
         self._alerts: dict[str, State] = {}
         self._changed = threading.Condition()
         self._pending: list[Entry] = []
@@ -165,6 +165,11 @@ class Journal:
             text = f"alerts are not written ({error}), so a kill may lose some; room and permission are expected"
             self._news.bad("failed", text)
             return False
+        except Exception:
+            # A defect of ours: tried again it would fail again, and what comes after it must not pay for it.
+            self._telemetry.saves.labels("failed").inc()
+            log.exception("store %s: alerts are not written", self._file.path)
+            return True
         self._news.good()
         return True
 
@@ -199,8 +204,18 @@ class Journal:
         except (*DAMAGES, TypeError) as error:
             self._telemetry.set_aside.inc()
             log.warning("store %s: %s of %s is damaged (%s); it is let go", self._file.path, table, of, error)
-            with self._database as transaction:
+            with suppress(sqlite3.Error), self._database as transaction:
                 transaction.execute(f"DELETE FROM {table} WHERE {column} = ?", (of,))  # noqa: S608 # names of ours
+
+
+def beside(store: Path, telemetry: Telemetry) -> Journal | None:
+    """The journal of the store at that path; None where there can be none, which is said: alerts go out without it."""
+    try:
+        return Journal(store.with_name(f"{store.name}-alerts"), telemetry)
+    except StoreError as error:
+        telemetry.set_aside.inc()
+        log.error("%s; a kill may lose alerts", error)
+        return None
 
 
 def _together(entries: list[Entry]) -> Entry:

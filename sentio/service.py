@@ -17,7 +17,7 @@ from sentio.config.redact import redact
 from sentio.contracts import Sink
 from sentio.errors import ConfigError, StoreError
 from sentio.guard import GuardedSink
-from sentio.journal import Entry, Journal
+from sentio.journal import Entry, Journal, beside
 from sentio.outbox import Outbox, close
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
@@ -169,7 +169,7 @@ class Service:
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
-        self._journal = self._opened_journal(config)
+        self._journal = beside(config.store.path, self.telemetry)
         self._pool = build.executor(config)
         self._outlets = {name: self._outlet(config, name) for name in config.sinks}
         self._begin_sinks()
@@ -264,19 +264,6 @@ class Service:
             self._schedule(alias)
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
-
-    def _opened_journal(self, config: Config) -> Journal | None:
-        """None where there can be none: alerts go out all the same."""
-        path = config.store.path
-        try:
-            journal = Journal(path.with_name(f"{path.name}-alerts"), self.telemetry)
-        except StoreError as error:
-            self.telemetry.set_aside.inc()
-            log.error("%s; a kill may lose alerts", error)
-            return None
-        if journal.set_aside:
-            self.telemetry.set_aside.inc()
-        return journal
 
     def _resume(self) -> None:
         """Have the sinks try what waited when Sentio ended."""

@@ -122,7 +122,8 @@ def test_a_full_disk_is_said_once_and_nobody_waits_for_it(
     monkeypatch.setattr("sentio.journal._FORM", replace(_FORM, most=40_960))
     telemetry = Telemetry()
     journal = Journal(tmp_path / "j", telemetry)
-    many = report(*(event(of=key(i)) for i in range(1000)))
+    rng = np.random.default_rng(1)
+    many = report(*(event(of=key(rng.bytes(64).hex())) for _ in range(1000)))
     assert put(journal, Post("a", many)).written.wait(30), "its message is sent all the same"
     until(lambda: telemetry.registry.get_sample_value("sentio_store_saves_total", {"outcome": "failed"}), 30, "counted")
     said = (
@@ -180,6 +181,32 @@ def test_a_damaged_row_costs_that_row(tmp_path: Path, caplog: pytest.LogCaptureF
     caplog.clear()
     opened(path).close()
     assert caplog.text == "", "said once"
+
+
+def test_a_defect_costs_one_entry_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = opened(tmp_path / "j")
+    odd = report(event(since="yesterday"))  # type: ignore[arg-type] # as a defect of ours might have it
+    assert put(journal, Post("a", odd)).written.wait(30)
+    assert put(journal, Post("a", report(event()))).written.wait(30)
+    journal.close()
+    assert "alerts are not written" in caplog.text
+    again = opened(tmp_path / "j")
+    assert list(again.waiting()) == [2]
+    again.close()
+
+
+def test_a_damaged_row_on_a_disk_that_is_full_stops_no_start(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = opened(path)
+    put(journal, Post("a", report(event())))
+    journal.close()
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE waiting SET arrays = X'00'")
+        file.execute("CREATE TRIGGER full BEFORE DELETE ON waiting BEGIN SELECT RAISE(FAIL, 'full'); END")
+    for _ in range(2):
+        journal = opened(path)
+        assert journal.waiting() == {}
+        journal.close()
 
 
 def test_where_no_file_can_be_had_it_is_said(tmp_path: Path) -> None:

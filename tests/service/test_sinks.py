@@ -6,12 +6,17 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
+
 from sentio.cli import main
 from sentio.config.options import Options
+from sentio.outbox import Outbox
+from sentio.runner import Tick
 from sentio.types import Report
 from tests.faulty import FaultyServer, answer, text
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
@@ -124,6 +129,48 @@ def test_what_a_changed_sink_could_not_deliver_goes_to_where_it_is_now(tmp_path)
             assert service.reload() is None
             eventually(lambda: len(new.requests) == 2)
             eventually(lambda: not waiting(tmp_path))
+
+
+def test_a_standing_alert_outlives_a_reload_that_begins_its_pipeline_anew(tmp_path):
+    file, pipeline = tmp_path / "sentio.yml", "query: load, alerts: {warning: value > 0}"
+    with prometheus() as source, FaultyServer(GOOD) as a:
+        file.write_text(with_sinks(source.url, tmp_path, pipeline=pipeline, a=a.url))
+        with running([file]) as (service, _web):
+            eventually(lambda: len(a.requests) == 1)
+            before = service.runners()[0]
+            more = f"{pipeline}, train: {{window: 1d}}"
+            file.write_text(with_sinks(source.url, tmp_path, pipeline=more, a=a.url))
+            assert service.reload() is None
+            (after,) = service.runners()
+            assert after is not before
+            assert [event.since for event in after.report.firing] == [event.since for event in before.report.firing]
+            eventually(lambda: after.report.scores.values.size and np.isfinite(after.report.scores.values).all())
+            assert len(after.report.firing) == 3
+        assert len(a.requests) == 1
+        assert len(events_of(a)[0]["events"]) == 3
+
+
+def test_no_alert_begins_that_would_have_no_queue_to_go_to(tmp_path, monkeypatch):
+    """At the end the receivers take nothing more: a tick that is under way must change no level then."""
+    file, seen = tmp_path / "sentio.yml", []
+    pipeline = "query: load, alerts: {warning: value > 0}"
+    with prometheus() as source, FaultyServer(GOOD) as a:
+        file.write_text(with_sinks(source.url, tmp_path, pipeline=pipeline, a=a.url))
+        with running([file]) as (service, _web):
+            (runner,) = service.runners()
+            eventually(lambda: runner.report)
+            stop = Outbox.stop
+
+            def stop_and_score(box):
+                stop(box)
+                runner._memory = replace(runner._memory, alerts=runner.line.alerting.blank(()))  # all would begin
+                runner._cursor = None
+                runner.score(time.time_ns(), Tick())
+                seen.append(runner._memory.alerts.keys)
+
+            monkeypatch.setattr(Outbox, "stop", stop_and_score)
+    assert seen
+    assert not any(seen)
 
 
 def test_the_end_tries_once_more_and_says_what_is_left(tmp_path, caplog):
