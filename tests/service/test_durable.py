@@ -217,6 +217,8 @@ class Teller:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _take(self, request: Any, connection: Any) -> None:
+        if len(request.body) < int(request.headers["content-length"]):
+            return  # it was killed in the middle of sending
         key = request.headers["idempotency-key"]
         self.twice += key in self.told
         self.told.setdefault(key, json.loads(request.body)["events"])
