@@ -73,7 +73,7 @@ def test_no_half_row_wherever_it_is_cut(tmp_path: Path, size: int) -> None:
             if whole:
                 assert read(source) == whole, data[: at + size]
             else:
-                with pytest.raises(SourceError, match="has no line yet that has ended|has no rows below its names"):
+                with pytest.raises(SourceError, match=r"has no line yet that has ended|has no rows below its names"):
                     read(source)
 
 
