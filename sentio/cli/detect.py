@@ -104,7 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
         progress = stack.enter_context(Progress("detect"))
         found = Found(table)
-        curves = Curves(table.name, table.sensors, table.by) if arguments.plot else None
+        curves = Curves(found.roll) if arguments.plot else None
         for scored in _written(stack, table, score(table, request_of(arguments)), arguments.out):
             found.add(scored)
             if curves is not None:
@@ -160,11 +160,11 @@ def _draw(arguments: argparse.Namespace, found: Found, curves: object, episodes:
 
     assert isinstance(curves, plot.Curves)  # noqa: S101 # it is made where a plot is wanted
     path: Path = arguments.plot
-    drawn = curves.end()
+    curves.end()
     if path.suffix.lower() == ".png":
-        picture = plot.png(found, drawn)
+        picture = plot.png(found, curves)
     else:
-        picture = plot.html(found, drawn, episodes, arguments.detector).encode()
+        picture = plot.html(found, curves, episodes, arguments.detector).encode()
     with replacing(path, streamed=True) as beside:
         beside.write_bytes(picture)
 

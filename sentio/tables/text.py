@@ -94,6 +94,10 @@ class Block:
     def line(self, row: int) -> int:
         return self._first + self._data.count(b"\n", 0, int(self._shape.starts[row]))
 
+    def lines(self, rows: Ints) -> Ints:
+        breaks = np.flatnonzero(np.frombuffer(self._data, np.uint8) == _END)
+        return self._first + np.searchsorted(breaks, self._shape.starts[rows])
+
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> Columns:
         """`Part.read`."""
         try:
