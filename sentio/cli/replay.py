@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sentio.evaluation.alerts import Alert, Difference
     from sentio.evaluation.backtest import Live
     from sentio.evaluation.evaluate import Judged
-    from sentio.evaluation.settings import Settings
     from sentio.types import Event
 
 _DESCRIPTION = """\
@@ -102,16 +101,14 @@ def _runs(arguments: argparse.Namespace) -> list[list[Judged]]:
     if start >= end:
         raise ConfigError("--start: is not before --end; an earlier time is expected")
     running = Running(arguments.workers, arguments.labels)
-    settings = Settings(tuple(arguments.config), arguments.pipeline, train_every=None)
+    settings = [Settings(tuple(arguments.config), arguments.pipeline, train_every=None)]
+    if arguments.compare:
+        settings.append(replace(settings[0], paths=tuple(arguments.compare)))
     live = _live(arguments) if arguments.clock == "real" else None
     from sentio.cli.progress import Progress
 
     with Progress("replay") as progress:
-        runs = [since(settings, (start, end), running, progress, live)]
-        if arguments.compare:
-            other: Settings = replace(settings, paths=tuple(arguments.compare))
-            runs.append(since(other, (start, end), running, progress))
-    return runs
+        return since(settings, (start, end), running, progress, live)
 
 
 def _live(arguments: argparse.Namespace) -> Live:
