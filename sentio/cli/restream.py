@@ -83,10 +83,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _planned(arguments: argparse.Namespace, folder: Path) -> tuple[Plan, Config]:
+    from sentio.cli.progress import Progress
     from sentio.config.load import load
     from sentio.config.model import Store
     from sentio.detection.plan import SOURCE, Wanted, plan
-    from sentio.detection.run import warm
+    from sentio.detection.run import made, warm
     from sentio.tables.reader import open_table
     from sentio.tables.whole import samples_of
 
@@ -96,7 +97,8 @@ def _planned(arguments: argparse.Namespace, folder: Path) -> tuple[Plan, Config]
     wanted = Wanted(arguments.file, choice, arguments.speed, request_of(arguments), opened)
     with open_table(arguments.file, choice, now=opened) as table:
         samples = samples_of(table)
-    warm(wanted.request)
+    with Progress("restream"):
+        warm(made(wanted.request)[0])
     planned = plan(samples, wanted, time.time_ns())
     config = load(arguments.config or (), os.environ, planned.over)
     # Of a configuration of one's own its sinks and its server: other pipelines are no business of this file.
