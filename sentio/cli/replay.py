@@ -56,7 +56,9 @@ def add(commands: Commands) -> None:
         "--config.file", dest="config", type=Path, action="append", metavar="PATH", required=True,
         help="a YAML file, or a directory of them; may be given more than once",
     )  # fmt: skip
-    parser.add_argument("--start", required=True, metavar="TIME", help="from when, such as 2026-05-01T06:00")
+    parser.add_argument(
+        "--start", required=True, metavar="TIME", help="from when, such as 2026-05-01T06:00 or seconds since 1970"
+    )
     parser.add_argument("--end", metavar="TIME", help="until when (now)")
     parser.add_argument(
         "--timezone", type=_zone, default="UTC", metavar="ZONE",
@@ -70,7 +72,7 @@ def add(commands: Commands) -> None:
         type=Path,
         action="append",
         metavar="PATH",
-        help="another configuration with a pipeline of this name",
+        help="another configuration with a pipeline of this name; may be given more than once",
     )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="incidents: a CSV file with series, start, end")
     parser.add_argument(

@@ -29,7 +29,7 @@ itself: they are published on /metrics and the page, judged, and told to the sin
 sample, or with --stay at Ctrl-C.
 
 A detector that learns from a first batch has that as its history, as with datastream.io; one that is trained has the
-first 15 %% of the samples."""
+first 15 % of the samples."""
 _EPILOG = """\
 examples:
   sentio restream cars.csv --speed 10
@@ -46,13 +46,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "restream",
         help="let the samples of a file come now, through the service",
+        usage="%(prog)s FILE [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=_Help,
     )
-    table_options(parser)
+    table_options(parser, "a table of samples; no standard input, for it is read twice")
     detector_options(parser)
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="TIMES", help="how many times as fast as it was")
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="TIMES", help="how many times as fast as it was, such as 60"
+    )
     parser.add_argument(
         "--config.file", dest="config", type=Path, action="append", metavar="PATH",
         help="whose sinks and server are used; may be given more than once",

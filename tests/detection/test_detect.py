@@ -378,6 +378,16 @@ def test_a_bar_that_says_what_takes_so_long_the_first_time(tmp_path, monkeypatch
     assert said not in " ".join(watched("detect", file)[1].split())
 
 
+@pytest.mark.parametrize("command", ["detect", "restream", "replay", "record", "backtest", "warmup"])
+def test_help_is_text_that_can_be_read(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "%" not in text.replace("15%", "").replace("15 %", "")
+    if command in ("detect", "restream"):
+        assert text.startswith(f"usage: sentio {command} FILE [options]\n")
+
+
 _WARM = """
 import sys
 from numba.core import event
