@@ -13,7 +13,7 @@ _PARTS = 1500
 """Of a curve at most; when there are twice as many, two become one."""
 _DOTS = 2000
 """Flagged samples of a series that are kept at most, those with the highest scores."""
-_WAITING = 500_000
+_WAITING = 100_000
 """Samples that wait at most, or as many as there are parts, so that each is moved a few times only."""
 _PART = np.dtype([
     ("series", np.int64), ("part", np.int64), ("began", np.float64), ("ended", np.float64),
@@ -90,7 +90,7 @@ class Thin:
         index = ranks(first, count) + np.repeat(self._seen[series], count)
         rows["part"] = index // np.repeat(self._of_each[series], count)
         self._seen[series] += count
-        table = _joined(_by_series([self._parts, rows]))
+        table = _joined(_by_series([self._parts, _joined(rows)]))
         while (many := np.bincount(table["series"]) >= 2 * _PARTS).any():
             self._of_each[: len(many)][many] *= 2
             table["part"][many[table["series"]]] //= 2
