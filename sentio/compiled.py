@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import event
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,25 @@ _compile = partial(
     # Division by zero gives an infinity, as everywhere in NumPy.
     error_model="numpy",
 )
+
+
+class _FirstCompiled(event.Listener):
+    """Tells that kernels are compiled, once in a process: nothing else is to be seen meanwhile."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, event: event.Event) -> None:
+        function = event.data["dispatcher"].py_func
+        if not self._told and function.__module__.startswith("sentio."):
+            self._told = True
+            log.info("compiling, which takes some seconds and is kept for the next start; sentio warmup does it before")
+
+    def on_end(self, event: event.Event) -> None:
+        """Needs no word."""
+
+
+event.register("numba:compile", _FirstCompiled())  # type: ignore[no-untyped-call] # Numba has no types
 
 
 def kernel(function: F) -> F:

@@ -50,15 +50,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "detect",
         help="score a file, and show what of it is anomalous",
+        usage="%(prog)s FILE [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=_Help,
     )
-    table_options(parser)
+    table_options(parser, "a table of samples, or - for standard input")
     detector_options(parser)
     parser.add_argument(
         "--warm-up", type=delay, metavar="LENGTH",
-        help="at the beginning, what a trained detector only learns from (15%% of the samples)",
+        help="at the beginning, what a trained detector only learns from, such as 2h (15%% of the samples)",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=_target, metavar="[csv|jsonl|parquet:]PATH",
@@ -68,9 +69,9 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=_run)
 
 
-def table_options(parser: argparse.ArgumentParser) -> None:
-    """Which file, and what of it is what."""
-    parser.add_argument("file", metavar="FILE", help="a table of samples; - is standard input")
+def table_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """Which file, ``what`` it may be, and what of it is what."""
+    parser.add_argument("file", metavar="FILE", help=f"{what}; it comes first, for --sensors takes all that follows")
     parser.add_argument("-s", "--sensors", nargs="+", metavar="COLUMN", help="the columns to judge (all with numbers)")
     parser.add_argument("-t", "--timefield", metavar="COLUMN", help="the column of times (found by name)")
     parser.add_argument(
@@ -104,7 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
         progress = stack.enter_context(Progress("detect"))
         found = Found(table)
-        curves = Curves(table.name, table.sensors, table.by) if arguments.plot else None
+        curves = Curves(found.roll) if arguments.plot else None
         for scored in _written(stack, table, score(table, request_of(arguments)), arguments.out):
             found.add(scored)
             if curves is not None:
@@ -160,11 +161,11 @@ def _draw(arguments: argparse.Namespace, found: Found, curves: object, episodes:
 
     assert isinstance(curves, plot.Curves)  # noqa: S101 # it is made where a plot is wanted
     path: Path = arguments.plot
-    drawn = curves.end()
+    curves.end()
     if path.suffix.lower() == ".png":
-        picture = plot.png(found, drawn)
+        picture = plot.png(found, curves)
     else:
-        picture = plot.html(found, drawn, episodes, arguments.detector).encode()
+        picture = plot.html(found, curves, episodes, arguments.detector).encode()
     with replacing(path, streamed=True) as beside:
         beside.write_bytes(picture)
 

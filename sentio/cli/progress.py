@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,19 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+
+_COMPILED = logging.getLogger("sentio.compiled")
+
+
+class _Shown(logging.Handler):
+    """What is logged stands in the bar until there is something to count."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.INFO)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.say(record.getMessage())
 
 
 class Progress:
@@ -23,14 +37,27 @@ class Progress:
             disable=not watched, redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self._task: TaskID | None = None
+        self._shown = _Shown(self)
+        self._level = _COMPILED.level
 
     def __call__(self, what: str, done: int, of: int | None = None) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(self._command, total=of, done="")
         text = f"{done:,} {what}" if of is None else f"{done:,} of {of:,} {what}"
-        self._bar.update(self._task, completed=done, total=of, done=text)
+        self._bar.update(self._begun(), completed=done, total=of, done=text)
+
+    def say(self, text: str) -> None:
+        """In the place of what is done."""
+        self._bar.update(self._begun(), done=text)
+
+    def _begun(self) -> TaskID:
+        if self._task is None:
+            self._task = self._bar.add_task(self._command, total=None, done="")
+        return self._task
 
     def __enter__(self) -> Self:
+        if not self._bar.disable:
+            self._level = _COMPILED.level
+            _COMPILED.addHandler(self._shown)
+            _COMPILED.setLevel(logging.INFO)
         self._bar.start()
         return self
 
@@ -38,3 +65,5 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+        _COMPILED.removeHandler(self._shown)
+        _COMPILED.setLevel(self._level)

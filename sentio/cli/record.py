@@ -11,24 +11,45 @@ from sentio.cli.arguments import duration, moment, orderly
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
+_DESCRIPTION = """\
+Reads what the source of PIPELINE has, as the pipeline would, and writes it as Parquet, which the source 'recording'
+reads. The file is there once all of it is. docs/files.md tells what is in it."""
+_EPILOG = """\
+examples:
+  sentio record cpu --config.file sentio.yml --for 7d --out cpu.parquet
+  sentio record cpu --config.file sentio.yml --start 2024-05-01T00:00:00Z --end 2024-05-08T00:00:00Z --out may.parquet
+
+exit codes: 0 done; 1 the source cannot be read, or there is no fastparquet; 2 the configuration or the call is refused;
+4 there is no sample; 130 Ctrl-C"""
+
+
+class _Help(Help, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "record",
         help="keep what a pipeline reads in a file, to be read again by the source 'recording'",
-        description="Reads what the source of PIPELINE has, as the pipeline would, and writes it as Parquet. The file "
-        "is there once all of it is. docs/files.md tells what is in it.",
-        formatter_class=Help,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=_Help,
     )
     parser.add_argument("pipeline", metavar="PIPELINE", help="the name of a pipeline of --config.file")
     parser.add_argument(
         "--config.file", dest="config", type=Path, action="append", required=True, metavar="PATH",
         help="a YAML file, or a directory of them; may be given more than once",
     )  # fmt: skip
-    parser.add_argument("--start", type=moment, metavar="TIME", help="from when (--for before the end)")
+    parser.add_argument(
+        "--start", type=moment, metavar="TIME", help="from when, such as 2024-05-01T12:00:00Z (--for before the end)"
+    )
     parser.add_argument("--end", type=moment, metavar="TIME", help="until when (now)")
     parser.add_argument(
-        "--for", dest="length", type=duration, metavar="LENGTH", help="how much (one and a half times train.window)"
+        "--for",
+        dest="length",
+        type=duration,
+        metavar="LENGTH",
+        help="how much, such as 7d (one and a half times train.window)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="what is written")
     parser.set_defaults(run=_run)

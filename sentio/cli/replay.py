@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sentio.evaluation.alerts import Alert, Difference
     from sentio.evaluation.backtest import Live
     from sentio.evaluation.evaluate import Judged
-    from sentio.evaluation.settings import Settings
     from sentio.types import Event
 
 _DESCRIPTION = """\
@@ -57,7 +56,9 @@ def add(commands: Commands) -> None:
         "--config.file", dest="config", type=Path, action="append", metavar="PATH", required=True,
         help="a YAML file, or a directory of them; may be given more than once",
     )  # fmt: skip
-    parser.add_argument("--start", required=True, metavar="TIME", help="from when, such as 2026-05-01T06:00")
+    parser.add_argument(
+        "--start", required=True, metavar="TIME", help="from when, such as 2026-05-01T06:00 or seconds since 1970"
+    )
     parser.add_argument("--end", metavar="TIME", help="until when (now)")
     parser.add_argument(
         "--timezone", type=_zone, default="UTC", metavar="ZONE",
@@ -71,7 +72,7 @@ def add(commands: Commands) -> None:
         type=Path,
         action="append",
         metavar="PATH",
-        help="another configuration with a pipeline of this name",
+        help="another configuration with a pipeline of this name; may be given more than once",
     )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="incidents: a CSV file with series, start, end")
     parser.add_argument(
@@ -102,16 +103,14 @@ def _runs(arguments: argparse.Namespace) -> list[list[Judged]]:
     if start >= end:
         raise ConfigError("--start: is not before --end; an earlier time is expected")
     running = Running(arguments.workers, arguments.labels)
-    settings = Settings(tuple(arguments.config), arguments.pipeline, train_every=None)
+    settings = [Settings(tuple(arguments.config), arguments.pipeline, train_every=None)]
+    if arguments.compare:
+        settings.append(replace(settings[0], paths=tuple(arguments.compare)))
     live = _live(arguments) if arguments.clock == "real" else None
     from sentio.cli.progress import Progress
 
     with Progress("replay") as progress:
-        runs = [since(settings, (start, end), running, progress, live)]
-        if arguments.compare:
-            other: Settings = replace(settings, paths=tuple(arguments.compare))
-            runs.append(since(other, (start, end), running, progress))
-    return runs
+        return since(settings, (start, end), running, progress, live)
 
 
 def _live(arguments: argparse.Namespace) -> Live:

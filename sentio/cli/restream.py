@@ -29,7 +29,7 @@ itself: they are published on /metrics and the page, judged, and told to the sin
 sample, or with --stay at Ctrl-C.
 
 A detector that learns from a first batch has that as its history, as with datastream.io; one that is trained has the
-first 15 %% of the samples."""
+first 15 % of the samples."""
 _EPILOG = """\
 examples:
   sentio restream cars.csv --speed 10
@@ -46,13 +46,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "restream",
         help="let the samples of a file come now, through the service",
+        usage="%(prog)s FILE [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=_Help,
     )
-    table_options(parser)
+    table_options(parser, "a table of samples; no standard input, for it is read twice")
     detector_options(parser)
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="TIMES", help="how many times as fast as it was")
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="TIMES", help="how many times as fast as it was, such as 60"
+    )
     parser.add_argument(
         "--config.file", dest="config", type=Path, action="append", metavar="PATH",
         help="whose sinks and server are used; may be given more than once",
@@ -83,10 +86,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _planned(arguments: argparse.Namespace, folder: Path) -> tuple[Plan, Config]:
+    from sentio.cli.progress import Progress
     from sentio.config.load import load
     from sentio.config.model import Store
     from sentio.detection.plan import SOURCE, Wanted, plan
-    from sentio.detection.run import warm
+    from sentio.detection.run import made, warm
     from sentio.tables.reader import open_table
     from sentio.tables.whole import samples_of
 
@@ -96,7 +100,8 @@ def _planned(arguments: argparse.Namespace, folder: Path) -> tuple[Plan, Config]
     wanted = Wanted(arguments.file, choice, arguments.speed, request_of(arguments), opened)
     with open_table(arguments.file, choice, now=opened) as table:
         samples = samples_of(table)
-    warm(wanted.request)
+    with Progress("restream"):
+        warm(made(wanted.request)[0])
     planned = plan(samples, wanted, time.time_ns())
     config = load(arguments.config or (), os.environ, planned.over)
     # Of a configuration of one's own its sinks and its server: other pipelines are no business of this file.

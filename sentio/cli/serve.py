@@ -86,30 +86,40 @@ def run_service(
 
     service = Service(read, text)
     log.set_up(arguments.level, arguments.form, service.redact)
-    ended, again = threading.Event(), threading.Event()
-    wake = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        (again if number == signal.SIGHUP else ended).set()
-        wake.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, on_signal)
+    signals = _Signals()
     listen = parse_listen(arguments.listen) if arguments.listen else None
     try:
         web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))
         started(web.url)
-        while not ended.is_set() and not over(service):
-            # Not for ever: a signal that comes just as the wait begins is handled only when something ends it.
-            wake.wait(0.5)
-            wake.clear()
-            if again.is_set():
-                again.clear()
+        while not signals.ended.is_set() and not over(service):
+            if signals.asked_to_reload():
                 service.reload()
         logger.info("ending")
     finally:
         service.stop()
     return 0
+
+
+class _Signals:
+    """SIGTERM and SIGINT end, SIGHUP reloads; from when this is made."""
+
+    def __init__(self) -> None:
+        self.ended, self._again, self._wake = threading.Event(), threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._heard)
+
+    def _heard(self, number: int, _frame: object) -> None:
+        (self._again if number == signal.SIGHUP else self.ended).set()
+        self._wake.set()
+
+    def asked_to_reload(self) -> bool:
+        """Waits for a signal, half a second at most; whether there was SIGHUP."""
+        # Not for ever: a signal that comes just as the wait begins is handled only when something ends it.
+        self._wake.wait(0.5)
+        self._wake.clear()
+        again = self._again.is_set()
+        self._again.clear()
+        return again
 
 
 def digest(paths: Sequence[Path]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from sentio.detection.found import Episode, Found
 from sentio.detection.pens import Pen, Png, Svg
+from sentio.detection.roll import Roll
 from sentio.detection.run import Scored
-from sentio.detection.thin import Curve
+from sentio.detection.thin import Curve, Thin
 from sentio.message import number
-from sentio.tables.lay import key_of
 from sentio.tables.times import iso
 from sentio.types import LOWER, UPPER, Floats, SeriesKey
 
@@ -34,31 +34,31 @@ _STYLE = (
 
 
 class Curves:
-    """Hears of all rows, and keeps of each series what a picture shows."""
+    """Hears of all rows, and keeps of each series of ``roll`` what a picture shows."""
 
-    def __init__(self, name: str, sensors: Sequence[str], by: Sequence[str]) -> None:
-        self._name, self._sensors, self._by = name, sensors, by
-        self.of: dict[SeriesKey, Curve] = {}
+    def __init__(self, roll: Roll) -> None:
+        self._roll, self._thin = roll, Thin()
+        self._numbers: dict[SeriesKey, int] = {}
 
     def add(self, scored: Scored) -> None:
         """Take the next rows."""
         rows = scored.rows
         none = np.full(rows.values.shape, np.nan)
         lower, upper = (scored.further.get(name, none) for name in (LOWER, UPPER))
-        for group, labels in enumerate(rows.groups):
-            own = np.flatnonzero(rows.group == group)
-            for j, sensor in enumerate(self._sensors):
-                curve = self.of.setdefault(key_of(self._name, sensor, self._by, labels), Curve())
-                there = own[np.isfinite(rows.values[j, own])]
-                curve.add(rows.times[there], rows.values[j, there], lower[j, there], upper[j, there])
-                odd = there[scored.flag[j, there] == 1]
-                curve.flag(rows.times[odd], rows.values[j, odd], scored.standard[j, odd])
+        series, times = self._roll.numbers(rows), np.broadcast_to(rows.times, rows.values.shape)
+        there = np.isfinite(rows.values)
+        self._thin.add(series[there], times[there], rows.values[there], lower[there], upper[there])
+        odd = there & (scored.flag == 1)
+        self._thin.flag(series[odd], times[odd], rows.values[odd], scored.standard[odd])
 
-    def end(self) -> Mapping[SeriesKey, Curve]:
-        """All of them, complete."""
-        for curve in self.of.values():
-            curve.end()
-        return self.of
+    def end(self) -> None:
+        """There are no more rows."""
+        self._thin.end()
+        self._numbers = {key: number for number, key in enumerate(self._roll.keys)}
+
+    def of(self, key: SeriesKey) -> Curve:
+        """The whole curve of one series, after the `end`."""
+        return self._thin.curve(self._numbers[key])
 
 
 class _Frame(NamedTuple):
@@ -82,13 +82,13 @@ class _Frame(NamedTuple):
         )
 
 
-def html(found: Found, curves: Mapping[SeriesKey, Curve], episodes: Sequence[Episode], detector: str) -> str:
+def html(found: Found, curves: Curves, episodes: Sequence[Episode], detector: str) -> str:
     """A page that needs nothing else."""
-    shown, left = _shown(found, curves)
+    shown, left = _shown(found)
     pictures = []
     for key in shown:
         pen = Svg(_WIDTH, _HEIGHT)
-        _draw(pen, curves[key], _title(found, key), 0)
+        _draw(pen, curves.of(key), _title(found, key), 0)
         pictures.append(pen.document)
     rows = "".join(_row(episode) for episode in episodes)
     head = "<tr><th>from<th>to<th>series<th class=n>samples<th class=n>score<th class=n>value</tr>"
@@ -102,18 +102,18 @@ def html(found: Found, curves: Mapping[SeriesKey, Curve], episodes: Sequence[Epi
     )
 
 
-def png(found: Found, curves: Mapping[SeriesKey, Curve]) -> bytes:
+def png(found: Found, curves: Curves) -> bytes:
     """A picture of all series, one below the other."""
-    shown, _ = _shown(found, curves)
+    shown, _ = _shown(found)
     pen = Png(_WIDTH, max(1, len(shown)) * _HEIGHT, _PAPER)
     for i, key in enumerate(shown):
-        _draw(pen, curves[key], _title(found, key), i * _HEIGHT)
+        _draw(pen, curves.of(key), _title(found, key), i * _HEIGHT)
     return pen.document
 
 
-def _shown(found: Found, curves: Mapping[SeriesKey, Curve]) -> tuple[list[SeriesKey], int]:
+def _shown(found: Found) -> tuple[list[SeriesKey], int]:
     """Those that are drawn, and how many are not."""
-    keys = sorted(curves, key=lambda key: -found.series[key].episodes)
+    keys = sorted(found.series, key=lambda key: -found.series[key].episodes)
     return keys[:_MOST], max(0, len(keys) - _MOST)
 
 

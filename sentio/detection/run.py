@@ -115,9 +115,8 @@ def goes_on(detector: Detector) -> bool:
     return bool(getattr(detector, "learns_as_it_goes", False))
 
 
-def warm(request: Request) -> None:
-    """Compile what the detector needs, which may take seconds, before anything is to be judged in time."""
-    detector, _ = made(request)
+def warm(detector: Detector) -> None:
+    """Compile what ``detector`` needs, which may take seconds, before anything is to be judged in time."""
     times = SECOND * np.arange(1, 3, dtype=np.int64)
     few = Panel((SeriesKey("warm"),), times, np.zeros((1, 2)))
     detector.score(detector.fit(few), few)

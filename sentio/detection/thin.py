@@ -1,77 +1,124 @@
-"""A series of any length as a curve that fits on a page: of each of its parts the least and the greatest value."""
+"""Series of any length as curves that fit on a page: of each of their parts the least and the greatest value."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from sentio.types import Floats, Ints
+from sentio.detection.roll import grown, ranks, runs
+from sentio.types import Array, Floats, Ints
 
 _PARTS = 1500
 """Of a curve at most; when there are twice as many, two become one."""
 _DOTS = 2000
-"""Flagged samples that are kept at most, those with the highest scores."""
+"""Flagged samples of a series that are kept at most, those with the highest scores."""
+_WAITING = 100_000
+"""Samples that wait at most, or as many as there are parts, so that each is moved a few times only."""
+_PART = np.dtype([
+    ("series", np.int64), ("part", np.int64), ("began", np.float64), ("ended", np.float64),
+    ("least", np.float64), ("greatest", np.float64), ("lower", np.float64), ("upper", np.float64),
+])  # fmt: skip
+_DOT = np.dtype([("series", np.int64), ("at", np.float64), ("value", np.float64), ("score", np.float64)])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Hears of the samples of one series in their order.
+    """``parts [4, k]``: of each part the times (ns) of its first and its last sample, and its least and greatest
+    values. ``band [2, k]``: the least lower and the greatest upper edge in it, NaN for none. ``dots [3, d]``:
+    time, value and standard score of flagged samples."""
 
-    ``parts [4, k]``: of each part the times (ns) of its first and its last sample, and its least and greatest values;
-    ``band [2, k]``: the least lower and the greatest upper edge in it, NaN where there is none.
-    """
+    parts: Floats
+    band: Floats
+    dots: Floats
+
+
+class Thin:
+    """Hears of the samples of many series, numbered from 0; of each series in their order."""
 
     def __init__(self) -> None:
-        self.parts: Floats = np.empty((4, 0))
-        self.band: Floats = np.empty((2, 0))
-        self.dots: Floats = np.empty((3, 0))
-        """``[3, d]``: time, value and standard score of flagged samples."""
-        self._of_each = 1
-        self._waiting: Floats = np.empty((4, 0))
+        self._parts, self._dots = np.empty(0, _PART), np.empty(0, _DOT)
+        self._samples: list[Array] = []
+        self._flags: list[Array] = []
+        self._seen, self._of_each = np.empty(0, np.int64), np.empty(0, np.int64)
 
-    def add(self, times: Ints, values: Floats, lower: Floats, upper: Floats) -> None:
+    def add(self, series: Ints, times: Ints, values: Floats, lower: Floats, upper: Floats) -> None:
         """Each ``[n]``; the values are finite."""
-        rows = np.concatenate([self._waiting, np.stack([times.astype(np.float64), values, lower, upper])], axis=1)
-        whole = rows.shape[1] // self._of_each * self._of_each
-        self._waiting = rows[:, whole:]
-        self._take(rows[:, :whole].reshape(4, -1, self._of_each))
-        while self.parts.shape[1] >= 2 * _PARTS:
-            self._halve()
+        rows = np.empty(len(series), _PART)
+        columns = series, 0, times, times, values, values, lower, upper
+        for name, column in zip(_PART.names or (), columns, strict=True):
+            rows[name] = column
+        self._samples.append(rows)
+        if sum(map(len, self._samples)) >= max(_WAITING, len(self._parts)):
+            self._take()
 
-    def flag(self, times: Ints, values: Floats, scores: Floats) -> None:
+    def flag(self, series: Ints, times: Ints, values: Floats, scores: Floats) -> None:
         """Samples that are flagged, each ``[n]``."""
-        dots = np.concatenate([self.dots, np.stack([times.astype(np.float64), values, scores])], axis=1)
-        if dots.shape[1] > _DOTS:
-            dots = dots[:, np.sort(np.argsort(-dots[2], kind="stable")[:_DOTS])]
-        self.dots = dots
+        rows = np.empty(len(series), _DOT)
+        for name, column in zip(_DOT.names or (), (series, times, values, scores), strict=True):
+            rows[name] = column
+        self._flags.append(rows)
+        if sum(map(len, self._flags)) >= max(_WAITING, len(self._dots)):
+            self._pick()
 
     def end(self) -> None:
-        """What waits for its part to be full is one."""
-        if self._waiting.shape[1]:
-            self._take(self._waiting[:, None, :])
-            self._waiting = self._waiting[:, :0]
+        """Nothing waits any longer."""
+        self._take()
+        self._pick()
 
-    def _take(self, rows: Floats) -> None:
-        """``[4, k, n]``: k parts of n samples."""
-        times, values, lower, upper = rows
-        if not values.size:
+    def curve(self, series: int) -> Curve:
+        """Of one series, after the `end`."""
+        parts, dots = (
+            table[slice(*np.searchsorted(table["series"], (series, series + 1)).tolist())]
+            for table in (self._parts, self._dots)
+        )
+        return Curve(
+            np.stack([parts[name] for name in ("began", "ended", "least", "greatest")]),
+            np.stack([parts[name] for name in ("lower", "upper")]),
+            np.stack([dots[name] for name in ("at", "value", "score")]),
+        )
+
+    def _take(self) -> None:
+        """Samples into the parts that they belong to: each has as many samples as the others of its series."""
+        rows = _by_series([np.empty(0, _PART), *self._samples])
+        self._samples = []
+        if not len(rows):
             return
-        new = np.stack([times[:, 0], times[:, -1], values.min(axis=1), values.max(axis=1)])
-        self.parts = np.concatenate([self.parts, new], axis=1)
-        self.band = np.concatenate([self.band, np.stack([_least(lower), _greatest(upper)])], axis=1)
+        first, count = runs(rows["series"])
+        known, series = int(rows["series"][-1]) + 1, rows["series"][first]
+        self._seen, self._of_each = grown(self._seen, known), grown(self._of_each, known, 1)
+        index = ranks(first, count) + np.repeat(self._seen[series], count)
+        rows["part"] = index // np.repeat(self._of_each[series], count)
+        self._seen[series] += count
+        table = _joined(_by_series([self._parts, _joined(rows)]))
+        while (many := np.bincount(table["series"]) >= 2 * _PARTS).any():
+            self._of_each[: len(many)][many] *= 2
+            table["part"][many[table["series"]]] //= 2
+            table = _joined(table)
+        self._parts = table
 
-    def _halve(self) -> None:
-        whole = self.parts.shape[1] // 2 * 2
-        # An odd last part stays as it is, half as long as the others.
-        first, second = self.parts[:, 0:whole:2], self.parts[:, 1:whole:2]
-        joined = np.stack([first[0], second[1], np.minimum(first[2], second[2]), np.maximum(first[3], second[3])])
-        lower, upper = self.band[0, :whole].reshape(-1, 2), self.band[1, :whole].reshape(-1, 2)
-        self.band = np.concatenate([np.stack([_least(lower), _greatest(upper)]), self.band[:, whole:]], axis=1)
-        self.parts = np.concatenate([joined, self.parts[:, whole:]], axis=1)
-        self._of_each *= 2
+    def _pick(self) -> None:
+        dots = _by_series([self._dots, *self._flags])
+        self._flags = []
+        best = np.lexsort((-dots["score"], dots["series"]))
+        first, count = runs(dots["series"])
+        self._dots = dots[np.sort(best[ranks(first, count) < _DOTS])]
 
 
-def _least(values: Floats) -> Floats:
-    return np.asarray(np.fmin.reduce(values, axis=1))
+def _by_series(tables: list[Array]) -> Array:
+    """The rows of all ``tables``, of each series in their order."""
+    table = np.concatenate(tables)
+    return table[np.argsort(table["series"], kind="stable")]
 
 
-def _greatest(values: Floats) -> Floats:
-    return np.asarray(np.fmax.reduce(values, axis=1))
+def _joined(table: Array) -> Array:
+    """``table``, sorted, with one row for each part."""
+    new = (np.diff(table["series"], prepend=-1) != 0) | (np.diff(table["part"], prepend=-1) != 0)
+    first = np.flatnonzero(new)
+    if len(first) == len(table):
+        return table
+    found = table[first]
+    found["ended"] = table["ended"][np.append(first[1:], len(table)) - 1]
+    for name, least in (("least", np.minimum), ("greatest", np.maximum), ("lower", np.fmin), ("upper", np.fmax)):
+        found[name] = least.reduceat(table[name], first)
+    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from sentio.config.model import Config
 from sentio.errors import EvaluationError
@@ -22,7 +24,7 @@ from sentio.evaluation.labelled import (
 )
 from sentio.evaluation.record import Progress, read_parts, span
 from sentio.evaluation.settings import Settings, configured
-from sentio.types import Event, Window, stack
+from sentio.types import Event, Panel, Window, stack
 
 _SERIES_A_TASK = 32
 
@@ -81,28 +83,63 @@ def of_pipeline(
     """What the source of a pipeline has between the two times ``window`` (ns; the first None for its training window
     and half of it). Raises `SourceError`, `EvaluationError`, `ConfigError`."""
     config, alias = configured(settings, os.environ)
-    series = _series(config, alias, span(config, alias, *window), running, progress)
-    return _in_parts(config, alias, series, running, progress)
+    panel = _read(config, alias, span(config, alias, *window), progress)
+    return _in_parts(config, alias, _series(config, alias, panel, running), running, progress)
 
 
 def since(
-    settings: Settings, window: tuple[int, int], running: Running, progress: Progress, live: Live | None = None
-) -> list[Judged]:
-    """The pipeline as it would have run between the two times ``window`` (ns), with the training window before as the
-    history that it finds. ``live``: at this pace, all in this process. Raises as `of_pipeline`."""
-    config, alias = configured(settings, os.environ)
-    pipeline = config.pipelines[alias]
+    settings: Sequence[Settings],
+    window: tuple[int, int],
+    running: Running,
+    progress: Progress,
+    live: Live | None = None,
+) -> list[list[Judged]]:
+    """The pipeline of each of ``settings`` as it would have run between the two times ``window`` (ns), with the
+    training window before as the history that it finds. What they read alike is read once. ``live``: the first of them
+    at this pace, all in this process. Raises as `of_pipeline`."""
+    pipelines = [configured(one, os.environ) for one in settings]
+    found: list[list[Judged]] = []
+    for (config, alias), panel in zip(pipelines, _histories(pipelines, window, progress), strict=True):
+        warm_up = max(0, window[0] - int(panel.times[0])) if len(panel.times) else 0
+        series = _series(config, alias, panel, replace(running, warm_up=warm_up))
+        if live is not None and not found:
+            found.append(judge(config, alias, series, live.pace, live.heard))
+        else:
+            found.append(_in_parts(config, alias, series, running, progress))
+    return found
+
+
+def _histories(pipelines: Sequence[tuple[Config, str]], window: tuple[int, int], progress: Progress) -> Iterator[Panel]:
+    """What each of them has in ``window`` and in its training window before."""
     start, end = window
-    before = pipeline.train.window
-    read = Window.ending(end, end - start + before, pipeline.step)
-    series = _series(config, alias, read, replace(running, warm_up=max(0, start - read.start)), progress)
-    if live is None:
-        return _in_parts(config, alias, series, running, progress)
-    return judge(config, alias, series, live.pace, live.heard)
+    known: list[tuple[object, Panel]] = []
+    for config, alias in pipelines:
+        asked = _asked(config, alias)
+        panel = next((panel for what, panel in known if what == asked), None)
+        if panel is None:
+            longest = max(c.pipelines[a].train.window for c, a in pipelines if _asked(c, a) == asked)
+            panel = _read(config, alias, _before(config, alias, start, end, longest), progress)
+            known.append((asked, panel))
+        first = _before(config, alias, start, end, config.pipelines[alias].train.window).start
+        at = int(np.searchsorted(panel.times, first))
+        yield Panel(panel.keys, panel.times[at:], panel.values[:, at:])
 
 
-def _series(config: Config, alias: str, window: Window, running: Running, progress: Progress) -> list[Labelled]:
-    panel = stack(list(read_parts(config, alias, window, progress)))
+def _asked(config: Config, alias: str) -> tuple[object, ...]:
+    """Pipelines for which this is the same read the same samples."""
+    pipeline = config.pipelines[alias]
+    return config.sources[pipeline.source], pipeline.query, pipeline.step, config.shard
+
+
+def _before(config: Config, alias: str, start: int, end: int, history: int) -> Window:
+    return Window.ending(end, end - start + history, config.pipelines[alias].step)
+
+
+def _read(config: Config, alias: str, window: Window, progress: Progress) -> Panel:
+    return stack(list(read_parts(config, alias, window, progress)))
+
+
+def _series(config: Config, alias: str, panel: Panel, running: Running) -> list[Labelled]:
     series = of_panel(panel, alias, config.pipelines[alias].step, running.warm_up)
     if not series:
         raise EvaluationError(f"{alias}: the query gives no series there; a --start and --end with samples is expected")

@@ -68,7 +68,15 @@ def replay(
     source = Recorded(panel, step)
     published, own = Outputs(panel.keys, panel.times, step), Outputs(panel.keys, panel.times, step)
     sink = Recorder(published, heard)
-    runner = build.runner(
+    runner = _runner(config, alias, source, sink)
+    runner.line = replace(runner.line, detector=overheard(runner.line.detector, own))
+    _Drive(runner, source, panel, start, at_once if pace is None else 1).run(progress, pace or (lambda _: None))
+    return Replayed(panel.keys, panel.times, panel.values, published.by_name, own.by_name, tuple(sink.events))
+
+
+def _runner(config: Config, alias: str, source: Recorded, sink: Recorder) -> Runner:
+    """The pipeline at work, with what is outside of it replaced."""
+    return build.runner(
         config,
         alias,
         executor=Inline(),
@@ -78,9 +86,6 @@ def replay(
         save=lambda _: None,
         source=source,
     )
-    runner.line = replace(runner.line, detector=overheard(runner.line.detector, own))
-    _Drive(runner, source, panel, start, at_once if pace is None else 1).run(progress, pace or (lambda _: None))
-    return Replayed(panel.keys, panel.times, panel.values, published.by_name, own.by_name, tuple(sink.events))
 
 
 def _check(panel: Panel, start: int, step: int) -> None:

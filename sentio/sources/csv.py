@@ -52,7 +52,8 @@ class Csv:
 
     def _read(self, path: Path) -> Samples:
         o = self._options
-        with open_table(path, Choice(o.timefield or "", o.sensors, o.by), now=0, name=o.name or "") as table:
+        choice = Choice(o.timefield or "", o.sensors, o.by)
+        with open_table(path, choice, now=0, name=o.name or "", growing=True) as table:
             if not table.timefield:
                 raise SensorsError(f"{table.where}: has no column of times; one, or timefield, is expected")
             return samples_of(table)

@@ -12,17 +12,18 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """What ``read`` makes of the file ``path``, as long as its size and its time of change are the same."""
+    """What ``read`` makes of the file ``path``, as long as it is the same file, its size and its time of change too."""
 
     def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
         self._path, self._read = path, read
-        self._found: tuple[tuple[int, int], T] | None = None
+        self._found: tuple[tuple[int, ...], T] | None = None
 
     def now(self) -> T:
         """Raises `SourceError` where the file is not there or cannot be opened, and what ``read`` raises."""
         try:
             there = self._path.stat()
-            stamp = there.st_size, there.st_mtime_ns
+            # Before it is read: what is appended meanwhile makes another stamp, and is read next time.
+            stamp = there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
             if self._found is None or self._found[0] != stamp:
                 self._found = stamp, self._read(self._path)
         except FileNotFoundError as error:

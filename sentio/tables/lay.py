@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from sentio.types import Floats, Ints, Panel, SeriesKey
 
 FIELD = "field"
 """The label that names the sensor."""
+_KEYS = 100_000
+"""Series whose keys are kept in mind: each piece of a table has most of them."""
 _NO_LABEL = re.compile(r"^(?=\d)|[^A-Za-z0-9_]", re.ASCII)
 
 
@@ -32,7 +35,7 @@ class Laid:
         return output[self.series, self.column]
 
 
-def lay(rows: Rows, name: str, sensors: Sequence[str], by: Sequence[str] = ()) -> Laid:
+def lay(rows: Rows, name: str, sensors: Sequence[str], by: tuple[str, ...] = ()) -> Laid:
     """``rows`` as a panel of series named ``name``, with the sensor as the label ``field`` and the labels ``by``."""
     times, column = np.unique(rows.times, return_inverse=True)
     count = len(sensors)
@@ -43,7 +46,8 @@ def lay(rows: Rows, name: str, sensors: Sequence[str], by: Sequence[str] = ()) -
     return Laid(Panel(keys, times, values), series, column)
 
 
-def key_of(name: str, sensor: str, by: Sequence[str], group: Sequence[str]) -> SeriesKey:
+@lru_cache(_KEYS)
+def key_of(name: str, sensor: str, by: tuple[str, ...], group: tuple[str, ...]) -> SeriesKey:
     """The series of one sensor and one group. An empty text is the same as no label."""
     labels = dict(zip(label_names(by), group, strict=True))
     return SeriesKey.of({"__name__": name, FIELD: sensor, **labels})

@@ -17,31 +17,37 @@ class Order:
 
     def __init__(self, where: str, clock: Clock) -> None:
         self._where, self._clock = where, clock
-        self._last: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._numbers: dict[tuple[str, ...], int] = {}
+        self._times, self._lines = np.empty(0, np.int64), np.empty(0, np.int64)
 
     def check(self, part: Part, times: Ints, groups: Sequence[tuple[str, ...]], group: Ints) -> None:
         """Raises `TimefieldError` for the first of ``times [n]`` that is not later than the one before it in its
         group."""
+        if not len(times):
+            return
+        numbers = self._numbered(groups)
         order = np.argsort(group, kind="stable")
         first = np.searchsorted(group[order], np.arange(len(groups)))
         before = np.empty(len(times), np.int64)
         before[order[1:]] = times[order[:-1]]
+        before[order[first]] = self._times[numbers]
         known = np.ones(len(times), bool)
-        for i, key in enumerate(groups):
-            row = order[first[i]] if len(order) else 0
-            known[row] = key in self._last
-            if known[row]:
-                before[row] = self._last[key][0]
-        wrong = np.flatnonzero(known & (times <= before))
-        if len(wrong):
+        known[order[first]] = self._lines[numbers] > 0
+        if len(wrong := np.flatnonzero(known & (times <= before))):
             row = int(wrong[0])
             rows = np.flatnonzero(group[:row] == group[row])
-            line = part.line(int(rows[-1])) if len(rows) else self._last[groups[group[row]]][1]
+            line = part.line(int(rows[-1])) if len(rows) else int(self._lines[numbers[group[row]]])
             self._refuse(part.line(row), int(times[row]), line, int(before[row]))
-        ends = np.append(first[1:], len(times)) - 1
-        for i, key in enumerate(groups):
-            row = int(order[ends[i]])
-            self._last[key] = int(times[row]), part.line(row)
+        last = order[np.append(first[1:], len(times)) - 1]
+        self._times[numbers], self._lines[numbers] = times[last], part.lines(last)
+
+    def _numbered(self, groups: Sequence[tuple[str, ...]]) -> Ints:
+        """Where each of ``groups`` is remembered; a line of 0 is none."""
+        known = self._numbers
+        numbers = np.array([known.setdefault(key, len(known)) for key in groups], np.int64)
+        none = np.zeros(len(known) - len(self._times), np.int64)
+        self._times, self._lines = np.append(self._times, none), np.append(self._lines, none)
+        return numbers
 
     def _refuse(self, line: int, time: int, line_before: int, before: int) -> None:
         what = "is the same as" if time == before else "is before"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sentio.errors import ModuleError, SensorsError
 from sentio.tables.part import Columns, fail, finite
+from sentio.types import Ints
 
 ENDINGS = (".parquet", ".parq", ".pq")
 _ROWS = 50_000
@@ -44,6 +45,9 @@ class Rows:
 
     def line(self, row: int) -> int:
         return self.first + row
+
+    def lines(self, rows: Ints) -> Ints:
+        return self.first + rows
 
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> Columns:
         """`Part.read`."""

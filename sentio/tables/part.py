@@ -9,7 +9,7 @@ import numpy as np
 
 from sentio.config.misfit import show
 from sentio.errors import InputError, SensorsError
-from sentio.types import Array, Floats
+from sentio.types import Array, Floats, Ints
 
 Columns = dict[str, Array]
 
@@ -24,6 +24,10 @@ class Part(Protocol):
 
     def line(self, row: int) -> int:
         """The line of the file that ``row`` begins in, from 1; of a file without lines, its number among the rows."""
+        ...
+
+    def lines(self, rows: Ints) -> Ints:
+        """`line` of each of ``rows [k]``."""
         ...
 
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> Columns:

@@ -13,10 +13,11 @@ import numpy as np
 
 from sentio.config.misfit import one_of, show
 from sentio.errors import InputError, SensorsError, TimefieldError
+from sentio.tables.blocks import STANDARD
 from sentio.tables.order import Order
 from sentio.tables.parquet import ENDINGS, Parquet
 from sentio.tables.part import Columns, Form, Part, fail
-from sentio.tables.text import STANDARD, Text
+from sentio.tables.text import Text
 from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number
 from sentio.types import SECOND, Array, Floats, Ints
 
@@ -206,14 +207,16 @@ class Table:
         self.close()
 
 
-def open_table(path: str | Path, choice: Choice = Choice(), *, now: int, name: str = "") -> Table:
+def open_table(
+    path: str | Path, choice: Choice = Choice(), *, now: int, name: str = "", growing: bool = False
+) -> Table:
     """The table in ``path``: CSV, perhaps in gzip, Parquet by its ending, or ``-`` for CSV on standard input.
 
-    ``now`` (ns): the time of the first row where the table has none. ``name``: in place of the file's. Raises
-    `InputError`.
+    ``now`` (ns): the time of the first row where the table has none. ``name``: in place of the file's. ``growing``:
+    another program may be writing it, so the last row counts once its line has ended. Raises `InputError`.
     """
     text = str(path)
-    form: Form = Parquet(text) if text.lower().endswith(ENDINGS) else Text(text)
+    form: Form = Parquet(text) if text.lower().endswith(ENDINGS) else Text(text, growing=growing)
     try:
         return Table(form, name or _stem(text), choice, now)
     except BaseException:

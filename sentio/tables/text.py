@@ -1,4 +1,4 @@
-"""A table as text: CSV with commas, tabs or semicolons, read block by block, each a whole number of rows.
+"""A table as text: CSV with commas, tabs or semicolons.
 
 A field with a separator, a quotation mark or the end of a line in it stands in quotation marks, and a mark within is
 doubled, as in RFC 4180.
@@ -7,34 +7,27 @@ doubled, as in RFC 4180.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from sentio.config.misfit import show
 from sentio.errors import SensorsError
+from sentio.tables.blocks import STANDARD, Blocks
 from sentio.tables.part import Columns, fail, finite, no_number
 from sentio.tables.times import is_number
 from sentio.types import Ints
 
-STANDARD = "-"
 NONE = ("", "NaN", "nan", "NAN", "-nan", "null", "NULL", "Null", "None", "NA", "N/A", "n/a", "#N/A", "<NA>")
 """What stands for no sample."""
 HEADLESS = "value"
 """The name of the one column of a file without names."""
 
-_BLOCK = 1 << 20
-_LONGEST = 1 << 20
-"""Bytes of a line at most."""
 _SEPARATORS = b",\t;"
 _MARK, _END, _RETURN = 34, 10, 13
 _ANSWERS_EXACTLY = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
@@ -100,6 +93,10 @@ class Block:
 
     def line(self, row: int) -> int:
         return self._first + self._data.count(b"\n", 0, int(self._shape.starts[row]))
+
+    def lines(self, rows: Ints) -> Ints:
+        breaks = np.flatnonzero(np.frombuffer(self._data, np.uint8) == _END)
+        return self._first + np.searchsorted(breaks, self._shape.starts[rows])
 
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> Columns:
         """`Part.read`."""
@@ -169,11 +166,15 @@ def as_text(where: str, first: int, data: bytes) -> str:
 
 
 class Text:
-    """A `sentio.tables.part.Form` of a file of text; ``-`` is standard input."""
+    """A `sentio.tables.part.Form` of a file of text; ``-`` is standard input.
 
-    def __init__(self, path: str) -> None:
+    ``growing``: somebody appends to it. A last row without the end of its line may be half of one, and is none yet.
+    """
+
+    def __init__(self, path: str, *, growing: bool = False) -> None:
         self.where = "standard input" if path == STANDARD else path
-        self._file = _opened(path)
+        self._growing = growing
+        self._file = Blocks(path, self.where, growing=growing)
         try:
             self._begin()
         except BaseException:
@@ -181,12 +182,13 @@ class Text:
             raise
 
     def _begin(self) -> None:
-        self._blocks = self._cut()
+        self._blocks = iter(self._file)
         line, data = next(self._blocks, (1, b""))
         data = data.removeprefix(b"\xef\xbb\xbf")
         text = as_text(self.where, line, data)
         if not text.strip():
-            fail(self.where, 1, "is empty", "a line with the names of the columns, and rows below it,")
+            wrong = "has no line yet that has ended" if self._growing else "is empty"
+            fail(self.where, 1, wrong, "a line with the names of the columns, and rows below it,")
         # Empty lines may stand above the head.
         skipped = len(data) - len(data.lstrip(b"\r\n"))
         line, data = line + data.count(b"\n", 0, skipped), data[skipped:]
@@ -205,7 +207,8 @@ class Text:
         if not data.strip():
             line, data = next(self._blocks, (line, b""))
         if not data.strip():
-            fail(self.where, 1, "has no rows below its names", "at least one row")
+            right = "at least one row, with the end of its line," if self._growing else "at least one row"
+            fail(self.where, 1, "has no rows below its names", right)
         self._first = Block(self.where, line, data, self._separator, self.columns)
         self.numeric = self._first.numeric()
 
@@ -231,51 +234,8 @@ class Text:
         for line, data in self._blocks:
             yield Block(self.where, line, data, self._separator, self.columns)
 
-    def _cut(self) -> Iterator[tuple[int, bytes]]:
-        """Blocks that end with a row, each with the number of its first line."""
-        line = 1
-        while data := self._read(line, self._file.read, _BLOCK):
-            data += self._rest(line, data)
-            while data.count(b'"') % 2:
-                more = self._read(line, self._file.readline, _LONGEST)
-                if not more or len(data) > _BLOCK + 2 * _LONGEST:
-                    fail(self.where, line, "has, in this line or below, a quotation mark that none closes", "a second")
-                data += more
-            yield line, data
-            line += data.count(b"\n")
-
-    def _rest(self, line: int, data: bytes) -> bytes:
-        if 0 in data:
-            return b""  # no text, as is told of it where it is read
-        rest = self._read(line, self._file.readline, _LONGEST)
-        if len(rest) == _LONGEST and not rest.endswith(b"\n"):
-            fail(self.where, line + data.count(b"\n"), "has a line of more than 1 MiB", "a shorter one")
-        return rest
-
-    def _read(self, line: int, read: Any, size: int) -> bytes:
-        try:
-            return cast(bytes, read(size))
-        except (OSError, EOFError, zlib.error) as error:
-            text = getattr(error, "strerror", None) or str(error)
-            where = f"{self.where}:{line}"
-            raise SensorsError(f"{where}: cannot be read ({text}); a CSV file, or one in gzip, is expected") from error
-
     def close(self) -> None:
-        if self._file is not sys.stdin.buffer:
-            self._file.close()
-
-
-def _opened(path: str) -> BinaryIO:
-    if path == STANDARD:
-        return sys.stdin.buffer
-    if Path(path).is_dir():
-        fail(path, 0, "is a folder", "a file")
-    try:
-        return cast(BinaryIO, gzip.open(path, "rb")) if path.endswith(".gz") else Path(path).open("rb")
-    except FileNotFoundError:
-        fail(path, 0, "is not there", "a file of samples")
-    except OSError as error:
-        raise SensorsError(f"{path}: cannot be read ({error.strerror}); a file that can be is expected") from error
+        self._file.close()
 
 
 def _separator(head: str) -> int:

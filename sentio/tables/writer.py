@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from sentio.errors import OutputError
+from sentio.tables.blocks import STANDARD
 from sentio.tables.parquet import ENDINGS, package
 from sentio.tables.reader import Rows, Table
 from sentio.tables.replace import replacing, told
-from sentio.tables.text import STANDARD
 from sentio.tables.times import Clock
 from sentio.types import MILLISECOND, SECOND, Floats, Ints
 

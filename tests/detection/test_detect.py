@@ -426,3 +426,57 @@ def test_a_bar_with_its_end(tmp_path):
     out, seen = watched("backtest", folder, "--set", "detector.type=gaussian1d")
     assert "what is flagged" in out
     assert "2 of 2 series replayed" in seen, seen
+
+
+def test_a_bar_that_says_what_takes_so_long_the_first_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    said = "compiling, which takes some seconds"
+    assert said in " ".join(watched("detect", file)[1].split())
+    assert said not in " ".join(watched("detect", file)[1].split())
+
+
+@pytest.mark.parametrize("command", ["detect", "restream", "replay", "record", "backtest", "warmup"])
+def test_help_is_text_that_can_be_read(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "%" not in text.replace("15%", "").replace("15 %", "")
+    if command in ("detect", "restream"):
+        assert text.startswith(f"usage: sentio {command} FILE [options]\n")
+
+
+_WARM = """
+import sys
+from numba.core import event
+from sentio.cli import main
+from sentio.detectors.prophet import batch
+from sentio.judgement import judge
+batch.warm = judge.warm = lambda: None  # which take the most of a minute
+compiled = []
+class Heard(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].py_func.__name__)
+    def on_end(self, event):
+        pass
+event.register("numba:compile", Heard())
+assert main(["warmup", "--config.file", sys.argv[1]]) == 0
+warm = len(compiled)
+assert main(["detect", sys.argv[2], "--detector", "changefinder"]) == 0
+print("compiled:", warm > 5, compiled[warm:])
+"""
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_left_to_compile_after_warmup(tmp_path):
+    config = tmp_path / "sentio.yml"
+    config.write_text(
+        "sources: {s: {type: csv, path: a.csv}}\n"
+        "pipelines: {p: {source: s, query: '*', detector: {type: changefinder}}}\n"
+    )
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    command = [sys.executable, "-c", _WARM, str(config), str(file)]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environ)
+    assert ran.returncode == 0, ran.stderr
+    assert "compiled: True []" in ran.stdout

@@ -14,6 +14,7 @@ from sentio.cli import main, replay
 from sentio.demo.api import api
 from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
+from sentio.evaluation import backtest
 from sentio.evaluation.alerts import alerts_of, difference
 from sentio.server import Server
 from sentio.types import SECOND, AlertLevel, Event, SeriesKey
@@ -105,6 +106,33 @@ def test_what_another_configuration_would_have_done(tmp_path, url, capsys):
     assert "0 alerts of --config.file alone" in out
     turned = json.loads(called(capsys, other, "--compare", file, "--json"))["compared"]
     assert len(turned["only_here"]) == len(found["only_there"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [
+        (("threshold: 0.99999", "threshold: 0.9"), 1),
+        (("window: 4h", "window: 2h"), 1),
+        (("window: 4h", "window: 5h"), 1),
+        (("query: load", 'query: load{i!="c"}'), 2),
+        (("query: load", "query: load\n    step: 30s"), 2),
+    ],
+)
+def test_what_both_configurations_read_is_read_once(tmp_path, url, capsys, monkeypatch, change, reads):
+    """And each is as it is alone."""
+    asked = []
+    read_parts = backtest.read_parts
+    monkeypatch.setattr(backtest, "read_parts", lambda *a: asked.append(a) or read_parts(*a))
+    file, other = configuration(tmp_path, url, 0.99999), tmp_path / "other.yml"
+    other.write_text(file.read_text().replace(*change))
+    assert other.read_text() != file.read_text()
+    alone = [json.loads(called(capsys, one, "--json")) for one in (file, other)]
+    asked.clear()
+    both = json.loads(called(capsys, file, "--compare", other, "--json"))
+    assert len(asked) == reads
+    assert [both["figures"], both["compared"]["figures"]] == [one["figures"] for one in alone]
+    assert both["alerts"] == alone[0]["alerts"]
+    assert both["compared"]["both"] + len(both["compared"]["only_there"]) == len(alone[1]["alerts"])
 
 
 def test_what_was_said_of_each_sample_is_written(tmp_path, url, capsys):

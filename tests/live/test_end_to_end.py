@@ -161,14 +161,24 @@ def test_bands_join_the_metric_on_its_own_labels(stage: Stage) -> None:
 
 
 def test_the_flag_agrees_with_the_band_at_the_samples_own_time(stage: Stage) -> None:
-    check_page(stage, *stage.watch.seen[-1], faulty=set())
+    """Of several ticks: a scrape is stored up to a second after its time, and one or the other is missed on a busy
+    machine; a band of another tick would be so at each of them."""
+    late: dict[int, float] = {}
+
+    def look() -> bool:
+        seen, page = stage.watch.seen[-1]
+        at, scraped = check_page(stage, seen, page, faulty=set())
+        late[at] = at - scraped
+        return len(late) >= 3 and min(late.values()) < EVERY_S
+
+    until(look, 30, "samples at their own time")
 
 
-def check_page(stage: Stage, seen: float, page: Page, faulty: set[str]) -> None:
-    """What is published, against the band worked out anew from the saved model at the very time of the samples."""
+def check_page(stage: Stage, seen: float, page: Page, faulty: set[str]) -> tuple[int, float]:
+    """What is published, against the band worked out anew from the saved model: it is that of one tick, and the
+    samples had been scraped by then. Both times in seconds: of the tick, and of the scrape."""
     values = {dict(labels)["host"]: v for labels, v in page.all("sentio_value").items()}
     assert set(values) == set(HOSTS)
-    at = time_of(stage.prometheus, values, seen - page.get("sentio_data_age_seconds"))
     pipeline = load([stage.sentio.config], {}).pipelines["load"]
     store = Store(stage.sentio.config.with_name("sentio.db"))
     state = store.load("load", build.fingerprint(pipeline))
@@ -176,24 +186,28 @@ def check_page(stage: Stage, seen: float, page: Page, faulty: set[str]) -> None:
     assert state is not None
     detector = catalog.resolve("detectors", "prophet")(pipeline.detector.options, None)
     hosts = [dict(key.labels)["host"] for key in state.keys]
-    samples = np.array([[values[host]] for host in hosts])
-    _, scores = detector.score(state, Panel(state.keys, np.array([at], np.int64), samples))
+    ticks = np.arange(int(seen) // EVERY_S - 15, int(seen) // EVERY_S + 1, dtype=np.int64) * EVERY_S
+    samples = np.repeat([[values[host]] for host in hosts], len(ticks), axis=1)
+    _, scores = detector.score(state, Panel(state.keys, ticks * SECOND, samples))
+    expected = np.array([page.get("sentio_yhat", host=host) for host in hosts])
+    (column,) = np.flatnonzero((np.abs(scores.outputs[YHAT] / expected[:, None] - 1) < 1e-9).all(axis=0))
     for i, host in enumerate(hosts):
         shown = {name: page.get(f"sentio_{name}", host=host) for name in (YHAT, LOWER, UPPER, SCORE, ANOMALY)}
-        assert shown == pytest.approx({name: scores.outputs[name][i, 0] for name in shown}, rel=1e-9), host
+        assert shown == pytest.approx({name: scores.outputs[name][i, column] for name in shown}, rel=1e-9), host
         assert shown[LOWER] < shown[YHAT] < shown[UPPER]
         assert shown[ANOMALY] == (not shown[LOWER] <= values[host] <= shown[UPPER]) == (host in faulty)
         edge = shown[UPPER] if values[host] > shown[YHAT] else shown[LOWER]
         assert shown[SCORE] == pytest.approx((values[host] - shown[YHAT]) / (edge - shown[YHAT]))
+    return int(ticks[column]), scraped_by(stage.prometheus, values, int(ticks[column]))
 
 
-def time_of(prometheus: Prometheus, values: dict[str, float], said: float) -> int:
-    """When the samples were those, on the grid of the score ticks, in nanoseconds. Where a scrape was missed they
-    were so twice: ``said`` is about when, by Sentio's own account."""
-    end = int(time.time()) // EVERY_S * EVERY_S
-    rows = prometheus.range(METRIC, end - 60, end, EVERY_S)
-    times = [{t for t, v in row.items() if v == values[labels["host"]]} for labels, row in rows]
-    return max(int(t) for t in set.intersection(*times) if t < said + EVERY_S / 2) * SECOND
+def scraped_by(prometheus: Prometheus, values: dict[str, float], tick: int) -> float:
+    """When the samples were those, in the last scrape up to ``tick`` in which they were, all of them at once."""
+    scrapes = [
+        {t for t, v in prometheus.samples(f'{METRIC}{{host="{host}"}}', "10m") if v == value and t <= tick}
+        for host, value in values.items()
+    ]
+    return max(set.intersection(*scrapes))
 
 
 def test_a_step_of_eight_sigma_is_flagged_in_the_next_tick_and_cleared_after(stage: Stage) -> None:

@@ -44,7 +44,7 @@ def read(path: Path, choice: Choice) -> tuple[tuple[str, ...], list[list[float]]
 def test_refused_in_our_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, head: str, data: str
 ) -> None:
-    monkeypatch.setattr("sentio.tables.text._BLOCK", block)
+    monkeypatch.setattr("sentio.tables.blocks._BLOCK", block)
     path = tmp_path / "t.csv"
     path.write_bytes((head + "\n" + data).encode("latin-1"))
     said = ""
@@ -62,7 +62,7 @@ def test_refused_in_our_words(
 def test_as_the_standard_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, end: str, rows: list[tuple[str, str, str]]
 ) -> None:
-    monkeypatch.setattr("sentio.tables.text._BLOCK", block)
+    monkeypatch.setattr("sentio.tables.blocks._BLOCK", block)
     text = io.StringIO()
     csv.writer(text, lineterminator=end, quoting=csv.QUOTE_MINIMAL).writerows([("a", "what", "b"), *rows])
     path = tmp_path / "t.csv"

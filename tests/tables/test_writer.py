@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from sentio.errors import ModuleError, OutputError, TimefieldError
+from sentio.tables.blocks import STANDARD
 from sentio.tables.reader import Choice, open_table
-from sentio.tables.text import STANDARD
 from sentio.tables.writer import writing
 from tests.tables.test_reader import CARS, MAY
 
