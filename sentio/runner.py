@@ -17,6 +17,7 @@ import numpy as np
 
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
+from sentio.held import give_back
 from sentio.history import History
 from sentio.judgement.runs import NEVER
 from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
@@ -35,6 +36,7 @@ from sentio.types import (
     Panel,
     Report,
     Scores,
+    SeriesKey,
     SeriesStatus,
     State,
     Window,
@@ -105,8 +107,10 @@ class Runner:
         self._young = self._history
         if timing.window // timing.step > timing.max_points:
             self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
-        self._memory = self._before = Memory()
+        self._memory = Memory()
+        self._before: Memory | None = Memory()  # the last report; None where all that is in it are judged
         self._whole = False
+        self._unbegun: set[SeriesKey] = set()
         self._left_out: Bools | None = None  # of the last report
         self._attempted: dict[object, int] = {}
         self._live: Keys = ()
@@ -159,6 +163,7 @@ class Runner:
         usable = self._within_ttl(usable, now)
         memory = replace(memory, model=self._within_ttl(memory.model, now))
         self._memory = fitting(self.line, memory, usable.keys)
+        self._unbegun = set(self._beginning(usable).keys)
         self._live, self._seen = usable.keys, np.full(len(usable.keys), now, np.int64)
         if usable.keys:
             at = np.array([now // self.timing.step * self.timing.step])
@@ -203,9 +208,13 @@ class Runner:
         """Judge, alert and publish."""
         self._before, self._whole = self._memory, whole and not fresh.notes.partial
         out = self._left_out = self.line.exclusion.mask(live, fresh.times, when)
-        memory, report, found = score(self.line, self._memory, fresh, live, now, left_out=out, whole=whole)
+        memory, report, found = score(
+            self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=self._among_unbegun(live)
+        )
         self.recent.add(report.scores)
         self._memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
+        del memory
+        self._let_go(live)
         self._publish(report, failure)
         return report
 
@@ -302,7 +311,7 @@ class Runner:
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
-        if self._history.keys and not self._due(now):
+        if self._history.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already
             self._save_in_time(now)
             return
@@ -310,6 +319,8 @@ class Runner:
             learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
             self.errors["train"] = ""
             self._young.settle(now)
+            if self._unbegun and not self._take(self._waiting(), now, tick, known=True):
+                return
             self._fit(self._due(now), now, tick)
             self._trained = True
         except SentioError as error:
@@ -324,32 +335,52 @@ class Runner:
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
-                if not self._take(joined(waiting), now, tick):
+                some, waiting = joined(waiting), []
+                if not self._take(some, now, tick):
                     return
-                waiting, taken = [], time.monotonic()
+                taken = time.monotonic()
                 if done < len(due):
                     log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
             progress.set(done / len(due))
 
-    def _take(self, fitted: State, now: int, tick: Tick) -> bool:
-        """Use, publish and save what was fitted; False where nobody wants it any more."""
-        judges = self._begun_judges(fitted, now)
+    def _take(self, fitted: State, now: int, tick: Tick, *, known: bool = False) -> bool:
+        """Use, publish and save what was ``fitted``, and have its judges begin; False where nobody wants it any more.
+        ``known``: the models are in use already."""
+        new, begun, done = State((), {}) if known else fitted, list[State](), 0
+        beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
+        for part in prepared(self.line, self._history, self._young, beginning, self._judged_until(now), now):
+            begun.append(part)
+            done += len(part.keys)
+            if done < len(beginning.keys) and time.monotonic() - taken >= wait:
+                if not self._use(new, begun, set(beginning.keys[done:]), now, tick):
+                    return False
+                # Each time costs as much as there are series, so it is done ever more seldom.
+                new, taken, wait = State((), {}), time.monotonic(), 2 * wait
+                log.info("pipeline %s: %d of %d judges have begun", self.line.alias, done, len(beginning.keys))
+        return self._use(new, begun, set(), now, tick)
+
+    def _use(self, fitted: State, judges: list[State], unbegun: set[SeriesKey], now: int, tick: Tick) -> bool:
+        """Use, publish and save these; series of which the judge is still ``unbegun`` are not judged until it has.
+        Nothing is left in ``judges``: there is much of it."""
         with self._lock:
             if self._stopped or not tick.alive:
                 return False
-            better = self._better(fitted)
+            better = self._better(fitted) if fitted.keys else fitted
             first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
             self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(better)))
-            self._before = replace(self._before, judged=_with(self._before.judged, judges))
-            if first.any() or judges.keys:
-                self._announce()
+            self._unbegun = unbegun
+            if first.any() or judges:
+                self._announce(judges)
             self._attempted.update(dict.fromkeys(fitted.keys, now))
             if len(self._attempted) > 4 * len(self._history.keys):
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
-        self._count(fitted)
-        self._saved_at = now
-        self._save(self.snapshot())
+        if fitted.keys:
+            self._count(fitted)
+        if fitted.keys or not unbegun:
+            self._saved_at = now
+            self._save(self.snapshot())
+        give_back()
         return True
 
     def _continued(self, fitted: State) -> State:
@@ -396,38 +427,68 @@ class Runner:
             due &= ~self._known(keys)
         return tuple(compress(keys, due.tolist()))
 
-    def _begun_judges(self, fitted: State, now: int) -> State:
-        """For series that no judge has seen yet, one that has seen how the models do on what they were learned from."""
+    def _beginning(self, fitted: State) -> State:
+        """The series that no judge has seen yet: theirs is to see how the models do on what they were learned from."""
         with self._lock:
-            judged, last = self._memory.judged, self.report
+            judged = self._memory.judged
         usable = _usable(fitted) & self.line.judge.policy.enabled
         at = positions(fitted.keys, judged.keys)
         if judged.keys:
             usable &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
-        new = fitted.select(np.flatnonzero(usable))
-        until = now if last is None else int(last.scores.times[0]) - 1
-        return prepared(self.line, self._history, self._young, new, until, now)
+        return fitted if usable.all() else fitted.select(np.flatnonzero(usable))
 
-    def _announce(self) -> None:
-        """Publish the last report again, now that there are models for series that had none: nobody should wait
-        for the next sample to see a band. The samples are judged from where the judge stood before them, so that none
-        counts twice."""
-        last = self.report
+    def _waiting(self) -> State:
+        """The models of series whose judge was to begin, and nobody waited for it."""
+        with self._lock:
+            model, unbegun = self._memory.model, self._unbegun
+        return model.select(np.flatnonzero(np.fromiter((k in unbegun for k in model.keys), bool, len(model.keys))))
+
+    def _judged_until(self, now: int) -> Callable[[], int]:
+        """ns: up to where a judge that begins now is to have seen. The last report is judged when it is in use."""
+        return lambda: now if self.report is None else int(self.report.scores.times[0]) - 1
+
+    def _announce(self, judges: list[State]) -> None:
+        """Have ``judges`` begin, and publish the last report again, now that there are models or judges for series that
+        had none: nobody should wait for the next sample to see a band. The samples are judged from where the judge
+        stood before them, so that none counts twice."""
+        last, before = self.report, self._before
+        if before is None:  # they are of series that are not in it
+            self._memory = replace(self._memory, judged=_with(self._memory.judged, judges))
+            return
+        # There is much of it: what is known now comes anew from this, and is not kept beside it meanwhile.
+        self._memory = replace(self._memory, judged=before.judged)
+        before = self._before = Memory(self._memory.model, _with(before.judged, judges), before.alerts)
         if last is None:
-            self._memory = replace(self._memory, judged=self._before.judged)
+            self._memory = replace(self._memory, judged=before.judged)
             return
         fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
-        before = replace(self._before, model=self._memory.model)
         memory, report, _ = score(
-            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole
-        )
+            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole,
+            unbegun=self._among_unbegun(fresh.keys),
+        )  # fmt: skip
+        del before
         self._memory = replace(memory, alerts=self._memory.alerts)
+        self._let_go(fresh.keys)
         if getattr(self.line.detector, "learns_as_it_goes", False):
             report = replace(report, scores=_first_said(last.scores, report.scores))
         self.recent.add(report.scores, again=True)
         # Its alerts were told when it was new.
         report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
         self._publish(report, again=True)
+
+    def _let_go(self, keys: Keys) -> None:
+        """What was known before the last report, which is of ``keys``, where no first model or judge may come for one
+        of them."""
+        if self._unbegun or not self._known(keys).all():
+            return
+        judge, judged = self.line.judge, self._memory.judged
+        if not judge.policy.enabled or (judge.times(judged) != NEVER)[: len(keys)].all():
+            self._before = None
+
+    def _among_unbegun(self, keys: Keys) -> Bools | None:
+        """``[S]``: which of ``keys`` are not to be judged yet; None where it is none."""
+        waiting = self._unbegun
+        return np.fromiter((key in waiting for key in keys), bool, len(keys)) if waiting else None
 
     def _known(self, keys: Keys) -> Array:
         """``[S]``: there is a usable model for it."""
@@ -463,9 +524,11 @@ def _usable(state: State) -> Array:
     return np.asarray((status == SeriesStatus.READY) | (status == SeriesStatus.CONSTANT))
 
 
-def _with(judged: State, prepared: State) -> State:
-    """``judged`` with those that are ``prepared``."""
-    return judged.merge(prepared) if prepared.keys else judged
+def _with(judged: State, prepared: list[State]) -> State:
+    """``judged`` with those that are ``prepared``, of which nothing is left."""
+    together = joined(prepared)
+    prepared.clear()
+    return judged.merge(together)
 
 
 def _first_said(before: Scores, again: Scores) -> Scores:
