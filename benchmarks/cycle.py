@@ -31,7 +31,7 @@ SAMPLE_BYTES, SERIES_BYTES, BASE_BYTES = 8, 8 * 1024, 400e6
 _STAGES = ("read", "decode", "history", "fit", "merge", "judge", "render", "gzip", "save", "rest")
 _LATER = 4
 """Steps that are loaded beyond the week and its spare part."""
-_LIMIT_S = 240
+_LIMIT_S = 900
 
 Figures = dict[str, Any]
 
