@@ -29,10 +29,11 @@ from sentio.detectors.prophet.stan import fit_rows
 from sentio.executor import WorkerPool
 from sentio.pipeline import Line, Memory, alert, score
 from sentio.recent import Recent
-from sentio.runner import Runner, Tick, Timing
+from sentio.runner import Runner, Tick
 from sentio.sinks.exposition import Exposition
 from sentio.sources.prometheus.decode import Interning, decode
 from sentio.telemetry import Telemetry
+from sentio.timing import Timing
 from sentio.types import SECOND, YHAT, Floats, Ints, Panel, State, Window
 
 SIZES, QUICK_SIZES = (2_000, 10_000), (200,)

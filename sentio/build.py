@@ -25,10 +25,11 @@ from sentio.journal import Journal
 from sentio.judgement.judge import Judge
 from sentio.outbox import Outbox
 from sentio.pipeline import Line
-from sentio.runner import Runner, Timing
+from sentio.runner import Runner
 from sentio.selection import Selection
 from sentio.shard import OwnSeries, own_part
 from sentio.telemetry import Telemetry
+from sentio.timing import Timing
 from sentio.types import SECOND, State
 
 Pool = WorkerPool | DaskPool

@@ -125,19 +125,22 @@ def read_when(line: Line, window: Window) -> tuple[Panel | None, tuple[Failure, 
 
 
 def score(
-    line: Line, memory: Memory, fresh: Panel, keys: Keys, now: int, *, left_out: Bools | None = None, whole: bool = True
-) -> tuple[Memory, Report, Judged]:
+    line: Line, memory: Memory, fresh: Panel, keys: Keys, now: int, *, left_out: Bools | None = None,
+    unbegun: Bools | None = None, whole: bool = True,
+) -> tuple[Memory, Report, Judged]:  # fmt: skip
     """Judge ``fresh`` for ``keys``: those that arrived, and those that are awaited still.
 
-    ``left_out [S, m]``: what is not to be judged; ``whole``: what is not in ``fresh`` did not arrive.
+    ``left_out [S, m]``: what is not to be judged; ``unbegun [S]``: series whose judge has not begun; ``whole``: what is
+    not in ``fresh`` did not arrive.
     """
     model, scores = _scores(line.detector, memory.model, fresh.onto(keys), left_out)
     known = line.judge.onto(memory.judged, keys)
     fitted = _fitted(model, keys)
     before = _expected_before(line, model, known, keys, fitted)
     judged, found = line.judge.judge(
-        known, scores, before=before, fitted_at=fitted, left_out=left_out, whole=whole and not fresh.notes.partial
-    )
+        known, scores, before=before, fitted_at=fitted, left_out=left_out, unbegun=unbegun,
+        whole=whole and not fresh.notes.partial,
+    )  # fmt: skip
     ahead = _forecast(line, model, keys, now)
     report = Report(
         line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
@@ -184,13 +187,6 @@ def alert(
         alerts=state if changed else report.alerts,
     )  # fmt: skip
     return Memory(memory.model, memory.judged, state), report
-
-
-def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int, left_out: Bools) -> State:
-    """``judged`` after it has seen how the models ``fitted`` do on the history that they were learned from, of which
-    something was ``left_out [S, n]``."""
-    _, scores = line.detector.score(fitted, history)
-    return line.judge.learn(judged, history, step, scores, _fitted(fitted, history.keys), left_out)
 
 
 def _kept(old: State, new: State, modelled: Keys) -> State:

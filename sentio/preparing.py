@@ -2,41 +2,77 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 
 from sentio.history import History
-from sentio.pipeline import Line, prepare
-from sentio.types import Bools, Ints, Panel, State, joined
+from sentio.pipeline import Line
+from sentio.types import Bools, Ints, Panel, State
 
-_FROM, _AT_ONCE = 6000, 500_000
-"""So many steps of the history, as many as a model has; and so many samples at a time."""
+_FROM, _AT_ONCE = 6000, 25_000
+"""So many steps of the history, as many as a model has; and so many samples at a time, each of which is some thirty
+numbers meanwhile."""
+
+_Lesson = Callable[[State], State]
+"""What a judge learns from a part of the history."""
 
 
-def prepared(line: Line, coarse: History, young: History, fitted: State, until: int, now: int) -> State:
-    """What the judge knows of the series ``fitted`` after their history up to ``until`` (ns).
+def prepared(
+    line: Line, coarse: History, young: History, fitted: State, until: Callable[[], int], now: int
+) -> Iterator[State]:
+    """What the judge knows of the series ``fitted`` after their history up to ``until`` (ns), some at a time.
 
     ``coarse``: the whole window; ``young``: the last steps, each of them; it may be the same one.
+
+    The judge's kernels run without the interpreter's lock, so each core has some series. The detector, which may keep
+    anything, is asked here, one series after another; and no further ahead than the judge can follow.
     """
-    rows = max(1, _AT_ONCE // _FROM)
-    series = len(fitted.keys)
-    parts = (fitted.select(np.arange(first, min(first + rows, series))) for first in range(0, series, rows))
-    return joined([_prepared(line, coarse, young, part, until, now) for part in parts])
+    rows = max(1, _AT_ONCE // max(1, min(_FROM, max(coarse.columns, young.columns))))
+    cores = len(os.sched_getaffinity(0))
+    waiting: deque[Future[State]] = deque()
+    with ThreadPoolExecutor(cores, "judge") as threads:
+        for first in range(0, len(fitted.keys), rows):
+            part = fitted.select(np.arange(first, min(first + rows, len(fitted.keys))))
+            lessons = _lessons(line, coarse, young, part, until(), now)
+            waiting.append(threads.submit(_taught, line.judge.blank(part.keys), lessons))
+            if len(waiting) > cores:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _prepared(line: Line, coarse: History, young: History, fitted: State, until: int, now: int) -> State:
+def _taught(judged: State, lessons: list[_Lesson]) -> State:
+    for lesson in lessons:
+        judged = lesson(judged)
+    return judged
+
+
+def _lessons(line: Line, coarse: History, young: History, fitted: State, until: int, now: int) -> list[_Lesson]:
     """First on the coarse grid, up to where every step is kept, then step by step."""
-    judged = line.judge.blank(fitted.keys)
     fine, out = young.with_left_out(fitted.keys, now)
     panels = [(fine, out, young.step)]
     if young is not coarse:
         panel, out = coarse.with_left_out(fitted.keys, now)
         old = panel.times < (fine.times[0] if len(fine.times) else until)
         panels.insert(0, (_columns(panel, old), out[:, old], coarse.step))
+    lessons: list[_Lesson] = []
     for panel, out, step in panels:
         wanted = np.flatnonzero(panel.times <= until)[-_FROM:]
         if len(wanted):
-            judged = prepare(line, judged, fitted, _columns(panel, wanted), step, out[:, wanted])
-    return judged
+            history = _columns(panel, wanted)
+            _, scores = line.detector.score(fitted, history)
+            left_out, fitted_at = out[:, wanted], fitted["fitted_at"]
+            lessons.append(
+                partial(
+                    line.judge.learn, history=history, step=step, scores=scores, fitted_at=fitted_at, left_out=left_out
+                )
+            )
+    return lessons
 
 
 def _columns(panel: Panel, wanted: Bools | Ints) -> Panel:

@@ -10,13 +10,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
 
+from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
+from sentio.fitted import better, known, not_older, usable
+from sentio.held import give_back
 from sentio.history import History
 from sentio.judgement.runs import NEVER
 from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
@@ -24,17 +27,17 @@ from sentio.preparing import prepared
 from sentio.recent import Recent
 from sentio.saved import fitting, packed, unpacked
 from sentio.telemetry import Telemetry
+from sentio.timing import Timing
 from sentio.types import (
     ANOMALY,
     SECOND,
-    Array,
     Bools,
     Failure,
-    Ints,
     Keys,
     Panel,
     Report,
     Scores,
+    SeriesKey,
     SeriesStatus,
     State,
     Window,
@@ -45,31 +48,11 @@ from sentio.types import (
 
 log = logging.getLogger(__name__)
 
-_CATCH_UP = 1000
-"""After an outage at most so many steps are scored late; older ones are only learned from."""
-_SAMPLES_AT_ONCE = 1_000_000
-"""And no more samples than this in one tick."""
 _YOUNG = 1000
 """Steps of which every one is kept."""
 _TAKE_EVERY_S = 10.0
 """A training may take an hour: what it has fitted is put to use, published and saved so often, for a kill must not cost
 it. Not more often, for each time costs as much as there are series."""
-_GROWTH = 0.25
-"""A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Nanoseconds. ``ttl``: of a series that stopped arriving; ``model_ttl``: of a fit since its history ended."""
-
-    step: int
-    window: int
-    train_every: int
-    train_cadence: int
-    delay: int
-    ttl: int
-    model_ttl: int
-    max_points: int
 
 
 _SAVE_EVERY = 600 * SECOND
@@ -105,12 +88,13 @@ class Runner:
         self._young = self._history
         if timing.window // timing.step > timing.max_points:
             self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
-        self._memory = self._before = Memory()
+        self._memory = Memory()
+        self._before: Memory | None = Memory()  # the last report; None where all that is in it are judged
         self._whole = False
+        self._unbegun: set[SeriesKey] = set()
         self._left_out: Bools | None = None  # of the last report
         self._attempted: dict[object, int] = {}
-        self._live: Keys = ()
-        self._seen: Ints = np.empty(0, np.int64)
+        self._arrivals = Arrivals()
         self._cursor: int | None = None
         self._hurry = False
         self._saved_at: int | None = None
@@ -145,29 +129,31 @@ class Runner:
     def snapshot(self) -> State:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
-            memory, live, seen = self._memory, self._live, self._seen
+            memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
         return packed(self.line, memory, live, seen)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
         """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or
         have an alert, count as seen now, so that their bands and alerts stand until their time to live is over or they
         arrive. Raises `ValueError` where it lacks an array."""
-        memory, seen, usable = Memory(), np.empty(0, np.int64), State(())
+        memory, seen, arrived = Memory(), np.empty(0, np.int64), State(())
         if saved.keys:
             memory, seen = unpacked(saved)
             arriving = seen >= seen.max() - self.timing.ttl
-            usable = memory.model.select(np.flatnonzero(_usable(memory.model) & arriving))
-            usable = self._within_ttl(usable, now)
-            memory = replace(memory, model=self._within_ttl(memory.model, now))
-        live = union(usable.keys, self.line.alerting.standing(told) if told is not None else ())
+            arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
+            arrived = not_older(arrived, now - self.timing.model_ttl)
+            memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
+        live = union(arrived.keys, self.line.alerting.standing(told) if told is not None else ())
         self._memory = fitting(self.line, memory, live, told)
-        self._live, self._seen = live, np.full(len(live), now, np.int64)
+        if arrived.keys:
+            self._unbegun = set(self._beginning(arrived).keys)
+        self._arrivals.begin(live, now)
         if live:
             at = np.array([now // self.timing.step * self.timing.step])
             self._judge(Panel.empty(at), live, now, whole=False)
-        if usable.keys and getattr(self.line.detector, "learns_as_it_goes", False):
+        if arrived.keys and getattr(self.line.detector, "learns_as_it_goes", False):
             # It is to learn from what has come meanwhile, too, as after an outage.
-            self._cursor = min(int(seen.max()), self._newest(now))
+            self._cursor = min(int(seen.max()), self.timing.newest(now))
 
     # The score tick.
 
@@ -187,7 +173,7 @@ class Runner:
             if failure is None:
                 self._cursor = window.end
             live = self._awaited(fresh, now)
-            model = self._within_ttl(self._memory.model, now)
+            model = not_older(self._memory.model, now - self.timing.model_ttl)
             if model.keys == live:
                 model = State(live, model.arrays)
             self._memory = replace(self._memory, model=self._begun(model, live))
@@ -205,9 +191,13 @@ class Runner:
         """Judge, alert and publish."""
         self._before, self._whole = self._memory, whole and not fresh.notes.partial
         out = self._left_out = self.line.exclusion.mask(live, fresh.times, when)
-        memory, report, found = score(self.line, self._memory, fresh, live, now, left_out=out, whole=whole)
+        memory, report, found = score(
+            self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=self._among_unbegun(live)
+        )
         self.recent.add(report.scores)
         self._memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
+        del memory
+        self._let_go(live)
         self._publish(report, failure)
         return report
 
@@ -225,40 +215,19 @@ class Runner:
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be; the newest alone where more would be
         too much."""
-        t, end = self.timing, self._newest(now)
+        t, end = self.timing, self.timing.newest(now)
         if self._cursor is not None and self._cursor > end:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
             self._cursor = None
-        if self._cursor is None or self._hurry:
-            return Window(end, end, t.step)
-        steps = min(_CATCH_UP, max(1, _SAMPLES_AT_ONCE // max(1, len(self._live))))
-        return Window(max(self._cursor + t.step, end - (steps - 1) * t.step), end, t.step)
-
-    def _newest(self, now: int) -> int:
-        """When the newest sample is that there can be."""
-        return (now - self.timing.delay) // self.timing.step * self.timing.step
+        return t.unread(None if self._hurry else self._cursor, end, len(self._arrivals.live))
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
-        # The fresh objects where they are equal: those of a restored state are never the source's, and comparing
-        # what is identical is much cheaper.
-        keys = fresh.keys if fresh.keys == self._live else union(self._live, fresh.keys)
-        seen = np.full(len(keys), np.iinfo(np.int64).min)
-        seen[: len(self._live)] = self._seen
-        arrived = np.isfinite(fresh.values)
-        at = positions(fresh.keys, keys)
-        last = fresh.times[-1 - np.argmax(arrived[:, ::-1], axis=1)] if len(fresh.times) else np.empty(0, np.int64)
-        some = arrived.any(axis=1)
-        seen[at[some]] = np.maximum(seen[at[some]], last[some])
-        alive = seen >= now - self.timing.ttl - self.timing.delay
-        gone = len(self._live) - int(alive[: len(self._live)].sum())
+        gone = self._arrivals.take(fresh, now - self.timing.ttl - self.timing.delay)
         if gone:
             self._telemetry.vanished.labels(self.line.alias).inc(gone)
             log.info("pipeline %s: %d series stopped arriving", self.line.alias, gone)
-        if not alive.all():
-            keys = tuple(compress(keys, alive.tolist()))
-        self._live, self._seen = keys, seen[alive]
-        return keys
+        return self._arrivals.live
 
     def _begun(self, model: State, live: Keys) -> State:
         """``model``, where a series that has come since the first training, and has no history therefore, begins at
@@ -269,12 +238,6 @@ class Runner:
         if not new:
             return model
         return model.merge(self.line.detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
-
-    def _within_ttl(self, state: State, now: int) -> State:
-        if not state.keys:
-            return state
-        fresh = state["fitted_at"] >= now - self.timing.model_ttl
-        return state if fresh.all() else state.select(np.flatnonzero(fresh))
 
     def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
         alias = self.line.alias
@@ -290,21 +253,21 @@ class Runner:
 
     def _note_ages(self) -> None:
         """Worked out here, so that a scrape has nothing to look up."""
-        state, live, seen = self._memory.model, self._live, self._seen
+        state, live, seen = self._memory.model, self._arrivals.live, self._arrivals.seen
         at = positions(live, state.keys)
         at = at[at >= 0]
-        usable = _usable(state)[at] if len(at) else np.empty(0, bool)
+        of_use = usable(state)[at] if len(at) else np.empty(0, bool)
         # Where no series arrives any more, the age of the last sample that one had goes on.
         self._ages = (
             int(seen.max()) if len(seen) and self._cursor else self._ages[0],
-            int(state["fitted_at"][at][usable].min()) if usable.any() else None,
+            int(state["fitted_at"][at][of_use].min()) if of_use.any() else None,
         )
 
     # The train tick.
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
-        if self._history.keys and not self._due(now):
+        if self._history.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already
             self._save_in_time(now)
             return
@@ -312,6 +275,8 @@ class Runner:
             learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
             self.errors["train"] = ""
             self._young.settle(now)
+            if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
+                return
             self._fit(self._due(now), now, tick)
             self._trained = True
         except SentioError as error:
@@ -326,32 +291,52 @@ class Runner:
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
-                if not self._take(joined(waiting), now, tick):
+                some, waiting = joined(waiting), []
+                if not self._take(some, now, tick):
                     return
-                waiting, taken = [], time.monotonic()
+                taken = time.monotonic()
                 if done < len(due):
                     log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
             progress.set(done / len(due))
 
-    def _take(self, fitted: State, now: int, tick: Tick) -> bool:
-        """Use, publish and save what was fitted; False where nobody wants it any more."""
-        judges = self._begun_judges(fitted, now)
+    def _take(self, fitted: State, now: int, tick: Tick, *, there: bool = False) -> bool:
+        """Use, publish and save what was ``fitted``, and have its judges begin; False where nobody wants it any more.
+        ``there``: the models are in use already."""
+        new, begun, done = State((), {}) if there else fitted, list[State](), 0
+        beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
+        for part in prepared(self.line, self._history, self._young, beginning, self._judged_until(now), now):
+            begun.append(part)
+            done += len(part.keys)
+            if done < len(beginning.keys) and time.monotonic() - taken >= wait:
+                if not self._use(new, begun, set(beginning.keys[done:]), now, tick):
+                    return False
+                # Each time costs as much as there are series, so it is done ever more seldom.
+                new, taken, wait = State((), {}), time.monotonic(), 2 * wait
+                log.info("pipeline %s: %d of %d judges have begun", self.line.alias, done, len(beginning.keys))
+        return self._use(new, begun, set(), now, tick)
+
+    def _use(self, fitted: State, judges: list[State], unbegun: set[SeriesKey], now: int, tick: Tick) -> bool:
+        """Use, publish and save these; series of which the judge is still ``unbegun`` are not judged until it has.
+        Nothing is left in ``judges``: there is much of it."""
         with self._lock:
             if self._stopped or not tick.alive:
                 return False
-            better = self._better(fitted)
-            first = ~self._known(better.keys) & _usable(better) if better.keys else np.empty(0, bool)
-            self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(better)))
-            self._before = replace(self._before, judged=_with(self._before.judged, judges))
-            if first.any() or judges.keys:
-                self._announce()
+            new = better(self._memory.model, fitted)
+            first = ~known(self._memory.model, new.keys) & usable(new) if new.keys else np.empty(0, bool)
+            self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(new)))
+            self._unbegun = unbegun
+            if first.any() or judges:
+                self._announce(judges)
             self._attempted.update(dict.fromkeys(fitted.keys, now))
             if len(self._attempted) > 4 * len(self._history.keys):
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
-        self._count(fitted)
-        self._saved_at = now
-        self._save(self.snapshot())
+        if fitted.keys:
+            self._count(fitted)
+        if fitted.keys or not unbegun:
+            self._saved_at = now
+            self._save(self.snapshot())
+        give_back()
         return True
 
     def _continued(self, fitted: State) -> State:
@@ -377,7 +362,7 @@ class Runner:
         """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and
         outgrown."""
         timing = self.timing
-        keys = union(self._history.alive(now - timing.ttl - timing.delay - self._history.step), self._live)
+        keys = union(self._history.alive(now - timing.ttl - timing.delay - self._history.step), self._arrivals.live)
         with self._lock:
             state = self._memory.model
         at = positions(keys, state.keys)
@@ -387,43 +372,56 @@ class Runner:
         first = np.zeros(len(keys), np.int64)
         if state.keys:
             fitted[at >= 0], first[at >= 0] = state["fitted_at"][at[at >= 0]], state["first_at"][at[at >= 0]]
-        span = np.maximum(fitted - first, 0)
-        wait = np.clip(span * _GROWTH, self.timing.train_cadence, self.timing.train_every)
+        tried = None
         if self._attempted:
             tried = np.fromiter((self._attempted.get(k, 0) for k in keys), np.int64, len(keys))
-            fitted = np.maximum(fitted, tried)
-        # Half a tick of grace: they are never on the dot.
-        due = now - fitted >= wait - self.timing.train_cadence // 2
+        due = timing.due(first, fitted, tried, now)
         if getattr(self.line.detector, "learns_as_it_goes", False):
-            due &= ~self._known(keys)
+            due &= ~known(self._memory.model, keys)
         return tuple(compress(keys, due.tolist()))
 
-    def _begun_judges(self, fitted: State, now: int) -> State:
-        """For series that no judge has seen yet, one that has seen how the models do on what they were learned from."""
+    def _beginning(self, fitted: State) -> State:
+        """The series that no judge has seen yet: theirs is to see how the models do on what they were learned from."""
         with self._lock:
-            judged, last = self._memory.judged, self.report
-        usable = _usable(fitted) & self.line.judge.policy.enabled
+            judged = self._memory.judged
+        begins = usable(fitted) & self.line.judge.policy.enabled
         at = positions(fitted.keys, judged.keys)
         if judged.keys:
-            usable &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
-        new = fitted.select(np.flatnonzero(usable))
-        until = now if last is None else int(last.scores.times[0]) - 1
-        return prepared(self.line, self._history, self._young, new, until, now)
+            begins &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
+        return fitted if begins.all() else fitted.select(np.flatnonzero(begins))
 
-    def _announce(self) -> None:
-        """Publish the last report again, now that there are models for series that had none: nobody should wait
-        for the next sample to see a band. The samples are judged from where the judge stood before them, so that none
-        counts twice."""
-        last = self.report
+    def _waiting(self) -> State:
+        """The models of series whose judge was to begin, and nobody waited for it."""
+        with self._lock:
+            model, unbegun = self._memory.model, self._unbegun
+        return model.select(np.flatnonzero(np.fromiter((k in unbegun for k in model.keys), bool, len(model.keys))))
+
+    def _judged_until(self, now: int) -> Callable[[], int]:
+        """ns: up to where a judge that begins now is to have seen. The last report is judged when it is in use."""
+        return lambda: now if self.report is None else int(self.report.scores.times[0]) - 1
+
+    def _announce(self, judges: list[State]) -> None:
+        """Have ``judges`` begin, and publish the last report again, now that there are models or judges for series that
+        had none: nobody should wait for the next sample to see a band. The samples are judged from where the judge
+        stood before them, so that none counts twice."""
+        last, before = self.report, self._before
+        if before is None:  # they are of series that are not in it
+            self._memory = replace(self._memory, judged=_with(self._memory.judged, judges))
+            return
+        # There is much of it: what is known now comes anew from this, and is not kept beside it meanwhile.
+        self._memory = replace(self._memory, judged=before.judged)
+        before = self._before = Memory(self._memory.model, _with(before.judged, judges), before.alerts)
         if last is None:
-            self._memory = replace(self._memory, judged=self._before.judged)
+            self._memory = replace(self._memory, judged=before.judged)
             return
         fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
-        before = replace(self._before, model=self._memory.model)
         memory, report, _ = score(
-            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole
-        )
+            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole,
+            unbegun=self._among_unbegun(fresh.keys),
+        )  # fmt: skip
+        del before
         self._memory = replace(memory, alerts=self._memory.alerts)
+        self._let_go(fresh.keys)
         if getattr(self.line.detector, "learns_as_it_goes", False):
             report = replace(report, scores=_first_said(last.scores, report.scores))
         self.recent.add(report.scores, again=True)
@@ -431,18 +429,19 @@ class Runner:
         report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
         self._publish(report, again=True)
 
-    def _known(self, keys: Keys) -> Array:
-        """``[S]``: there is a usable model for it."""
-        model = self._memory.model
-        at = positions(keys, model.keys)
-        known: Array = np.zeros(len(at), bool)
-        known[at >= 0] = _usable(model)[at[at >= 0]] if model.keys else False
-        return known
+    def _let_go(self, keys: Keys) -> None:
+        """What was known before the last report, which is of ``keys``, where no first model or judge may come for one
+        of them."""
+        if self._unbegun or not known(self._memory.model, keys).all():
+            return
+        judge, judged = self.line.judge, self._memory.judged
+        if not judge.policy.enabled or (judge.times(judged) != NEVER)[: len(keys)].all():
+            self._before = None
 
-    def _better(self, fitted: State) -> State:
-        """Leave out a fit that has nothing to offer over the usable one that is there."""
-        keep = _usable(fitted) | ~self._known(fitted.keys)
-        return fitted if keep.all() else fitted.select(np.flatnonzero(keep))
+    def _among_unbegun(self, keys: Keys) -> Bools | None:
+        """``[S]``: which of ``keys`` are not to be judged yet; None where it is none."""
+        waiting = self._unbegun
+        return np.fromiter((key in waiting for key in keys), bool, len(keys)) if waiting else None
 
     def _count(self, fitted: State) -> None:
         alias = self.line.alias
@@ -460,14 +459,11 @@ class Runner:
             )  # fmt: skip
 
 
-def _usable(state: State) -> Array:
-    status = state["status"]
-    return np.asarray((status == SeriesStatus.READY) | (status == SeriesStatus.CONSTANT))
-
-
-def _with(judged: State, prepared: State) -> State:
-    """``judged`` with those that are ``prepared``."""
-    return judged.merge(prepared) if prepared.keys else judged
+def _with(judged: State, prepared: list[State]) -> State:
+    """``judged`` with those that are ``prepared``, of which nothing is left."""
+    together = joined(prepared)
+    prepared.clear()
+    return judged.merge(together)
 
 
 def _first_said(before: Scores, again: Scores) -> Scores:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
-from sentio.database import DAMAGES, Database, Form, packed, unpacked
+import numpy as np
+
+from sentio.database import DAMAGES, Database, Form, unpacked
 from sentio.errors import StoreError
 from sentio.types import State
 
@@ -22,6 +26,43 @@ _FORM = Form(
         """
     },
 )
+_MAKE_ROOM = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, zeroblob(?)) RETURNING rowid"
+
+
+class _Length(io.RawIOBase):
+    """A file that keeps nothing but its length, ``most`` bytes."""
+
+    def __init__(self) -> None:
+        self.most = self._at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.most}[whence] + offset
+        return self._at
+
+    def write(self, data: Any, /) -> int:
+        size = memoryview(data).nbytes
+        self._at += size
+        self.most = max(self.most, self._at)
+        return size
+
+
+class _Row(_Length):
+    """A file in the room of a row that is as long as it will be."""
+
+    def __init__(self, room: sqlite3.Blob) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, data: Any, /) -> int:
+        self._room.seek(self._at)
+        self._room.write(data)
+        return super().write(data)
 
 
 class Store:
@@ -37,10 +78,16 @@ class Store:
 
     def save(self, pipeline: str, fingerprint: str, state: State, now: int) -> None:
         """Keep ``state`` in place of the pipeline's last one. Raises `StoreError`."""
-        row = (pipeline, fingerprint, now, packed(state))
+        arrays = state.to_arrays()
+        size = _Length()
+        np.savez(size, allow_pickle=False, **arrays)
+        row = (pipeline, fingerprint, now, size.most)
         try:
             with self._lock, self._database as transaction:
-                transaction.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
+                # Room first, then array by array into it: a row that is bound as a whole is copied twice by SQLite.
+                [(place,)] = transaction.execute(_MAKE_ROOM, row).fetchall()
+                with transaction.blobopen("states", "arrays", place) as room:
+                    np.savez(_Row(room), allow_pickle=False, **arrays)
         except (sqlite3.Error, OverflowError, MemoryError) as error:  # the last two: more than a row can hold
             text = (
                 f"store {self.path}: the state of {pipeline} is not saved ({error}); room and permission are expected"

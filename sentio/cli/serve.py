@@ -81,9 +81,11 @@ def run_service(
     """Serve until SIGTERM or SIGINT, or until it is ``over``; SIGHUP reloads. ``started`` is called with the
     address."""
     # Here, not above: it takes a second, and `check` needs none of it.
+    from sentio.held import hold_little
     from sentio.service import Service
     from sentio.web.app import make_server
 
+    hold_little()
     service = Service(read, text)
     log.set_up(arguments.level, arguments.form, service.redact)
     signals = _Signals()

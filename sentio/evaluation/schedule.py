@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sentio.runner import Timing
+from sentio.timing import Timing
 from sentio.types import Bools, Ints
 
 _GROWTH = 0.25

@@ -125,16 +125,20 @@ class Judge:
 
     def judge(
         self, state: State, scores: Scores, *, before: Floats, fitted_at: Ints, left_out: Bools | None = None,
-        whole: bool = True,
+        unbegun: Bools | None = None, whole: bool = True,
     ) -> tuple[State, Judged]:  # fmt: skip
         """The state after ``scores [S, m]`` of the detector, and what is to be published of them.
 
         ``before [S]``: what the model expects of `times`; NaN where it is the one that judged the last sample.
         ``fitted_at [S]`` ns: which model that is. ``left_out [S, m]``: samples that are neither judged nor learned
-        from. ``whole``: a sample that is not there did not arrive; else it may not have been read.
+        from. ``unbegun [S]``: series whose past is still to be learned from: they are left out, and their band is the
+        model's own. ``whole``: a sample that is not there did not arrive; else it may not have been read.
         """
         if not self.policy.enabled:
             return state, Judged(_unjudged(scores, left_out), None, np.ones(len(scores.keys)))
+        if unbegun is not None:
+            silent = np.repeat(unbegun[:, None], len(scores.times), axis=1)
+            left_out = silent if left_out is None else left_out | silent
         arrays = dict(state.arrays)
         verdict = self._run(arrays, scores.times, self._step, scores, before, left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
@@ -142,7 +146,7 @@ class Judge:
         evidence, told = None, None
         if whole and len(scores.times):
             evidence, told = self._watch(arrays, scores.times, values, verdict, left_out)
-        outputs = self._outputs(scores, verdict, told, left_out)
+        outputs = self._outputs(scores, _modelled(verdict, scores, unbegun), told, left_out)
         incidents = None
         if evidence is not None:
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
@@ -229,6 +233,15 @@ class Judge:
         if policy.clip and policy.data_range is not None:
             band = {name: np.clip(values, *policy.data_range) for name, values in band.items()}
         return band
+
+
+def _modelled(verdict: Verdict, scores: Scores, unbegun: Bools | None) -> Verdict:
+    """``verdict`` with the model's own band for those that are ``unbegun [S]``."""
+    if unbegun is None or YHAT not in scores.outputs:
+        return verdict
+    own = {"expected": YHAT, "lower": LOWER, "upper": UPPER}
+    bands = {f: np.where(unbegun[:, None], scores.outputs[o], getattr(verdict, f)) for f, o in own.items()}
+    return verdict._replace(**bands)
 
 
 def _unjudged(scores: Scores, left_out: Bools | None) -> Scores:

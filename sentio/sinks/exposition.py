@@ -89,13 +89,13 @@ _LEVEL = 1
 class Page:
     """The series part of the page, plain and as deflate blocks; ``until`` ns it may be served as it is."""
 
-    plain: bytes
+    plain: bytes | bytearray
     packed: bytes
     until: float
     crc: int
 
     @classmethod
-    def of(cls, plain: bytes, packed: bytes, until: float) -> Page:
+    def of(cls, plain: bytes | bytearray, packed: bytes, until: float) -> Page:
         return cls(plain, packed, until, zlib.crc32(plain))
 
     def gzipped(self, more: bytes) -> bytes:
@@ -201,11 +201,13 @@ class Exposition:
         for name in families:
             if blocks := [b.lines[name] for b in self._blocks.values() if name in b.lines]:
                 parts += [_head(name), *blocks]
-        plain = b"".join(part.plain for part in parts)
+        plain = bytearray(sum(len(part.plain) for part in parts))
         rest = memoryview(plain)
         for part in parts:
-            size = len(part.plain)
-            part.plain, rest = rest[:size], rest[size:]
+            # One after another is let go, so that no two pages are there beside the one that is served.
+            place, rest = rest[: len(part.plain)], rest[len(part.plain) :]
+            place[:] = part.plain
+            part.plain = place
         until = min((b.until for b in self._blocks.values()), default=math.inf)
         return Page.of(plain, b"".join(part.packed for part in parts), until)
 

@@ -37,7 +37,7 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
             body = page.gzipped(own)
             headers["content-encoding"] = "gzip"
         else:
-            body = page.plain + own
+            body = b"".join([page.plain, own])
         service.telemetry.scrape_seconds.observe(time.perf_counter() - started)
         return Response(body, headers=headers)
 

@@ -15,8 +15,9 @@ from sentio.errors import SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
-from sentio.runner import Runner, Tick, Timing
+from sentio.runner import Runner, Tick
 from sentio.telemetry import Telemetry
+from sentio.timing import Timing
 from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, SeriesStatus, State, Window
 
 STEP = 10 * SECOND

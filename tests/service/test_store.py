@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -43,6 +44,19 @@ def test_a_state_comes_back_as_it_was(tmp_path):
     assert again.load("mem", "other options") is None
     assert again.load("disk", "f1") is None
     assert again.set_aside is None
+
+
+def test_a_save_makes_no_second_copy_of_the_state(tmp_path):
+    arrays = {f"a{i}": np.random.default_rng(i).normal(size=(2, 50_000)) for i in range(20)}
+    state, store = State(KEYS, arrays), Store(tmp_path / "sentio.db")
+    tracemalloc.start()
+    try:
+        store.save("cpu", "f", state, 1)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 0.2 * sum(array.nbytes for array in arrays.values())
+    assert_same(store.load("cpu", "f"), state)
 
 
 def garbage(path):

@@ -33,7 +33,7 @@ from sentio.types import (
 log = logging.getLogger(__name__)
 
 _ROWS_A_TASK = {"stan": range(4, 5), "batch": range(64, 1025)}
-_SAMPLES_A_TASK, _SAMPLES_AT_ONCE = 500_000, 8_000_000
+_SAMPLES_A_TASK, _SAMPLES_AT_ONCE = 500_000, 4_000_000
 _MOST = 1e6
 
 

@@ -1,0 +1,170 @@
+"""Judges that begin with the history of many series: what is published meanwhile, and that the pace changes no bit."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from sentio import preparing, runner
+from sentio.alerting import Alerting, Rules
+from sentio.judgement.judge import Judge
+from sentio.judgement.policy import Policy
+from sentio.judgement.runs import NEVER
+from sentio.pipeline import Line
+from sentio.runner import Runner, Tick
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, SeriesKey, State
+from tests.core.test_runner import HOUR, House
+
+SERIES = tuple(SeriesKey("m", (("i", f"{i:02d}"),)) for i in range(12))
+TWO_GRIDS = {"window": 20 * HOUR, "max_points": 200}
+
+
+class Judging(House):
+    """A house with a judge, whose series differ, and one that emits to ``heard`` as well."""
+
+    def __init__(self, **timing: int) -> None:
+        super().__init__(*SERIES, **timing)
+        self.source.bump = {key: 10.0 * i for i, key in enumerate(SERIES)}
+
+    def another(self) -> Runner:
+        step = self.timing.step
+        judge = Judge(Policy(), step)
+        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, Alerting(Rules()), step)
+        return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
+
+    def begun(self) -> np.ndarray:
+        """Which series the judge has seen."""
+        judged = self.runner._memory.judged
+        return self.runner.line.judge.times(judged) != NEVER
+
+
+class Once(Tick):
+    """A tick that is over when a report has been emitted again."""
+
+    def __init__(self, house: House) -> None:
+        self._house, self._reports = house, len(house.sink.reports)
+
+    @property
+    def alive(self) -> bool:
+        return len(self._house.sink.reports) == self._reports
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has begun is put to use after each part, of four series."""
+    monkeypatch.setattr(runner, "_TAKE_EVERY_S", 0.0)
+    monkeypatch.setattr(preparing, "_AT_ONCE", 3600)
+
+
+def finite(report, output):
+    return np.isfinite(report.scores.outputs[output]).all(axis=1)
+
+
+def assert_same(a: House, b: House) -> None:
+    for state, other in ((a.runner._memory.judged, b.runner._memory.judged), (a.runner.state, b.runner.state)):
+        assert state.keys == other.keys
+        for name, array in state.arrays.items():
+            np.testing.assert_array_equal(array, other[name], err_msg=name)
+    for name, values in a.runner.report.scores.outputs.items():
+        np.testing.assert_array_equal(values, b.runner.report.scores.outputs[name], err_msg=name)
+
+
+@pytest.mark.parametrize("timing", [{}, TWO_GRIDS])
+@pytest.mark.parametrize(("at_once", "cores"), [(1, 1), (1, 3), (4000, 2)])
+def test_no_bit_depends_on_how_many_begin_at_once(monkeypatch, timing, at_once, cores):
+    whole = Judging(**timing)
+    whole.score(0)
+    whole.train()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(runner, "_TAKE_EVERY_S", 0.0)
+    monkeypatch.setattr(preparing, "_AT_ONCE", at_once)
+    parts = Judging(**timing)
+    parts.score(0)
+    parts.train()
+    for house in (whole, parts):
+        house.score()
+    assert whole.begun().all()
+    assert_same(whole, parts)
+
+
+@pytest.mark.usefixtures("slowly")
+def test_all_bands_are_published_with_the_first_judges(caplog):
+    caplog.set_level("INFO")
+    house = Judging()
+    house.score(0)
+    house.train()
+    first, last = house.sink.reports[1], house.sink.reports[-1]
+    assert [finite(r, YHAT).sum() for r in house.sink.reports] == [0, 12, 12, 12]
+    assert [finite(r, SCORE).sum() for r in house.sink.reports] == [0, 4, 8, 12]
+    # Until then it is the model's own band.
+    _, own = house.detector.score(house.runner.state, house.source.read("", house.source.windows[0]))
+    for name in (YHAT, LOWER, UPPER):
+        np.testing.assert_array_equal(first.scores.outputs[name][4:], own.outputs[name][4:])
+    assert np.isnan(first.scores.outputs[ANOMALY][4:]).all()
+    assert (np.abs(last.scores.outputs[UPPER] - first.scores.outputs[UPPER])[4:] > 0).all()
+    said = [m for m in caplog.messages if "judges" in m]
+    assert said == [f"pipeline q: {n} of 12 judges have begun" for n in (4, 8)]
+    assert [len(state.keys) for state in house.saved] == [12, 12]  # the models at once, and the end
+
+
+@pytest.mark.usefixtures("slowly")
+def test_who_waits_for_a_judge_is_not_judged_and_loses_nothing():
+    house = Judging()
+    house.score(0)
+    house.train(Once(house))
+    assert house.begun().tolist() == [True] * 4 + [False] * 8
+    house.source.bump = dict.fromkeys(SERIES, 1000.0)
+    report = house.score()
+    assert finite(report, SCORE).tolist() == [True] * 4 + [False] * 8
+    assert finite(report, YHAT).all()
+    assert house.begun().tolist() == [True] * 4 + [False] * 8
+    house.train()
+    assert house.begun().all()
+    assert (house.sink.reports[-1].scores.outputs[ANOMALY] == 1).all()
+    assert house.value("sentio_fits_total", state="ready") == 12
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_judge_that_had_not_begun_before_a_restart_begins_after_it():
+    house = Judging()
+    house.score(0)
+    house.train(Once(house))
+    house.runner, before = house.another(), house.saved[-1]
+    house.runner.restore(State.from_arrays(before.to_arrays()), house.now)
+    report = house.score()
+    assert finite(report, YHAT).all()
+    assert finite(report, SCORE).tolist() == [True] * 4 + [False] * 8
+    house.train()
+    assert house.begun().all()
+    assert finite(house.sink.reports[-1], SCORE).all()
+
+
+def test_what_was_known_before_the_last_report_is_kept_while_somebody_waits():
+    house = Judging()
+    house.score(0)
+    house.train()
+    assert house.runner._before is None
+    new = SeriesKey("m", (("i", "new"),))
+    house.source.keys, house.source.gone[new] = (*SERIES, new), (0, house.now)
+    house.score()
+    assert house.runner._before is not None
+    for _ in range(40):
+        house.score()
+    house.train()
+    assert house.runner._before is None
+    assert finite(house.sink.reports[-1], YHAT).all()
+
+
+def test_only_the_kernels_run_in_threads(monkeypatch):
+    asked, taught, house = set(), set(), Judging()
+    score, learn = house.detector.score, house.runner.line.judge.learn
+    monkeypatch.setattr(house.detector, "score", lambda *a: asked.add(threading.get_ident()) or score(*a))
+    monkeypatch.setattr(Judge, "learn", lambda _, *a, **k: taught.add(threading.get_ident()) or learn(*a, **k))
+    house.score(0)
+    house.train()
+    assert asked == {threading.get_ident()}
+    assert taught
+    assert not taught & asked
