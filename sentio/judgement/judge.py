@@ -164,9 +164,14 @@ class Judge:
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
         at = np.ascontiguousarray(times, np.int64)
-        run(at, step, values, yhat, half, before, skip, self._terms, track, out)
+        # A score that is lower than usual says that all is well.
+        terms = self._terms if YHAT in scores.outputs else self._terms._replace(above=True, below=False)
+        run(at, step, values, yhat, half, before, skip, terms, track, out)
         arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
-        return out
+        if YHAT in scores.outputs:
+            return out
+        # They are of the detector's score, and say nothing of how large the values should be.
+        return out._replace(base=np.full(shape, np.nan), scale=np.full(shape, np.nan))
 
     def _watch(
         self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None
@@ -175,11 +180,17 @@ class Judge:
         is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
         they are the new normal."""
         learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out)
+        evidence = self._of_interest(values, verdict.base, evidence)
         new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
-        counts = np.isfinite(verdict.base) & new
+        counts = np.isfinite(verdict.expected) & new
         spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
         arrays |= learned | spent
         return evidence, told
+
+    def _of_interest(self, values: Floats, base: Floats, evidence: Evidence) -> Evidence:
+        """``evidence`` without zeros, one or many, that are not of the side or the size that is asked for."""
+        idle = ((values == 0) | (evidence.zeroed > 0)) & ~self._matters(-base, base)
+        return evidence._replace(zeroed=np.where(idle, 0.0, evidence.zeroed), stuck=np.where(idle, 0.0, evidence.stuck))
 
     def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
         """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and
@@ -198,7 +209,7 @@ class Judge:
         score = np.array(verdict.score)
         outputs = dict(scores.outputs)
         if YHAT in outputs:
-            score = self._lenient(score, values - verdict.expected, verdict.expected)
+            score = self._lenient(score, values, verdict)
             outputs |= self._band(verdict)
             outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
             outputs |= {FALLBACK: verdict.fallback}
@@ -213,13 +224,21 @@ class Judge:
         flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
         return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
 
-    def _lenient(self, score: Floats, off: Floats, expected: Floats) -> Floats:
-        """No more than 1 where the deviation is smaller than what anybody wants to be told of."""
+    def _lenient(self, score: Floats, values: Floats, verdict: Verdict) -> Floats:
+        """No more than 1 where the deviation is smaller than what anybody wants to be told of. What the near-term
+        correction has followed is as far off as it was: a shift does not become smaller by lasting."""
+        near, far = values - verdict.expected, values - verdict.base
+        off = np.where(np.abs(far) > np.abs(near), far, near)
+        return np.where(self._small(off, verdict.expected), np.minimum(score, 1.0), score)
+
+    def _small(self, off: Floats, expected: Floats) -> Bools:
         policy = self.policy
-        if not (policy.min_deviation or policy.min_percent):
-            return score
-        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
-        return np.where(small, np.minimum(score, 1.0), score)
+        return np.asarray(np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected)))
+
+    def _matters(self, off: Floats, expected: Floats) -> Bools:
+        """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
+        asked = np.where(off > 0, self.policy.above, self.policy.below) | np.isnan(off)
+        return np.asarray(asked & ~self._small(off, expected))
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
         policy, yhat = self.policy, verdict.expected

@@ -233,6 +233,29 @@ def test_only_the_side_that_is_asked_for(direction, up, down):
     assert found[11 * DAY : 11 * DAY + 3].any() == down
 
 
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        (Policy(), True),
+        (Policy(above=False), True),
+        (Policy(below=False), False),
+        (Policy(min_deviation=50), True),
+        (Policy(min_deviation=200), False),
+        (Policy(min_percent=200), False),
+    ],
+)
+def test_zero_is_told_of_on_the_side_and_from_the_size_that_is_asked_for(policy, wanted):
+    values = noisy(12 * DAY, 8)
+    values[0, 10 * DAY : 10 * DAY + 20] = 0
+    out = run(values, policy)
+    part = slice(10 * DAY, 10 * DAY + 20)
+    assert (out[ANOMALY][0, part] == 1).all() == wanted
+    assert (out[ANOMALY][0, part] == 1).any() == wanted
+    # What stands still elsewhere is the source's doing, whatever the side.
+    values[0, part] = 90
+    assert run(values, policy)[KIND][0, 10 * DAY + 10] == Kind.FLATLINE
+
+
 def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     values = noisy(12 * DAY, 9)
     values[0, 10 * DAY : 10 * DAY + 3] += 60
@@ -243,6 +266,19 @@ def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     found = flags(values, Policy(min_percent=100))[0]
     assert not found[10 * DAY : 10 * DAY + 3].any()
     assert found[11 * DAY : 11 * DAY + 3].any()
+
+
+def test_a_shift_is_as_large_as_it_was_where_the_correction_has_followed_it():
+    rng = np.random.default_rng(17)
+    error = np.zeros(12 * DAY)
+    for i in range(1, len(error)):
+        error[i] = 0.95 * error[i - 1] + np.sqrt(1 - 0.95**2) * rng.normal()
+    values = (shape(0, len(error)) + NOISE * error)[None]
+    values[0, 10 * DAY : 10 * DAY + 100] += 40
+    out = run(values, Policy(min_deviation=20))
+    part = slice(10 * DAY, 10 * DAY + 100)
+    assert (np.abs(values - out[YHAT])[0, part] < 20).mean() > 0.2
+    assert (out[ANOMALY][0, part] == 1).all()
 
 
 def test_what_the_values_cannot_be():
@@ -291,6 +327,30 @@ def test_a_detector_without_a_forecast_is_judged_by_its_score():
     assert flagged[1, 12 * DAY]
     assert flagged[:, 7 * DAY :].mean() < 0.001
     assert YHAT not in found.scores.outputs
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(above=False), Policy(below=False)])
+def test_of_a_score_only_what_is_higher_than_usual_is_strange(policy):
+    values = 1000 + np.random.default_rng(18).normal(size=(2, 14 * DAY))
+    score = 3 + 0.2 * np.random.default_rng(19).normal(size=values.shape)
+    score[0, 12 * DAY : 12 * DAY + 5] = 0.01
+    score[1, 12 * DAY : 12 * DAY + 5] = 6
+    _, found = judged(Judge(policy, STEP), replace(said(values), outputs={SCORE: score, ANOMALY: (score > 1) * 1.0}))
+    flagged = found.scores.outputs[ANOMALY][:, 12 * DAY : 12 * DAY + 5] == 1
+    assert not flagged[0].any()
+    assert flagged[1].all()
+
+
+def test_without_a_forecast_nothing_is_said_of_how_far_off_a_sample_is():
+    values = 1000 + np.random.default_rng(20).normal(size=(2, 14 * DAY))
+    values[0, 12 * DAY : 12 * DAY + 20] += 40
+    values[1, 12 * DAY : 12 * DAY + 20] = 0
+    score = np.abs(values - 1000) / 3
+    _, found = judged(Judge(Policy(), STEP), replace(said(values), outputs={SCORE: score, ANOMALY: (score > 1) * 1.0}))
+    kinds = found.scores.outputs[KIND][:, 12 * DAY : 12 * DAY + 20]
+    assert (found.scores.outputs[ANOMALY][0, 12 * DAY : 12 * DAY + 20] == 1).all()
+    assert set(kinds[0]) == {Kind.NONE}
+    assert set(kinds[1]) == {Kind.NONE, Kind.FLATLINE}
 
 
 def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_comes_back():
