@@ -60,7 +60,10 @@ def sentence(event: Event) -> str:
         return plain(event.text)
     if not event.level_to:
         return f"resolved after {span(event.at - event.since)}"
-    return f"is {number(event.value)}, expected {band(event)}"
+    value = f"is {number(event.value)}" if math.isfinite(event.value) else "has no value"
+    if math.isfinite(event.lower) and math.isfinite(event.upper):
+        return f"{value}, expected {band(event)}"
+    return f"{value}, with a score of {number(event.score)}" if math.isfinite(event.score) else value
 
 
 def band(event: Event) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sentio.alerting import Alerting, Recents, events
+from sentio.alerting import Alerting, Change, Recents, Say, events
 from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
 from sentio.history import History
+from sentio.judgement.incidents import Incidents
 from sentio.judgement.judge import Judge, Judged
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
@@ -166,21 +167,30 @@ def alert(
         seen = replace(seen, values=np.where(left_out, np.nan, seen.values))
     state, outcome = line.alerting.step(memory.alerts, seen)
 
-    def kind(row: int, column: int) -> str:
-        code = int(found.incidents.kind[row, column]) if found.incidents is not None else 0
-        return Kind(code).word if code else ""
-
-    def text(row: int, column: int) -> str:
-        return (
-            ""
-            if found.incidents is None
-            else sentence(found.incidents, row, column, step=line.step, now=int(report.scores.times[column]))
-        )
-
+    kind, text = (None, None) if found.incidents is None else _words(line, found.incidents, report.scores.times)
     changed, firing = events(outcome, report.scores, recent=recent, step=line.step, kind=kind, text=text)
     failures = (*report.failures, *outcome.failures)
     report = replace(report, events=changed, firing=firing, failures=failures, levels=outcome.level)
     return Memory(memory.model, memory.judged, state), report
+
+
+def _words(line: Line, incidents: Incidents, times: Ints) -> tuple[Say, Say]:
+    """The type of the incident that an alert is about, and a sentence; nothing where the last one was over before the
+    alert began, as where that is for a limit on the value."""
+
+    def about(change: Change) -> bool:
+        at = change.row, change.column
+        return bool(incidents.kind[at] and (incidents.open[at] or incidents.end[at] >= change.since))
+
+    def kind(change: Change) -> str:
+        return Kind(int(incidents.kind[change.row, change.column])).word if about(change) else ""
+
+    def text(change: Change) -> str:
+        if not about(change):
+            return ""
+        return sentence(incidents, change.row, change.column, step=line.step, now=int(times[change.column]))
+
+    return kind, text
 
 
 def prepare(line: Line, judged: State, fitted: State, history: Panel, step: int, left_out: Bools) -> State:

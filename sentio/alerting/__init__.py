@@ -2,7 +2,7 @@
 
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.machine import Alerting
-from sentio.alerting.outcome import Change, Outcome, Recents, events
+from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
 from sentio.alerting.tokens import ExpressionError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Recents",
     "Rule",
     "Rules",
+    "Say",
     "events",
     "parse",
 ]

@@ -50,8 +50,9 @@ def _what(kind: Kind, one: Incidents, step: int) -> str:
     """What the samples of incident ``one`` did."""
     if kind == Kind.VARIANCE_CHANGE:
         spread = max(float(one.spread), 1e-3)
-        times, how = (spread, "much") if spread >= 1 else (1 / spread, "little")
-        return f"the values scatter {number(times, 2)} times as {how} as usual"
+        if spread < 1:
+            return f"the values scatter {number(1 / spread, 2)} times less than usual"
+        return f"the values scatter {number(spread, 2)} times as much as usual"
     if kind in (Kind.EARLY_PATTERN, Kind.LATE_PATTERN):
         return f"the expected shape {span(abs(int(one.lag)) * step)} {'late' if one.lag > 0 else 'early'}"
     if kind == Kind.TREND_BREAK:

@@ -50,7 +50,7 @@ CASES = [
     ),
     (
         one(Kind.VARIANCE_CHANGE, spread=0.25),
-        "Variance change since 14:05: the values scatter 4 times as little as usual, for 25 min.",
+        "Variance change since 14:05: the values scatter 4 times less than usual, for 25 min.",
     ),
     (
         one(Kind.FLATLINE, level=41.2, run=12, usual=2),
