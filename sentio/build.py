@@ -121,6 +121,22 @@ def line(alias: str, pipeline: Pipeline, source: Source, detector: Detector, whe
     )  # fmt: skip
 
 
+def idle(pipeline: Pipeline, line: Line) -> str:
+    """What of the judgement of ``pipeline`` has no effect on this ``line``, and why; empty where all has."""
+    judged, forecasts = line.judge.policy.enabled, isinstance(line.detector, Forecaster)
+    names = pipeline.judgement.idle(judged=judged, forecasts=forecasts)
+    if not names:
+        return ""
+    where = ", ".join(f"judgement.{name}" for name in names)
+    if judged:
+        why = f"{pipeline.detector.type} does not forecast; a detector that does"
+    elif pipeline.judgement.enabled is False:
+        why = "judgement.enabled is false; true"
+    else:
+        why = f"{pipeline.detector.type} has a rule of its own; judgement.enabled: true"
+    return f"{where}: without effect, since {why} is expected"
+
+
 def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
     """What the pipeline ``alias`` reads: its source, guarded, and of its series those of this shard."""
     name = config.pipelines[alias].source

@@ -303,6 +303,8 @@ class Service:
             pause=self._stopping.wait,
             save=keeper.save,
         )
+        if idle := build.idle(pipeline, runner.line):
+            log.warning("pipeline %s: %s", alias, idle)
         return Running(pipeline, config.sources[pipeline.source], config.shard, runner, keeper)
 
     def _restore(self, alias: str) -> None:
