@@ -141,7 +141,7 @@ def score(
     )
     ahead = _forecast(line, model, keys, now)
     report = Report(
-        line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
+        line.alias, now, found.scores, line.judge.ahead(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
         onsets=_onsets(found),
     )  # fmt: skip
@@ -245,13 +245,6 @@ def _of(model: State, keys: Keys) -> State:
         return model
     at = positions(keys, model.keys)
     return model.select(at[at >= 0])
-
-
-def _widened(ahead: Forecast, widening: Floats) -> Forecast:
-    """Its bands as wide as the model's own errors have shown that they must be."""
-    factor = widening[:, None]
-    lower, upper = ahead.yhat - (ahead.yhat - ahead.lower) * factor, ahead.yhat + (ahead.upper - ahead.yhat) * factor
-    return replace(ahead, lower=lower, upper=upper)
 
 
 def _kinds(found: Judged) -> np.ndarray[tuple[int], np.dtype[np.int8]]:

@@ -5,7 +5,7 @@ Pure: a state goes in, and the next one comes out. Samples may be given in one g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -29,6 +29,7 @@ from sentio.types import (
     Array,
     Bools,
     Floats,
+    Forecast,
     Ints,
     Keys,
     Panel,
@@ -241,12 +242,27 @@ class Judge:
         return np.asarray(asked & ~self._small(off, expected))
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
-        policy, yhat = self.policy, verdict.expected
-        lower = yhat - (yhat - verdict.lower) * policy.scale[0]
-        upper = yhat + (verdict.upper - yhat) * policy.scale[1]
-        band = {YHAT: yhat, LOWER: lower, UPPER: upper}
+        edges = self._drawn(verdict.expected, verdict.lower, verdict.upper, np.ones(()))
+        return dict(zip((YHAT, LOWER, UPPER), edges, strict=True))
+
+    def ahead(self, forecast: Forecast, widening: Floats) -> Forecast:
+        """The model's ``forecast`` as it is to be published: its band wider by ``widening [S]``, as `Judged` has it."""
+        if not self.policy.enabled:
+            return forecast
+        yhat, lower, upper = self._drawn(forecast.yhat, forecast.lower, forecast.upper, widening[:, None])
+        return replace(forecast, yhat=yhat, lower=lower, upper=upper)
+
+    def _drawn(self, yhat: Floats, lower: Floats, upper: Floats, wider: Floats) -> tuple[Floats, Floats, Floats]:
+        """What is expected and its band, ``wider`` and as the policy has it."""
+        policy = self.policy
+        band = (
+            yhat,
+            yhat - (yhat - lower) * (wider * policy.scale[0]),
+            yhat + (upper - yhat) * (wider * policy.scale[1]),
+        )
         if policy.clip and policy.data_range is not None:
-            band = {name: np.clip(values, *policy.data_range) for name, values in band.items()}
+            low, high = policy.data_range
+            return np.clip(band[0], low, high), np.clip(band[1], low, high), np.clip(band[2], low, high)
         return band
 
 

@@ -22,6 +22,7 @@ from sentio.types import (
     UPPER,
     YHAT,
     Floats,
+    Forecast,
     Scores,
     SeriesKey,
     State,
@@ -296,6 +297,18 @@ def test_the_band_can_be_made_wider():
     np.testing.assert_allclose(wide[YHAT] - wide[LOWER], 2 * (plain[YHAT] - plain[LOWER]), rtol=1e-9)
     np.testing.assert_allclose(wide[UPPER] - wide[YHAT], 3 * (plain[UPPER] - plain[YHAT]), rtol=1e-9)
     np.testing.assert_array_equal(wide[SCORE], plain[SCORE])
+
+
+def test_forecasts_have_the_band_that_is_asked_for():
+    edges = np.array([[[50.0, 99.0]], [[40.0, 90.0]], [[60.0, 108.0]]])
+    forecast = Forecast((SeriesKey("m"),), np.array([BEGIN, BEGIN + STEP]), *edges, BEGIN)
+    twice = np.full(1, 2.0)
+    wide = Judge(Policy(scale=(3.0, 1.0)), STEP).ahead(forecast, twice)
+    np.testing.assert_array_equal([wide.yhat, wide.lower, wide.upper], [[[50, 99]], [[-10, 45]], [[70, 117]]])
+    kept = Judge(Policy(data_range=(45.0, 100.0), clip=True), STEP).ahead(forecast, twice)
+    np.testing.assert_array_equal([kept.yhat, kept.lower, kept.upper], [[[50, 99]], [[45, 81]], [[70, 100]]])
+    off = Policy(enabled=False, scale=(3.0, 1.0), data_range=(45.0, 100.0), clip=True)
+    assert Judge(off, STEP).ahead(forecast, np.ones(1)) is forecast
 
 
 def test_no_scale_is_smaller_than_the_resolution():
