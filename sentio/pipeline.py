@@ -143,7 +143,7 @@ def score(
     report = Report(
         line.alias, now, found.scores, line.judge.ahead(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
-        onsets=_onsets(found),
+        onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found),
     )  # fmt: skip
     return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
 
@@ -258,6 +258,19 @@ def _onsets(found: Judged) -> Ints:
     if found.incidents is None or not len(found.scores.times):
         return np.zeros(len(found.scores.keys), np.int64)
     return np.where(found.incidents.open[:, -1], found.incidents.onset[:, -1], 0)
+
+
+def _durations(line: Line, found: Judged) -> Ints:
+    if found.incidents is None or not len(found.scores.times):
+        return np.zeros(len(found.scores.keys), np.int64)
+    return np.where(found.incidents.open[:, -1], found.incidents.duration(line.step)[:, -1], 0)
+
+
+def _sizes(found: Judged) -> Floats:
+    if found.incidents is None or not len(found.scores.times):
+        return np.full((2, len(found.scores.keys)), np.nan)
+    sizes = np.array([found.incidents.size[:, -1], found.incidents.percent[:, -1]])
+    return np.where(found.incidents.open[:, -1], sizes, np.nan)
 
 
 def _texts(line: Line, found: Judged) -> dict[int, str]:
