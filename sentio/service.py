@@ -15,7 +15,7 @@ from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
 from sentio.contracts import Sink
 from sentio.errors import ConfigError, StoreError
-from sentio.guard import GuardedSink
+from sentio.guard import Conditions, GuardedSink
 from sentio.outbox import Outbox, close
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
@@ -298,7 +298,7 @@ class Service:
             config,
             alias,
             executor=self._pool,
-            sinks=(Fanout(alias, self._sinks_of),),
+            sinks=(Fanout(alias, self._sinks_of), Conditions(alias, self.telemetry)),
             telemetry=self.telemetry,
             pause=self._stopping.wait,
             save=keeper.save,

@@ -85,7 +85,7 @@ class Telemetry:
         """Have the counters that alerts ask for at 0. One that appears at 1 has not increased, to Prometheus."""
         for tick, outcome in product(("score", "train"), ("ok", "failed", "abandoned", "skipped", "late")):
             self.ticks.labels(alias, tick, outcome)
-        for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit"):
+        for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit", "unknown_output"):
             self.series_failures.labels(alias, reason)
         for outcome in ("ok", "duplicate_labels", "legacy_names"):
             self.deliveries.labels(alias, "exposition", outcome)

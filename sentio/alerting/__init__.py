@@ -1,12 +1,13 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
 from sentio.alerting.expression import Expression, parse
-from sentio.alerting.machine import Alerting
+from sentio.alerting.machine import GONE, Alerting
 from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
 from sentio.alerting.tokens import ExpressionError
 
 __all__ = [
+    "GONE",
     "Alerting",
     "Change",
     "Expression",

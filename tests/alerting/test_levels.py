@@ -359,8 +359,8 @@ def test_an_output_that_is_not_there() -> None:
     assert outcome.level.tolist() == [0, 3], "the whole condition is false, the other one is not"
     right = "which is no output; one of anomaly_score, score, value is expected"
     assert [(f.where, f.reason, f.count, f.text) for f in outcome.failures] == [
-        ("alerts.warning", "unknown_output", 2, f'alerts.warning: asks for "pvalu", {right}'),
-        ("alerts.warning.reset", "unknown_output", 2, f'alerts.warning.reset: asks for "zscore", {right}'),
+        ("alerts.warning", "unknown_output", 2, f'asks for "pvalu", {right}'),
+        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zscore", {right}'),
     ]
 
 
