@@ -222,7 +222,7 @@ def timing(pipeline: Pipeline, *, every_step: bool = False) -> Timing:
         # Young series are refitted as they grow; this is how often anybody looks.
         train_cadence=min(every, max(_MINUTE, pipeline.score_every)),
         delay=pipeline.score.delay,
-        ttl=pipeline.ttl,
+        ttl=pipeline.awaited,
         model_ttl=pipeline.train.ttl or max(_DAY, 3 * every),
         max_points=pipeline.train.max_points,
     )

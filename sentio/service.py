@@ -372,7 +372,7 @@ class Service:
 
     def _ttl(self, alias: str) -> int:
         running = self._running.get(alias)
-        return running.pipeline.ttl + running.pipeline.score_every if running else 300 * SECOND
+        return running.pipeline.awaited + running.pipeline.score_every if running else 300 * SECOND
 
     def _legacy(self, alias: str) -> LegacyNames | None:
         running = self._running.get(alias)
