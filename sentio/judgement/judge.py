@@ -54,6 +54,7 @@ _FITTED = "model_at"
 _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
 _OUT_OF_RANGE = 2.0
+_LEAST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +72,8 @@ class Judge:
 
     def __init__(self, policy: Policy, step: int) -> None:
         """``step``: ns between the samples that are scored."""
+        # A shift of fewer steps is a spike, and what stands still would be normal before it is seen.
+        policy = replace(policy, accept_after=max(policy.accept_after, _LEAST_STEPS * step))
         self.policy, self._step = policy, step
         self._terms = Terms(
             budget=policy.false_alarms,

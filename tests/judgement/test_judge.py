@@ -216,6 +216,16 @@ def test_an_incident_does_not_become_what_is_expected_until_it_has_lasted():
     np.testing.assert_allclose(out[YHAT][0, 13 * DAY :], shape(13 * DAY, 3 * DAY) + 80, atol=5 * NOISE)
 
 
+def test_nothing_is_the_new_normal_before_it_can_be_seen():
+    """A day, the default, is one sample of a daily series."""
+    values = noisy(12 * DAY, 21, series=6)
+    values[:, 10 * DAY : 10 * DAY + 10] = values[:, 10 * DAY : 10 * DAY + 1]
+    values[:, 11 * DAY : 11 * DAY + 10] += 80
+    flagged = flags(values, Policy(accept_after=STEP))
+    assert flagged[:, 10 * DAY : 10 * DAY + 8].any(axis=1).all()
+    assert flagged[:, 11 * DAY : 11 * DAY + 8].mean() > 0.9
+
+
 def test_the_band_is_no_wider_for_an_incident():
     values = noisy(12 * DAY, 7)
     values[0, 10 * DAY : 10 * DAY + 40] += 100
