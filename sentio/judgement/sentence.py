@@ -71,10 +71,10 @@ def _when(kind: Kind, one: Incidents, clock: _Clock) -> str:
 
 
 def _aside(one: Incidents) -> str:
-    """How far above or below, in percent where that says something."""
+    """How far above or below, in percent where that says something: not of next to nothing, nor as next to nothing."""
     side = "above" if one.size > 0 else "below"
     size, percent = number(abs(float(one.size))), abs(float(one.percent))
-    if math.isnan(percent) or percent >= 1000:
+    if not 0.01 <= percent < 1000:
         return f"{size} {side}"
     return f"{number(percent, 2)} % ({size}) {side}"
 
@@ -104,8 +104,9 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def _exact(value: float) -> str:
-    """Whole numbers with all their digits, others with six."""
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else number(value, 6)
+    """Whole numbers with all their digits, others with six, or all before the point."""
+    whole = value == round(value) or abs(value) >= 1e5
+    return f"{value:,.0f}" if whole and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def span(time: int) -> str:

@@ -39,6 +39,7 @@ CASES = [
         "Spike at 14:05 UTC: 40 above what was expected, for 15 s.",
     ),
     (one(Kind.DIP, size=-3, percent=-2000), "Dip since 14:05 UTC: 3 below what was expected, for 25 min."),
+    (one(Kind.DIP, size=-3, percent=-6e-6), "Dip since 14:05 UTC: 3 below what was expected, for 25 min."),
     (
         one(Kind.TREND_BREAK, size=4, percent=10, peak=9.5),
         "Trend break since 14:05 UTC: rising away from what was expected, on average 10 % (4) above, at most by 9.5, "
@@ -105,7 +106,7 @@ def test_numbers():
 
 
 def test_what_stands_still_has_all_its_digits():
-    for level, text in ((2_000_123_456, "2,000,123,456"), (0.123456789, "0.123457"), (-5, "-5"), (1e300, "1e+300")):
+    for level, text in ((2_000_123_456.7, "2,000,123,457"), (0.123456789, "0.123457"), (-5, "-5"), (1e300, "1e+300")):
         said = sentence(one(Kind.FLATLINE, level=level, run=12, usual=2), 0, step=STEP, now=AT)
         assert f": exactly {text} for 12 samples;" in said
 
