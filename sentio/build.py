@@ -137,6 +137,12 @@ def idle(pipeline: Pipeline, line: Line) -> str:
     return f"{where}: without effect, since {why} is expected"
 
 
+def nominal_coverage(line: Line) -> float | None:
+    """The share of samples that its calibrated band is to hold; None where there is no such band."""
+    policy = line.judge.policy
+    return policy.interval_width if policy.enabled and isinstance(line.detector, Forecaster) else None
+
+
 def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
     """What the pipeline ``alias`` reads: its source, guarded, and of its series those of this shard."""
     name = config.pipelines[alias].source

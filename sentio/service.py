@@ -326,6 +326,8 @@ class Service:
 
     def _schedule(self, alias: str) -> None:
         running, limits = self._running[alias], build.deadlines(self.config, alias)
+        if width := build.nominal_coverage(running.runner.line):
+            self.telemetry.nominal_coverage.labels(alias).set(width)
         runner = running.runner
         # Score first: where a saved state is at hand, its judgement need not wait for a training.
         every = running.pipeline.score_every
