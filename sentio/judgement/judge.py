@@ -168,8 +168,10 @@ class Judge:
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
         at = np.ascontiguousarray(times, np.int64)
-        # A score that is lower than usual says that all is well.
-        terms = self._terms if YHAT in scores.outputs else self._terms._replace(above=True, below=False)
+        terms = self._terms
+        if YHAT not in scores.outputs:
+            # A score that is lower than usual says that all is well; and it has not the steps of the values.
+            terms = terms._replace(above=True, below=False, resolution=0.0)
         run(at, step, values, yhat, half, before, skip, terms, track, out)
         arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
         if YHAT in scores.outputs:

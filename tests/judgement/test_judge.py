@@ -352,7 +352,7 @@ def test_a_detector_without_a_forecast_is_judged_by_its_score():
     assert YHAT not in found.scores.outputs
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy(above=False), Policy(below=False)])
+@pytest.mark.parametrize("policy", [Policy(), Policy(above=False), Policy(below=False), Policy(resolution=100.0)])
 def test_of_a_score_only_what_is_higher_than_usual_is_strange(policy):
     values = 1000 + np.random.default_rng(18).normal(size=(2, 14 * DAY))
     score = 3 + 0.2 * np.random.default_rng(19).normal(size=values.shape)
