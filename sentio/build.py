@@ -123,6 +123,28 @@ def line(alias: str, pipeline: Pipeline, source: Source, detector: Detector, whe
     )  # fmt: skip
 
 
+def idle(pipeline: Pipeline, line: Line) -> str:
+    """What of the judgement of ``pipeline`` has no effect on this ``line``, and why; empty where all has."""
+    judged, forecasts = line.judge.policy.enabled, isinstance(line.detector, Forecaster)
+    names = pipeline.judgement.idle(judged=judged, forecasts=forecasts)
+    if not names:
+        return ""
+    where = ", ".join(f"judgement.{name}" for name in names)
+    if judged:
+        why = f"{pipeline.detector.type} does not forecast; a detector that does"
+    elif pipeline.judgement.enabled is False:
+        why = "judgement.enabled is false; true"
+    else:
+        why = f"{pipeline.detector.type} has a rule of its own; judgement.enabled: true"
+    return f"{where}: without effect, since {why} is expected"
+
+
+def nominal_coverage(line: Line) -> float | None:
+    """The share of samples that its calibrated band is to hold; None where there is no such band."""
+    policy = line.judge.policy
+    return policy.interval_width if policy.enabled and isinstance(line.detector, Forecaster) else None
+
+
 def reader(config: Config, alias: str, *, telemetry: Telemetry, pause: Pause) -> Source:
     """What the pipeline ``alias`` reads: its source, guarded, and of its series those of this shard."""
     name = config.pipelines[alias].source
@@ -210,7 +232,7 @@ def timing(pipeline: Pipeline, *, every_step: bool = False) -> Timing:
         # Young series are refitted as they grow; this is how often anybody looks.
         train_cadence=min(every, max(_MINUTE, pipeline.score_every)),
         delay=pipeline.score.delay,
-        ttl=pipeline.ttl,
+        ttl=pipeline.awaited,
         model_ttl=pipeline.train.ttl or max(_DAY, 3 * every),
         max_points=pipeline.train.max_points,
     )

@@ -162,6 +162,23 @@ class SparseSource:
         return replace(panel, notes=replace(panel.notes, failures=failures))
 
 
+class Conditions:
+    """A `Sink` that says which conditions of a pipeline's alerts hold nowhere, for they name what no detector says."""
+
+    def __init__(self, alias: str, telemetry: Telemetry) -> None:
+        self._alias, self._telemetry = alias, telemetry
+        self._news = News(f"pipeline {alias}, alerts")
+
+    def emit(self, report: Report) -> None:
+        vain = [failure for failure in report.failures if failure.reason == "unknown_output" and failure.count]
+        for failure in vain:
+            self._telemetry.series_failures.labels(self._alias, failure.reason).inc(failure.count)
+        if vain:
+            self._news.bad("unknown_output", "; ".join(f"{failure.where}: {failure.text}" for failure in vain))
+        elif len(report.scores.keys):
+            self._news.good()
+
+
 class GuardedSink:
     """A `Sink` whose failures are counted and logged, and never reach the tick.
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from sentio.alerting import GONE
 from sentio.types import SECOND, Event, Report
 
 WORST = 20
@@ -58,9 +59,16 @@ def sentence(event: Event) -> str:
     """What is the matter, on one line."""
     if event.text:
         return plain(event.text)
+    if not event.level_to and event.cause == GONE:
+        return (
+            f"is no longer awaited, for it stopped arriving; its alert has ended after {span(event.at - event.since)}"
+        )
     if not event.level_to:
         return f"resolved after {span(event.at - event.since)}"
-    return f"is {number(event.value)}, expected {band(event)}"
+    value = f"is {number(event.value)}" if math.isfinite(event.value) else "has no value"
+    if math.isfinite(event.lower) and math.isfinite(event.upper):
+        return f"{value}, expected {band(event)}"
+    return f"{value}, with a score of {number(event.score)}" if math.isfinite(event.score) else value
 
 
 def band(event: Event) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sentio.alerting import Alerting, Recents, events
+from sentio.alerting import Alerting, Change, Recents, Say, events
 from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
 from sentio.history import History
+from sentio.judgement.incidents import Incidents
 from sentio.judgement.judge import Judge, Judged
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
@@ -143,9 +144,9 @@ def score(
     )  # fmt: skip
     ahead = _forecast(line, model, keys, now)
     report = Report(
-        line.alias, now, found.scores, _widened(ahead, found.widening), _status(model, keys),
+        line.alias, now, found.scores, line.judge.ahead(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
-        onsets=_onsets(found),
+        onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found),
     )  # fmt: skip
     return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
 
@@ -169,17 +170,7 @@ def alert(
         seen = replace(seen, values=np.where(left_out, np.nan, seen.values))
     state, outcome = line.alerting.step(memory.alerts, seen)
 
-    def kind(row: int, column: int) -> str:
-        code = int(found.incidents.kind[row, column]) if found.incidents is not None else 0
-        return Kind(code).word if code else ""
-
-    def text(row: int, column: int) -> str:
-        return (
-            ""
-            if found.incidents is None
-            else sentence(found.incidents, row, column, step=line.step, now=int(report.scores.times[column]))
-        )
-
+    kind, text = (None, None) if found.incidents is None else _words(line, found.incidents, report.scores.times)
     changed, firing = events(outcome, report.scores, recent=recent, step=line.step, kind=kind, text=text)
     failures = (*report.failures, *outcome.failures)
     report = replace(
@@ -187,6 +178,25 @@ def alert(
         alerts=state if changed else report.alerts,
     )  # fmt: skip
     return Memory(memory.model, memory.judged, state), report
+
+
+def _words(line: Line, incidents: Incidents, times: Ints) -> tuple[Say, Say]:
+    """The type of the incident that an alert is about, and a sentence; nothing where the last one was over before the
+    alert began, as where that is for a limit on the value."""
+
+    def about(change: Change) -> bool:
+        at = change.row, change.column
+        return bool(incidents.kind[at] and (incidents.open[at] or incidents.end[at] >= change.since))
+
+    def kind(change: Change) -> str:
+        return Kind(int(incidents.kind[change.row, change.column])).word if about(change) else ""
+
+    def text(change: Change) -> str:
+        if not about(change):
+            return ""
+        return sentence(incidents, change.row, change.column, step=line.step, now=int(times[change.column]))
+
+    return kind, text
 
 
 def _kept(old: State, new: State, modelled: Keys) -> State:
@@ -236,13 +246,6 @@ def _of(model: State, keys: Keys) -> State:
     return model.select(at[at >= 0])
 
 
-def _widened(ahead: Forecast, widening: Floats) -> Forecast:
-    """Its bands as wide as the model's own errors have shown that they must be."""
-    factor = widening[:, None]
-    lower, upper = ahead.yhat - (ahead.yhat - ahead.lower) * factor, ahead.yhat + (ahead.upper - ahead.yhat) * factor
-    return replace(ahead, lower=lower, upper=upper)
-
-
 def _kinds(found: Judged) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
     if found.incidents is None or not len(found.scores.times):
         return np.zeros(len(found.scores.keys), np.int8)
@@ -254,6 +257,19 @@ def _onsets(found: Judged) -> Ints:
     if found.incidents is None or not len(found.scores.times):
         return np.zeros(len(found.scores.keys), np.int64)
     return np.where(found.incidents.open[:, -1], found.incidents.onset[:, -1], 0)
+
+
+def _durations(line: Line, found: Judged) -> Ints:
+    if found.incidents is None or not len(found.scores.times):
+        return np.zeros(len(found.scores.keys), np.int64)
+    return np.where(found.incidents.open[:, -1], found.incidents.duration(line.step)[:, -1], 0)
+
+
+def _sizes(found: Judged) -> Floats:
+    if found.incidents is None or not len(found.scores.times):
+        return np.full((2, len(found.scores.keys)), np.nan)
+    sizes = np.array([found.incidents.size[:, -1], found.incidents.percent[:, -1]])
+    return np.where(found.incidents.open[:, -1], sizes, np.nan)
 
 
 def _texts(line: Line, found: Judged) -> dict[int, str]:

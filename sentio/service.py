@@ -16,7 +16,7 @@ from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
 from sentio.contracts import Sink
 from sentio.errors import ConfigError, StoreError
-from sentio.guard import GuardedSink
+from sentio.guard import Conditions, GuardedSink
 from sentio.journal import Entry, Journal, beside
 from sentio.outbox import Outbox, close
 from sentio.runner import Runner
@@ -328,11 +328,13 @@ class Service:
             config,
             alias,
             executor=self._pool,
-            sinks=(Fanout(alias, self._page, self._boxes_of, self._journal),),
+            sinks=(Fanout(alias, self._page, self._boxes_of, self._journal), Conditions(alias, self.telemetry)),
             telemetry=self.telemetry,
             pause=self._stopping.wait,
             save=keeper.save,
         )
+        if idle := build.idle(pipeline, runner.line):
+            log.warning("pipeline %s: %s", alias, idle)
         return Running(pipeline, config.sources[pipeline.source], config.shard, runner, keeper)
 
     def _restore(self, alias: str) -> None:
@@ -361,6 +363,8 @@ class Service:
 
     def _schedule(self, alias: str) -> None:
         running, limits = self._running[alias], build.deadlines(self.config, alias)
+        if width := build.nominal_coverage(running.runner.line):
+            self.telemetry.nominal_coverage.labels(alias).set(width)
         runner = running.runner
         # Score first: where a saved state is at hand, its judgement need not wait for a training.
         every = running.pipeline.score_every
@@ -407,7 +411,7 @@ class Service:
 
     def _ttl(self, alias: str) -> int:
         running = self._running.get(alias)
-        return running.pipeline.ttl + running.pipeline.score_every if running else 300 * SECOND
+        return running.pipeline.awaited + running.pipeline.score_every if running else 300 * SECOND
 
     def _legacy(self, alias: str) -> LegacyNames | None:
         running = self._running.get(alias)

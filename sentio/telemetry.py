@@ -57,6 +57,8 @@ class Telemetry:
         text = "Single series that could not be read, fitted or published."
         self.series_failures = counter("sentio_series_failures_total", text, q, "reason")
         self.fits = counter("sentio_fits_total", "Series fitted, by the state they got.", q, "state")
+        text = "Share of the samples that the band of now is to hold."
+        self.nominal_coverage = gauge("sentio_forecast_nominal_coverage_ratio", text, q)
         text = "Share of the due series that this train tick has fitted."
         self.fit_progress = gauge("sentio_train_progress_ratio", text, q)
         text = "Ticks by outcome: ok, failed, abandoned at the deadline, skipped while the last one still ran, late."
@@ -85,7 +87,7 @@ class Telemetry:
         """Have the counters that alerts ask for at 0. One that appears at 1 has not increased, to Prometheus."""
         for tick, outcome in product(("score", "train"), ("ok", "failed", "abandoned", "skipped", "late")):
             self.ticks.labels(alias, tick, outcome)
-        for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit"):
+        for reason in ("max_series", "duplicate", "histogram", "unknown_metric", "fit", "unknown_output"):
             self.series_failures.labels(alias, reason)
         for outcome in ("ok", "duplicate_labels", "legacy_names"):
             self.deliveries.labels(alias, "exposition", outcome)
@@ -108,7 +110,7 @@ class Telemetry:
 
     def forget(self, alias: str) -> None:
         """Drop the gauges of a pipeline that is gone; counters stay, as counters do."""
-        for gauge in (self.datasource_up, self.series, self.fit_progress):
+        for gauge in (self.datasource_up, self.series, self.nominal_coverage, self.fit_progress):
             for labels in [s.labels for m in gauge.collect() for s in m.samples]:
                 if labels.get("query") == alias:
                     gauge.remove(*labels.values())

@@ -431,5 +431,10 @@ class Report:
     """By row, one sentence about the incident that is open."""
     onsets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     """``[S]`` ns: when that incident really began, 0 where none is open; empty as ``kinds``."""
+    durations: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """``[S]`` ns: how long it has lasted, up to its newest anomalous sample; 0 and empty as ``onsets``."""
+    sizes: Floats = field(default_factory=lambda: np.empty((2, 0)))
+    """``[2, S]``: how far it is off, signed, in units and in % of what was expected; NaN where that is not known or no
+    incident is open; without a series as ``kinds``."""
     alerts: State = field(default_factory=lambda: State(()))
     """What is remembered of the alerts after it; empty where nothing has changed."""

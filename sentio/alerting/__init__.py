@@ -1,13 +1,14 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
 from sentio.alerting.expression import Expression, parse
-from sentio.alerting.machine import Alerting
+from sentio.alerting.machine import GONE, Alerting
 from sentio.alerting.memory import told
-from sentio.alerting.outcome import Change, Outcome, Recents, events
+from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
 from sentio.alerting.tokens import ExpressionError
 
 __all__ = [
+    "GONE",
     "Alerting",
     "Change",
     "Expression",
@@ -17,6 +18,7 @@ __all__ = [
     "Recents",
     "Rule",
     "Rules",
+    "Say",
     "events",
     "parse",
     "told",

@@ -16,7 +16,8 @@ from sentio.alerting.rules import Rules
 from sentio.alerting.watch import Sample, Samples
 from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
 
-_GONE = "series stopped arriving"
+GONE = "series stopped arriving"
+"""Why the alert of a series ends that is not awaited any more."""
 
 _ALWAYS: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
 
@@ -165,7 +166,7 @@ class Alerting:
         gone = (positions(state.keys, scores.keys) < 0) & (state[LEVEL] > AlertLevel.OK)
         at, ok = int(scores.times[0]), AlertLevel.OK
         return [
-            Change(state.keys[i], -1, -1, AlertLevel(int(state[LEVEL][i])), ok, int(state[SINCE][i]), at, _GONE)
+            Change(state.keys[i], -1, -1, AlertLevel(int(state[LEVEL][i])), ok, int(state[SINCE][i]), at, GONE)
             for i in np.flatnonzero(gone).tolist()
         ]
 
@@ -176,7 +177,7 @@ class Alerting:
             Failure(
                 watch.where,
                 "unknown_output",
-                f'{watch.where}: asks for "{name}", which is no output; one of {known} is expected',
+                f'asks for "{name}", which is no output; one of {known} is expected',
                 series,
             )
             for latch in self._latches

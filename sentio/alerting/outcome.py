@@ -28,9 +28,6 @@ from sentio.types import (
 Recents = tuple[Keys, npt.NDArray[np.float32]]
 """Series, and ``[4, S, n]`` of them: the last samples, yhat, lower, upper, as `sentio.recent.Recent` keeps them."""
 
-Say = Callable[[int, int], str]
-"""Something about the sample at a row and a column of the scores."""
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -45,6 +42,10 @@ class Change:
     since: int
     at: int
     cause: str
+
+
+Say = Callable[[Change], str]
+"""Something about the sample that a change is of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +106,8 @@ class _Maker:
             lower=self._output(LOWER, row, column),
             upper=self._output(UPPER, row, column),
             score=self._output(SCORE, row, column),
-            kind=self._kind(row, column) if self._kind else "",
-            text=self._text(row, column) if self._text else "",
+            kind=self._kind(change) if self._kind else "",
+            text=self._text(change) if self._text else "",
             recent=self._recent(row, column),
             step=self._step,
         )

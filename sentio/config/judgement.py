@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from sentio.config.durations import Duration
 from sentio.config.hours import Hours, TimeZone
@@ -19,6 +19,8 @@ from sentio.types import SECOND
 _DAY = 86_400 * SECOND
 _PER = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0}
 _BUDGET = re.compile(rf"(\d+(?:\.\d+)?)/({'|'.join(_PER)})")
+_OF_A_FORECAST = ("direction", "min_deviation", "clip", "scale", "resolution")
+_OF_THE_JUDGE = ("false_alarms", "accept_after", "data_range", *_OF_A_FORECAST)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
 
@@ -108,6 +110,21 @@ class Judgement(Options):
         if given is not None and not given[0] < given[1]:
             raise misfit(f"is [{given[0]:g}, {given[1]:g}]", "two numbers, the smaller one first, are expected")
         return given
+
+    @field_validator("clip")
+    @classmethod
+    def _to_something(cls, clip: bool, info: ValidationInfo) -> bool:
+        # Absent where the range itself was refused.
+        if clip and info.data.get("data_range", ()) is None:
+            raise misfit("is true, and there is no data_range", "a data_range beside it is expected")
+        return clip
+
+    def idle(self, *, judged: bool, forecasts: bool) -> list[str]:
+        """Settings that are given and change nothing of a pipeline that is ``judged`` or is not, and whose detector
+        ``forecasts`` or does not: without a forecast there is no band, and nothing that a sample could be off."""
+        if not judged:
+            return [name for name in _OF_THE_JUDGE if name in self.model_fields_set]
+        return [] if forecasts else [name for name in _OF_A_FORECAST if name in self.model_fields_set]
 
     def policy(self, interval_width: float, *, forecasts: bool = True) -> Policy:
         """The same for the judge; ``interval_width`` is that of the detector's band, and ``forecasts`` says whether it

@@ -134,6 +134,11 @@ class LegacyNames(Options):
     """What is below is published as this; None to publish it as it is."""
 
 
+def _awaited(step: int) -> int:
+    """Long enough that a series can be found missing, which takes three steps, and be told of."""
+    return max(5 * MINUTE, 5 * step)
+
+
 class Pipeline(Options):
     """One query, what learns it and how often."""
 
@@ -141,9 +146,9 @@ class Pipeline(Options):
     query: Annotated[str, AfterValidator(_not_blank)]
     step: Duration = 15 * SECOND
     train: Train = Field(default=Train(), validate_default=True)
-    ttl: Duration = 5 * MINUTE
+    ttl: Duration | None = None
     """How long a series that stopped arriving keeps its forecast; not below the time between two score ticks,
-    or every series would come and go."""
+    or every series would come and go. None for five steps, and 5 minutes at least."""
     score: Score = Field(default=Score(), validate_default=True)
     forecast: Forecast = Forecast()
     detector: DetectorBlock = Field(default_factory=dict, validate_default=True)
@@ -152,6 +157,11 @@ class Pipeline(Options):
     sinks: tuple[str, ...] | None = None
     """Where its reports go, beside ``/metrics``; None for every sink."""
     legacy_names: LegacyNames | None = None
+
+    @property
+    def awaited(self) -> int:
+        """Nanoseconds for which a series that stopped arriving keeps its forecast."""
+        return _awaited(self.step) if self.ttl is None else self.ttl
 
     @property
     def score_every(self) -> int:
@@ -176,6 +186,8 @@ class Pipeline(Options):
         every = score.every or step
         if every is None:
             return score
+        if ttl is None and step is not None:
+            ttl = _awaited(step)
         rights = []
         if step is not None and every % step:
             rights.append(f"a multiple of step ({format_duration(step)}) is expected")

@@ -11,7 +11,7 @@ from sentio.types import AlertLevel, Event, SeriesKey
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One alert of one series: from when to when (ns; ``until`` None where it stood at the end), the highest level that
-    it reached, and what had brought it there."""
+    it reached, and what had brought it there. The type is the last that was told: a shift begins as a spike."""
 
     key: SeriesKey
     since: int
@@ -44,13 +44,18 @@ def alerts_of(events: Iterable[Event]) -> list[Alert]:
     ended: list[Alert] = []
     for event in events:
         known = standing.get(event.key)
+        if known is None:
+            if event.level_to != AlertLevel.OK:
+                standing[event.key] = Alert(event.key, event.since, None, event.level_to, event.cause, event.kind)
+            continue
+        known = replace(known, kind=event.kind or known.kind)
         if event.level_to == AlertLevel.OK:
-            if known is not None:
-                ended.append(replace(standing.pop(event.key), until=event.at))
-        elif known is None:
-            standing[event.key] = Alert(event.key, event.since, None, event.level_to, event.cause, event.kind)
+            del standing[event.key]
+            ended.append(replace(known, until=event.at))
         elif event.level_to > known.level:
-            standing[event.key] = replace(known, level=event.level_to, cause=event.cause, kind=event.kind or known.kind)
+            standing[event.key] = replace(known, level=event.level_to, cause=event.cause)
+        else:
+            standing[event.key] = known
     return sorted([*ended, *standing.values()], key=lambda alert: (alert.since, str(alert.key)))
 
 

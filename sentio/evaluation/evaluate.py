@@ -83,7 +83,11 @@ def _judged(found: Replayed, row: int, one: Labelled, step: int) -> Judged:
     placed = place(one.times, one.values, step)
     part = slice(one.scored_from, None)
     columns, taken = placed.cells[part] - found.times[0] // step, placed.taken[part]
-    inside = taken & (columns >= 0) & (columns < len(found.times))
+    inside = (columns >= 0) & (columns < len(found.times))
+    # A row without a value is a sample that did not arrive, and that may be what is flagged.
+    missing = ~np.isfinite(one.values[part])
+    missing[inside] &= np.isnan(found.values[row, columns[inside]])
+    inside &= taken | missing
 
     def said(outputs: dict[str, Floats], name: str) -> Floats:
         values = np.full(len(columns), np.nan)

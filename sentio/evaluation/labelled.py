@@ -111,16 +111,18 @@ def first_scored(times: Ints, warm_up: int | None) -> int:
 
 
 def of_panel(panel: Panel, group: str, step: int, warm_up: int | None) -> list[Labelled]:
-    """The series of ``panel``, none with an incident that is known; all are scored from the same time on."""
+    """The series of ``panel``, each from its first sample to its last, none with an incident that is known; all are
+    scored from the same time on."""
     first = int(panel.times[first_scored(panel.times, warm_up)]) if len(panel.times) else 0
     found = []
     for key, row in zip(panel.keys, panel.values, strict=True):
-        there = np.isfinite(row)
-        times = panel.times[there]
+        there = np.flatnonzero(np.isfinite(row))
+        part = slice(there[0], there[-1] + 1) if len(there) else slice(0)
+        times = panel.times[part]
         none = np.zeros(len(times), np.int64)
         at = int(np.searchsorted(times, first))
         if at < len(times):
-            found.append(Labelled(group, key, times, row[there], none, step, at, known=False))
+            found.append(Labelled(group, key, times, row[part], none, step, at, known=False))
     return found
 
 

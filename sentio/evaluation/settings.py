@@ -58,7 +58,7 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
     needs = _needs(
         alias,
         step,
-        ttl=max(pipeline.ttl, _ARRIVALS * step),
+        ttl=max(pipeline.awaited, _ARRIVALS * step),
         every=every,
         window=max(settings.train_window or train.window, 2 * step),
         model_ttl=None if train.ttl is None else max(train.ttl, every),

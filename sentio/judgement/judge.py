@@ -5,7 +5,7 @@ Pure: a state goes in, and the next one comes out. Samples may be given in one g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -29,6 +29,7 @@ from sentio.types import (
     Array,
     Bools,
     Floats,
+    Forecast,
     Ints,
     Keys,
     Panel,
@@ -53,6 +54,7 @@ _FITTED = "model_at"
 _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
 _OUT_OF_RANGE = 2.0
+_LEAST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +72,8 @@ class Judge:
 
     def __init__(self, policy: Policy, step: int) -> None:
         """``step``: ns between the samples that are scored."""
+        # A shift of fewer steps is a spike, and what stands still would be normal before it is seen.
+        policy = replace(policy, accept_after=max(policy.accept_after, _LEAST_STEPS * step))
         self.policy, self._step = policy, step
         self._terms = Terms(
             budget=policy.false_alarms,
@@ -168,9 +172,16 @@ class Judge:
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
         at = np.ascontiguousarray(times, np.int64)
-        run(at, step, values, yhat, half, before, skip, self._terms, track, out)
+        terms = self._terms
+        if YHAT not in scores.outputs:
+            # A score that is lower than usual says that all is well; and it has not the steps of the values.
+            terms = terms._replace(above=True, below=False, resolution=0.0)
+        run(at, step, values, yhat, half, before, skip, terms, track, out)
         arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
-        return out
+        if YHAT in scores.outputs:
+            return out
+        # They are of the detector's score, and say nothing of how large the values should be.
+        return out._replace(base=np.full(shape, np.nan), scale=np.full(shape, np.nan))
 
     def _watch(
         self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None
@@ -179,11 +190,17 @@ class Judge:
         is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
         they are the new normal."""
         learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out)
+        evidence = self._of_interest(values, verdict.base, evidence)
         new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
-        counts = np.isfinite(verdict.base) & new
+        counts = np.isfinite(verdict.expected) & new
         spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
         arrays |= learned | spent
         return evidence, told
+
+    def _of_interest(self, values: Floats, base: Floats, evidence: Evidence) -> Evidence:
+        """``evidence`` without zeros, one or many, that are not of the side or the size that is asked for."""
+        idle = ((values == 0) | (evidence.zeroed > 0)) & ~self._matters(-base, base)
+        return evidence._replace(zeroed=np.where(idle, 0.0, evidence.zeroed), stuck=np.where(idle, 0.0, evidence.stuck))
 
     def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
         """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and
@@ -202,7 +219,7 @@ class Judge:
         score = np.array(verdict.score)
         outputs = dict(scores.outputs)
         if YHAT in outputs:
-            score = self._lenient(score, values - verdict.expected, verdict.expected)
+            score = self._lenient(score, values, verdict)
             outputs |= self._band(verdict)
             outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
             outputs |= {FALLBACK: verdict.fallback}
@@ -217,21 +234,44 @@ class Judge:
         flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
         return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
 
-    def _lenient(self, score: Floats, off: Floats, expected: Floats) -> Floats:
-        """No more than 1 where the deviation is smaller than what anybody wants to be told of."""
+    def _lenient(self, score: Floats, values: Floats, verdict: Verdict) -> Floats:
+        """No more than 1 where the deviation is smaller than what anybody wants to be told of. What the near-term
+        correction has followed is as far off as it was: a shift does not become smaller by lasting."""
+        near, far = values - verdict.expected, values - verdict.base
+        off = np.where(np.abs(far) > np.abs(near), far, near)
+        return np.where(self._small(off, verdict.expected), np.minimum(score, 1.0), score)
+
+    def _small(self, off: Floats, expected: Floats) -> Bools:
         policy = self.policy
-        if not (policy.min_deviation or policy.min_percent):
-            return score
-        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
-        return np.where(small, np.minimum(score, 1.0), score)
+        return np.asarray(np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected)))
+
+    def _matters(self, off: Floats, expected: Floats) -> Bools:
+        """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
+        asked = np.where(off > 0, self.policy.above, self.policy.below) | np.isnan(off)
+        return np.asarray(asked & ~self._small(off, expected))
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
-        policy, yhat = self.policy, verdict.expected
-        lower = yhat - (yhat - verdict.lower) * policy.scale[0]
-        upper = yhat + (verdict.upper - yhat) * policy.scale[1]
-        band = {YHAT: yhat, LOWER: lower, UPPER: upper}
+        edges = self._drawn(verdict.expected, verdict.lower, verdict.upper, np.ones(()))
+        return dict(zip((YHAT, LOWER, UPPER), edges, strict=True))
+
+    def ahead(self, forecast: Forecast, widening: Floats) -> Forecast:
+        """The model's ``forecast`` as it is to be published: its band wider by ``widening [S]``, as `Judged` has it."""
+        if not self.policy.enabled:
+            return forecast
+        yhat, lower, upper = self._drawn(forecast.yhat, forecast.lower, forecast.upper, widening[:, None])
+        return replace(forecast, yhat=yhat, lower=lower, upper=upper)
+
+    def _drawn(self, yhat: Floats, lower: Floats, upper: Floats, wider: Floats) -> tuple[Floats, Floats, Floats]:
+        """What is expected and its band, ``wider`` and as the policy has it."""
+        policy = self.policy
+        band = (
+            yhat,
+            yhat - (yhat - lower) * (wider * policy.scale[0]),
+            yhat + (upper - yhat) * (wider * policy.scale[1]),
+        )
         if policy.clip and policy.data_range is not None:
-            band = {name: np.clip(values, *policy.data_range) for name, values in band.items()}
+            low, high = policy.data_range
+            return np.clip(band[0], low, high), np.clip(band[1], low, high), np.clip(band[2], low, high)
         return band
 
 

@@ -113,6 +113,9 @@ def _shaped(s: int, t: int, step: int, kept: Memory) -> tuple[int, int]:
     """The kind of the deviations, and the onset in ns that belongs to it."""
     shape = _window(s, t, step, kept)
     number, began, before = len(shape.z), kept.began[s], kept.kind[s]
+    if np.isnan(kept.peak[s]):
+        # How far off it is is not known: nothing was expected of it.
+        return 0, began
     # Once its beginning is out of sight it stays what it was, where its size may still move with the day.
     if began < t - (len(shape.noise) - 1) * step and before in (_LEVEL, _TREND):
         return int(before), kept.onset[s]

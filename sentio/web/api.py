@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from sentio.message import rfc3339
 from sentio.runner import Runner
-from sentio.types import LOWER, PVALUE, SCORE, UPPER, YHAT
+from sentio.types import LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT
 from sentio.web.view import LEVELS, STATES, TYPES, Filter, Row, rows, select, worst_first
 
 _LIMIT, _MOST = 1000, 10_000
@@ -85,6 +85,7 @@ def _whole(given: Mapping[str, str], name: str, default: int, low: int, high: in
 
 
 def _item(row: Row) -> dict[str, object]:
+    size, percent = row.sizes
     return {
         "pipeline": row.report.pipeline,
         "metric": row.key.name,
@@ -95,6 +96,9 @@ def _item(row: Row) -> dict[str, object]:
         "state": row.state.word,
         "type": row.kind.word if row.kind else None,
         "since": rfc3339(row.since) if row.since else None,
+        "duration": row.duration / SECOND if row.duration else None,
+        "size": _number(size),
+        "percent": _number(percent),
         "level": row.level.word,
         "text": row.text or None,
     }

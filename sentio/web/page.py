@@ -79,7 +79,9 @@ def _series(row: Row, now: int, grafana: str | None) -> str:
 def _verdict(row: Row) -> str:
     """The level of the alert, the type of the anomaly, and what the newest sample is where that is not clear."""
     flag = row.output(ANOMALY)
-    mark = {1.0: "anomaly", 0.0: "as expected"}.get(flag, "")
+    judged = not np.isfinite(row.value) or not np.isfinite(row.output(YHAT))
+    # A band and no verdict: the sample is left out, or the first ones are awaited.
+    mark = {1.0: "anomaly", 0.0: "as expected"}.get(flag, "" if judged else "not judged")
     badge = f"<i class={row.level.word}>{row.level.word}</i> " if row.level else ""
     if row.kind:
         mark = row.kind.word.replace("_", " ") + (f"<small>{mark}</small>" if flag == 0 else "")

@@ -202,8 +202,9 @@ SECTIONS = (
     ),
     Section(
         "SentioCoverageLow",
-        "For a day the bands of a pipeline have held less than 97 % of its samples, on average over its series. They "
-        "are to hold `interval_width`, 99 % unless configured. Flags do not follow the band, and are as rare as ever.",
+        "For a day the bands of a pipeline have held less of its samples, on average over its series, than they are to "
+        "hold: `interval_width`, 99 % unless configured, and 2 % less than that. Flags do not follow the band, and are "
+        "as rare as ever.",
         (
             Look("Which series.", query="bottomk(10, sentio_forecast_coverage_ratio)"),
             Look("Whether they are off to one side.", query="sentio_forecast_bias"),
@@ -220,7 +221,7 @@ SECTIONS = (
             "Where it stays, let the models see what is regular: `timezone`, `holidays`, `seasonalities`.",
         ),
         (
-            "Another `interval_width`: put what lies three times as far from 1 in place of the 0.97.",
+            "Series that hardly keep still: raise the 0.02.",
             "Bands wider than the errors ask for: `judgement.scale`.",
         ),
     ),

@@ -99,6 +99,19 @@ class Row:
         return onset or (self.event.since if self.event else 0)
 
     @property
+    def duration(self) -> int:
+        """ns: how long the incident has lasted; 0 where none is open."""
+        return int(self.report.durations[self.index]) if len(self.report.durations) else 0
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """How far off it is, signed: in units, and in %; NaN where that is not known."""
+        if not self.report.sizes.shape[1]:
+            return np.nan, np.nan
+        units, percent = self.report.sizes[:, self.index].tolist()
+        return units, percent
+
+    @property
     def text(self) -> str:
         return self.report.texts.get(self.index, "") or (self.event.text if self.event else "")
 

@@ -9,6 +9,7 @@ import pytest
 from sentio.alerting import parse
 from sentio.alerting.operands import ARITHMETIC, COMPARISONS, FUNCTIONS
 from sentio.alerting.tokens import KEYWORDS
+from sentio.judgement.kinds import Kind
 from tests.docs.pages import ROOT, rows, section
 
 CONDITIONS = section((ROOT / "docs/alerting.md").read_text("utf-8"), "## Conditions")
@@ -32,3 +33,10 @@ def test_every_function_of_the_table_is_there() -> None:
 def test_conditions_of_the_text_can_be_read(text: str) -> None:
     if text != "1 < score < 3":
         parse(text)
+
+
+def test_the_numbers_of_the_types_are_those_of_the_judge() -> None:
+    said = section((ROOT / "docs/alerting.md").read_text("utf-8"), "## Conditions")
+    numbered = said[said.index("`anomaly_type` is a number:") :].split(".")[0]
+    found = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", numbered)}
+    assert found == {kind.word: int(kind) for kind in Kind}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentio.alerting import Alerting, Rule, Rules, events
+from sentio.alerting import Alerting, Change, Rule, Rules, events
 from sentio.recent import Recent
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, Scores
 
@@ -119,7 +119,7 @@ def test_words_are_asked_for_by_row_and_column() -> None:
     alerting = warned("score > 1")
     scores = banded([[0, 2], [2, 0]])
     _, outcome = alerting.step(alerting.blank(()), scores)
-    kind, text = (lambda row, column, name=name: f"{name} {row},{column}" for name in ("kind", "text"))
+    kind, text = (lambda change, name=name: f"{name} {change.row},{change.column}" for name in ("kind", "text"))
     found, firing = events(outcome, scores, kind=kind, text=text)
     assert [(e.kind, e.text) for e in found] == [
         ("kind 1,0", "text 1,0"),
@@ -136,8 +136,8 @@ def test_a_series_that_is_gone_has_an_event_without_numbers() -> None:
     left = Scores(keys("1"), scores.times + STEP, scores.values[1:], {k: v[1:] for k, v in scores.outputs.items()})
     _, outcome = alerting.step(state, left)
 
-    def never(row: int, column: int) -> str:
-        assert (row, column) == (0, 0)
+    def never(change: Change) -> str:
+        assert (change.row, change.column) == (0, 0)
         return "said"
 
     (gone,), (stays,) = events(outcome, left, kind=never, text=never, step=STEP)

@@ -67,6 +67,12 @@ def test_a_score_without_a_value_is_a_sample() -> None:
     assert levels(warned("score > 1", recovery=2), value, anomaly_score=[5, 0, 0, NAN]) == [2, 2, 0, 0]
 
 
+def test_what_is_missing_can_be_left_out() -> None:
+    value, score = [1, NAN, NAN, -1], [0, 5, 5, 5]
+    assert levels(warned("score > 1"), value, anomaly_score=score) == [0, 2, 2, 2]
+    assert levels(warned("score > 1 and abs(value) >= 0"), value, anomaly_score=score) == [0, 0, 0, 2]
+
+
 def test_without_scores_the_values_alone_say_what_arrived() -> None:
     assert levels(warned("value > 1"), [2, NAN, 0], yhat=[1, 1, 1]) == [2, 2, 0]
 
@@ -359,8 +365,8 @@ def test_an_output_that_is_not_there() -> None:
     assert outcome.level.tolist() == [0, 3], "the whole condition is false, the other one is not"
     right = "which is no output; one of anomaly_score, score, value is expected"
     assert [(f.where, f.reason, f.count, f.text) for f in outcome.failures] == [
-        ("alerts.warning", "unknown_output", 2, f'alerts.warning: asks for "pvalu", {right}'),
-        ("alerts.warning.reset", "unknown_output", 2, f'alerts.warning.reset: asks for "zscore", {right}'),
+        ("alerts.warning", "unknown_output", 2, f'asks for "pvalu", {right}'),
+        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zscore", {right}'),
     ]
 
 

@@ -45,7 +45,7 @@ def test_minimal() -> None:
 def test_everything_else_has_a_default() -> None:
     config = good("least.yaml")
     cpu = config.pipelines["cpu"]
-    assert (cpu.step, cpu.score_every, cpu.score.delay, cpu.ttl) == (15 * SECOND, 15 * SECOND, 0, 5 * MINUTE)
+    assert (cpu.step, cpu.score_every, cpu.score.delay, cpu.awaited) == (15 * SECOND, 15 * SECOND, 0, 5 * MINUTE)
     assert (cpu.train.window, cpu.train.every, cpu.train.max_points) == (14 * DAY, HOUR, 6000)
     assert cpu.train.ttl is None
     assert cpu.forecast.horizons == (5 * MINUTE, HOUR)
@@ -53,6 +53,22 @@ def test_everything_else_has_a_default() -> None:
     assert cpu.legacy_names is None
     assert (config.server.listen, config.store.path) == ("0.0.0.0:8000", Path("data/sentio.db"))
     assert (config.executor.type, config.executor.workers) == ("processes", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "awaited"),
+    [
+        ("step: 1m", 5 * MINUTE),
+        ("step: 5m", 25 * MINUTE),
+        ("step: 10m", 50 * MINUTE),
+        ("step: 5m, ttl: 6m", 6 * MINUTE),
+    ],
+)
+def test_a_series_is_awaited_long_enough_to_be_found_missing(tmp_path: Path, given: str, awaited: int) -> None:
+    file = tmp_path / "sentio.yml"
+    source = "sources: {p: {type: prometheus, url: 'http://x'}}"
+    file.write_text(f"{source}\npipelines: {{cpu: {{source: p, query: m, {given}}}}}\n")
+    assert load([file], {}).pipelines["cpu"].awaited == awaited
 
 
 def test_full() -> None:

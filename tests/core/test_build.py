@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentio import build
+from sentio import build, catalog
 from sentio.config.load import load
 from sentio.dask.pool import DaskPool
 from sentio.exclusion import Exclusion
@@ -129,3 +129,29 @@ def test_what_is_excluded_reaches_the_line_and_the_deadline(tmp_path):
     assert runner(span).line.when is None
     assert build.deadlines(config("exclude_when: busy"), "cpu").score == 90 * SECOND
     assert build.deadlines(config(span), "cpu").score == 50 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("detector: {type: prophet}, judgement: {direction: above, clip: true, data_range: [0, 1]}", ""),
+        ("detector: {type: mad}, judgement: {exclude: [{days: [sat]}]}", ""),
+        (
+            "detector: {type: mad}, judgement: {direction: above, data_range: [0, 1]}",
+            "judgement.data_range, judgement.direction: without effect, since mad has a rule of its own; "
+            "judgement.enabled: true is expected",
+        ),
+        (
+            "detector: {type: prophet}, judgement: {enabled: false, min_deviation: 5%}",
+            "judgement.min_deviation: without effect, since judgement.enabled is false; true is expected",
+        ),
+        (
+            "detector: {type: mad}, judgement: {enabled: true, false_alarms: 1/day, scale: [2, 2]}",
+            "judgement.scale: without effect, since mad does not forecast; a detector that does is expected",
+        ),
+    ],
+)
+def test_what_is_asked_of_a_judge_that_is_not_there_is_told(tmp_path, more, said):
+    one = pipeline(tmp_path, f"query: m, {more}")
+    detector = catalog.resolve("detectors", one.detector.type)(one.detector.options, WorkerPool(1))
+    assert build.idle(one, build.line("cpu", one, None, detector)) == said

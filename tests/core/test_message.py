@@ -74,6 +74,12 @@ def test_sentences_and_facts() -> None:
     assert sentence(event()) == "is 29, expected 17 to 23"
     assert sentence(event(text="two\nlines")) == "two lines"
     assert sentence(event(CRITICAL, OK, at=3600 * SECOND, since=0)) == "resolved after 1h"
+    gone = event(CRITICAL, OK, at=3600 * SECOND, since=0, cause="series stopped arriving")
+    assert sentence(gone) == "is no longer awaited, for it stopped arriving; its alert has ended after 1h"
+    nothing = {"yhat": np.nan, "lower": np.nan, "upper": np.nan}
+    assert sentence(event(**nothing)) == "is 29, with a score of 3"
+    assert sentence(event(**nothing, score=np.nan)) == "is 29"
+    assert sentence(event(**nothing, value=np.nan)) == "has no value, with a score of 3"
     unknown = facts(event(value=np.nan, yhat=np.nan, lower=np.nan, upper=np.nan, score=np.nan, at=0, since=0))
     assert unknown == {"cause": "score > 1 for 3 of 5", "since": "1970-01-01 00:00:00 UTC"}
 

@@ -52,7 +52,9 @@ def write_series(path: Path, times: Ints, values: Floats, labels: Ints | None = 
     """A file of samples, in gzip where its name says so; ``times`` in ns."""
     rows = ["time,value" + (",label" if labels is not None else "")]
     for i, (at, value) in enumerate(zip((times // SECOND).tolist(), values.tolist(), strict=True)):
-        rows.append(f"{at},{'' if math.isnan(value) else value!r}" + (f",{labels[i]}" if labels is not None else ""))
+        rows.append(
+            f"{at},{'' if math.isnan(value) else repr(value)}" + (f",{labels[i]}" if labels is not None else "")
+        )
     data = ("\n".join(rows) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)

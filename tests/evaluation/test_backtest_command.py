@@ -236,3 +236,18 @@ def test_the_help_teaches() -> None:
         "sentio backtest requests.csv --labels incidents.csv --out scores",
     ):
         assert words in text
+
+
+def test_samples_that_did_not_arrive_are_an_incident_that_can_be_caught(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values, flags = daily(5 * DAY, 4), np.zeros(5 * DAY, np.int64)
+    gap = slice(4 * DAY, 4 * DAY + 12)
+    values[gap], flags[gap] = np.nan, 1
+    file = write_series(tmp_path / "load.csv", BEGIN + STEP * np.arange(5 * DAY, dtype=np.int64), values, flags)
+    (found,) = figures(capsys, file, "--out", tmp_path / "out")
+    assert (found["incidents"], found["flagged"]["recall"]) == (1, 1.0)
+    with (tmp_path / "out" / "file" / "load.csv").open() as lines:
+        rows = [row for row in csv.DictReader(lines) if not row["value"]]
+    assert rows
+    assert {float(row["anomaly"]) for row in rows} == {1.0}

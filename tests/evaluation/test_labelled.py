@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from sentio.errors import EvaluationError
-from sentio.evaluation.labelled import read_file, read_manifest, read_windows, with_windows
+from sentio.evaluation.labelled import of_panel, read_file, read_manifest, read_windows, with_windows
 from sentio.evaluation.samples import moment, read_samples
-from sentio.types import SECOND
-from tests.evaluation.made import labelled_folder
+from sentio.types import SECOND, Panel, SeriesKey
+from tests.evaluation.made import STEP, labelled_folder
+
+NAN = float("nan")
 
 
 def written(folder: Path, text: str, name: str = "a.csv") -> Path:
@@ -145,3 +147,11 @@ def test_windows_that_are_wrong(tmp_path: Path, line: str, said: str) -> None:
     path = written(tmp_path, f"series,start,end\n{line}\n")
     with pytest.raises(EvaluationError, match=f"^{re.escape(f'{path}:{said}')}$"):
         read_windows(path, ["a"])
+
+
+def test_a_gap_within_a_series_of_a_pipeline_is_kept_and_what_is_outside_of_it_is_not():
+    values = np.array([[NAN, 1.0, NAN, NAN, 2.0, NAN], [NAN] * 6])
+    panel = Panel((SeriesKey("a"), SeriesKey("b")), STEP * np.arange(6, dtype=np.int64), values)
+    (found,) = of_panel(panel, "load", STEP, 0)
+    assert (found.times // STEP).tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(found.values, [1.0, NAN, NAN, 2.0])

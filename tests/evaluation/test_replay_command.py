@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,15 @@ def test_alerts_are_spans_of_events():
         (B, 12, None, critical, "critical!"),
         (A, 30, None, warning, "warning!"),
     ]
+
+
+def test_an_alert_has_the_type_that_was_told_last():
+    ok, warning, critical = AlertLevel.OK, AlertLevel.WARNING, AlertLevel.CRITICAL
+    begins, shifts = (ok, warning, "spike"), (critical, warning, "level_shift")
+    told = [begins, (warning, critical, ""), shifts, (warning, ok, "trend_break")]
+    events = [replace(event(A, *levels, 10, 10 + i), kind=kind) for i, (*levels, kind) in enumerate(told)]
+    kinds = [alerts_of(events[: n + 1])[0].kind for n in range(4)]
+    assert kinds == ["spike", "spike", "level_shift", "trend_break"]
 
 
 def test_alerts_that_overlap_are_one():

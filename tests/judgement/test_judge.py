@@ -22,6 +22,7 @@ from sentio.types import (
     UPPER,
     YHAT,
     Floats,
+    Forecast,
     Scores,
     SeriesKey,
     State,
@@ -215,6 +216,16 @@ def test_an_incident_does_not_become_what_is_expected_until_it_has_lasted():
     np.testing.assert_allclose(out[YHAT][0, 13 * DAY :], shape(13 * DAY, 3 * DAY) + 80, atol=5 * NOISE)
 
 
+def test_nothing_is_the_new_normal_before_it_can_be_seen():
+    """A day, the default, is one sample of a daily series."""
+    values = noisy(12 * DAY, 21, series=6)
+    values[:, 10 * DAY : 10 * DAY + 10] = values[:, 10 * DAY : 10 * DAY + 1]
+    values[:, 11 * DAY : 11 * DAY + 10] += 80
+    flagged = flags(values, Policy(accept_after=STEP))
+    assert flagged[:, 10 * DAY : 10 * DAY + 8].any(axis=1).all()
+    assert flagged[:, 11 * DAY : 11 * DAY + 8].mean() > 0.9
+
+
 def test_the_band_is_no_wider_for_an_incident():
     values = noisy(12 * DAY, 7)
     values[0, 10 * DAY : 10 * DAY + 40] += 100
@@ -233,6 +244,29 @@ def test_only_the_side_that_is_asked_for(direction, up, down):
     assert found[11 * DAY : 11 * DAY + 3].any() == down
 
 
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        (Policy(), True),
+        (Policy(above=False), True),
+        (Policy(below=False), False),
+        (Policy(min_deviation=50), True),
+        (Policy(min_deviation=200), False),
+        (Policy(min_percent=200), False),
+    ],
+)
+def test_zero_is_told_of_on_the_side_and_from_the_size_that_is_asked_for(policy, wanted):
+    values = noisy(12 * DAY, 8)
+    values[0, 10 * DAY : 10 * DAY + 20] = 0
+    out = run(values, policy)
+    part = slice(10 * DAY, 10 * DAY + 20)
+    assert (out[ANOMALY][0, part] == 1).all() == wanted
+    assert (out[ANOMALY][0, part] == 1).any() == wanted
+    # What stands still elsewhere is the source's doing, whatever the side.
+    values[0, part] = 90
+    assert run(values, policy)[KIND][0, 10 * DAY + 10] == Kind.FLATLINE
+
+
 def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     values = noisy(12 * DAY, 9)
     values[0, 10 * DAY : 10 * DAY + 3] += 60
@@ -243,6 +277,19 @@ def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     found = flags(values, Policy(min_percent=100))[0]
     assert not found[10 * DAY : 10 * DAY + 3].any()
     assert found[11 * DAY : 11 * DAY + 3].any()
+
+
+def test_a_shift_is_as_large_as_it_was_where_the_correction_has_followed_it():
+    rng = np.random.default_rng(17)
+    error = np.zeros(12 * DAY)
+    for i in range(1, len(error)):
+        error[i] = 0.95 * error[i - 1] + np.sqrt(1 - 0.95**2) * rng.normal()
+    values = (shape(0, len(error)) + NOISE * error)[None]
+    values[0, 10 * DAY : 10 * DAY + 100] += 40
+    out = run(values, Policy(min_deviation=20))
+    part = slice(10 * DAY, 10 * DAY + 100)
+    assert (np.abs(values - out[YHAT])[0, part] < 20).mean() > 0.2
+    assert (out[ANOMALY][0, part] == 1).all()
 
 
 def test_what_the_values_cannot_be():
@@ -260,6 +307,18 @@ def test_the_band_can_be_made_wider():
     np.testing.assert_allclose(wide[YHAT] - wide[LOWER], 2 * (plain[YHAT] - plain[LOWER]), rtol=1e-9)
     np.testing.assert_allclose(wide[UPPER] - wide[YHAT], 3 * (plain[UPPER] - plain[YHAT]), rtol=1e-9)
     np.testing.assert_array_equal(wide[SCORE], plain[SCORE])
+
+
+def test_forecasts_have_the_band_that_is_asked_for():
+    edges = np.array([[[50.0, 99.0]], [[40.0, 90.0]], [[60.0, 108.0]]])
+    forecast = Forecast((SeriesKey("m"),), np.array([BEGIN, BEGIN + STEP]), *edges, BEGIN)
+    twice = np.full(1, 2.0)
+    wide = Judge(Policy(scale=(3.0, 1.0)), STEP).ahead(forecast, twice)
+    np.testing.assert_array_equal([wide.yhat, wide.lower, wide.upper], [[[50, 99]], [[-10, 45]], [[70, 117]]])
+    kept = Judge(Policy(data_range=(45.0, 100.0), clip=True), STEP).ahead(forecast, twice)
+    np.testing.assert_array_equal([kept.yhat, kept.lower, kept.upper], [[[50, 99]], [[45, 81]], [[70, 100]]])
+    off = Policy(enabled=False, scale=(3.0, 1.0), data_range=(45.0, 100.0), clip=True)
+    assert Judge(off, STEP).ahead(forecast, np.ones(1)) is forecast
 
 
 def test_no_scale_is_smaller_than_the_resolution():
@@ -291,6 +350,30 @@ def test_a_detector_without_a_forecast_is_judged_by_its_score():
     assert flagged[1, 12 * DAY]
     assert flagged[:, 7 * DAY :].mean() < 0.001
     assert YHAT not in found.scores.outputs
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(above=False), Policy(below=False), Policy(resolution=100.0)])
+def test_of_a_score_only_what_is_higher_than_usual_is_strange(policy):
+    values = 1000 + np.random.default_rng(18).normal(size=(2, 14 * DAY))
+    score = 3 + 0.2 * np.random.default_rng(19).normal(size=values.shape)
+    score[0, 12 * DAY : 12 * DAY + 5] = 0.01
+    score[1, 12 * DAY : 12 * DAY + 5] = 6
+    _, found = judged(Judge(policy, STEP), replace(said(values), outputs={SCORE: score, ANOMALY: (score > 1) * 1.0}))
+    flagged = found.scores.outputs[ANOMALY][:, 12 * DAY : 12 * DAY + 5] == 1
+    assert not flagged[0].any()
+    assert flagged[1].all()
+
+
+def test_without_a_forecast_nothing_is_said_of_how_far_off_a_sample_is():
+    values = 1000 + np.random.default_rng(20).normal(size=(2, 14 * DAY))
+    values[0, 12 * DAY : 12 * DAY + 20] += 40
+    values[1, 12 * DAY : 12 * DAY + 20] = 0
+    score = np.abs(values - 1000) / 3
+    _, found = judged(Judge(Policy(), STEP), replace(said(values), outputs={SCORE: score, ANOMALY: (score > 1) * 1.0}))
+    kinds = found.scores.outputs[KIND][:, 12 * DAY : 12 * DAY + 20]
+    assert (found.scores.outputs[ANOMALY][0, 12 * DAY : 12 * DAY + 20] == 1).all()
+    assert set(kinds[0]) == {Kind.NONE}
+    assert set(kinds[1]) == {Kind.NONE, Kind.FLATLINE}
 
 
 def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_comes_back():

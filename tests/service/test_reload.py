@@ -136,6 +136,23 @@ def test_a_source_of_another_name_leaves_no_gauge_of_the_old_one(tmp_path):
         assert old not in get(f"{web.url}/metrics")[1]
 
 
+def test_what_the_bands_are_to_hold_is_told_of_those_that_the_judge_draws(tmp_path):
+    path = tmp_path / "sentio.yml"
+    narrow, name = "query: load, detector: {interval_width: 0.9}", "sentio_forecast_nominal_coverage_ratio"
+    texts = [
+        config_text(NOWHERE, tmp_path / "db", **{"load": query, "other": "query: load, detector: {type: mad}"})
+        for query in (narrow, narrow.replace("0.9", "0.95"), f"{narrow}, judgement: {{enabled: false}}")
+    ]
+    path.write_text(texts[0])
+    with running([path]) as (service, web):
+        for text, told in zip(texts, (0.9, 0.95, None), strict=True):
+            path.write_text(text)
+            assert service.reload() is None
+            page = get(f"{web.url}/metrics")[1]
+            assert metric(page, f'{name}{{query="load"}}') == told
+            assert metric(page, f'{name}{{query="other"}}') is None
+
+
 def test_a_defect_while_it_is_taken_changes_nothing(tmp_path, monkeypatch, caplog):
     path, real = tmp_path / "sentio.yml", build.runner
     path.write_text(config_text(NOWHERE, tmp_path / "db", a="query: a", b="query: b"))

@@ -59,9 +59,9 @@ class Bench:
         path.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
         self.config = load([path], {})
         pipeline = self.config.pipelines["q"]
-        self.step, self.ttl = pipeline.step, pipeline.ttl
+        self.step, self.ttl = pipeline.step, pipeline.awaited
         self.telemetry = Telemetry()
-        self.exposition = Exposition(ttl=lambda _: pipeline.ttl + pipeline.score_every, legacy=lambda _: None)
+        self.exposition = Exposition(ttl=lambda _: pipeline.awaited + pipeline.score_every, legacy=lambda _: None)
         sink = GuardedSink(self.exposition, name="exposition", telemetry=self.telemetry, redact=self.redact)
         self.runner: Runner = build.runner(
             self.config, "q", executor=pool, sinks=(sink,), telemetry=self.telemetry, pause=pause, save=_forget

@@ -22,7 +22,7 @@ from tests.web.support import judged, made
 OK, INFO, WARNING, CRITICAL = AlertLevel
 FIELDS = {
     "pipeline", "metric", "labels", "at", "value", "yhat", "lower", "upper", "score", "pvalue", "state", "type",
-    "since", "level", "text",
+    "since", "duration", "size", "percent", "level", "text",
 }  # fmt: skip
 SOME = {
     A: (Kind.SPIKE, INFO, "up"),
@@ -65,6 +65,12 @@ def test_an_anomaly_has_all_that_is_known_of_it():
         assert found[name] == report.scores.outputs[output][row, -1]
     assert datetime.fromisoformat(found["at"]).timestamp() * 1e9 == house.now
     assert found["since"] == rfc3339(begun)
+    assert found["duration"] == 30
+    assert found["size"] == pytest.approx(40, abs=5)
+    assert found["percent"] == pytest.approx(80, abs=12)
+    assert f"{found['percent']:.2g} % ({found['size']:.3g}) above" in found["text"]
+    ordinary = next(r for r in ask(series, house)["series"] if r["labels"] == {"i": "a"})
+    assert (ordinary["duration"], ordinary["size"], ordinary["percent"]) == (None, None, None)
 
 
 def test_since_is_the_onset_or_else_when_the_alert_began():

@@ -35,7 +35,8 @@ from sentio.web import view
 from sentio.web.page import render
 from sentio.web.picture import picture
 from sentio.web.view import Filter
-from tests.core.test_runner import A, B, House, ready
+from tests.core.test_excluded_samples import by_times
+from tests.core.test_runner import STEP, A, B, House, ready
 from tests.web.support import judged, made
 
 EVIL = SeriesKey("m", (("i", "<script>alert(1)</script>"), ("j", "\"'&\n😀")))
@@ -191,6 +192,17 @@ def test_types_and_levels_are_found(wanted, found):
     assert "".join(re.findall(r"<b>i</b>=(\w)", page)) == found
     for value in wanted.values():
         assert (f'<option value="{value}" selected>' in page) == (value not in ("none", "ok"))
+
+
+def test_what_is_left_out_is_not_judged():
+    house = by_times()
+    house.score(9 * STEP)
+    house.source.bump[A] = 500
+    house.score(3 * STEP)
+    assert cells(html(house), "a")[7] == ' class="verdict n">not judged'
+    house.source.bump[A] = 0
+    house.score(30 * STEP)
+    assert cells(html(house), "a")[7] == ' class="verdict good">as expected'
 
 
 def test_an_alert_keeps_the_type_of_an_incident_that_is_over():

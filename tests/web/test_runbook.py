@@ -129,7 +129,7 @@ def test_the_words_for_times_are_those_of_the_rules():
     rules = {rule["alert"]: rule for rule in RULES}
     assert rules["SentioAnomaly"]["expr"].startswith("sentio_alert_level >= 2 unless")
     assert rules["SentioAnomaly"]["for"] == "30s"
-    assert "< 0.97" in rules["SentioCoverageLow"]["expr"]
+    assert rules["SentioCoverageLow"]["expr"].endswith("(sentio_forecast_nominal_coverage_ratio) - 0.02")
     assert rules["SentioCoverageLow"]["for"] == "1d"
     assert "> 0.5" in rules["SentioForecastFallback"]["expr"]
     assert rules["SentioForecastFallback"]["for"] == "1h"
