@@ -340,6 +340,9 @@ def _novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, flo
     if n < _LIKE + 8:
         return -1.0, 1.0
     distance = _nearest(ring, place, min(n + 1, RING)) + 0.2 * sigma
+    if not np.isfinite(distance):
+        # Farther than can be told, and no measure of what is usual.
+        return -1.0, _MOST_OF_ONE
     if track.novelty[s, 1] < 5:
         return distance, 1.0
     return distance, distance / (_MEAN_TO_SCALE * track.novelty[s, 0])
@@ -620,8 +623,10 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
         track.far[s] = track.near[s]
         track.days[s] = 0
         track.profile[s] = 0
-        # All else is learned anew from here, and quickly.
+        # All else is learned anew from here, and quickly: what is usual of it, too, for that was another series.
         track.seen[s] = 1
+        track.novelty[s] = 0.0
+        track.hour_of[s] = -1
         shifted[0], shifted[1] = 0.0, 0.0
         track.moving[s] = 0
 

@@ -463,3 +463,18 @@ def test_the_state_of_another_version_is_known_as_such():
     assert judge.fits(state)
     assert not judge.fits(State(state.keys, {k: v for k, v in state.arrays.items() if k != "track.ring"}))
     assert not judge.fits(State(state.keys, {**state.arrays, "track.ring": np.zeros((1, 7), np.float32)}))
+
+
+def test_what_was_usual_before_a_shift_is_no_measure_of_what_is_after_it():
+    rng = np.random.default_rng(8)
+    values, wander = np.zeros((10, 5 * DAY)), rng.normal(size=(10, 3 * DAY))
+    for i in range(1, 3 * DAY):
+        wander[:, i] += 0.99 * wander[:, i - 1]
+    values[:, 2 * DAY :] = 1000 + 15 * wander
+    spike = 4 * DAY + 50
+    values[:, spike] += 2000
+    scores = said(values, yhat=np.zeros(5 * DAY))
+    tight = dict(scores.outputs) | {LOWER: np.full(values.shape, -1e-6), UPPER: np.full(values.shape, 1e-6)}
+    out = judged(Judge(Policy(), STEP), replace(scores, outputs=tight))[1].scores.outputs
+    assert (out[ANOMALY][:, 2 * DAY + 100 : spike] == 1).mean() < 0.005
+    assert (out[ANOMALY][:, spike] == 1).all()
