@@ -51,7 +51,7 @@ def _labelled(folder: Path) -> None:
     head = ["set", "series", "incidents", "recall at 0.05/day", "0.1", "0.2", "0.5"]
     rows = [[f.name, str(f.series), str(f.incidents), *map(_figure, f.recall.values())] for f in figures]
     table("One threshold on anomaly_score for each set", head, rows)
-    head = ["set", "recall", "false alarms/day", "precision", "delay, min", "series over twice the rate"]
+    head = ["set", "recall", "false alarms/day", "precision", "delay, min", "series over twice the rate", "by chance"]
     table("What is flagged", head, map(_flagged, figures))
     head = ["set", "samples", "in the band", "in the detector's own", *(f"NAB {name}" for name in figures[0].nab)]
     shares = [[f.coverage, f.detector_coverage, *f.nab.values()] for f in figures]
@@ -62,7 +62,7 @@ def _labelled(folder: Path) -> None:
 
 def _flagged(figures: Figures) -> Sequence[str]:
     f = figures.flagged
-    return [figures.name, *map(_figure, (f.recall, f.false, f.precision, f.delay, f.noisy))]
+    return [figures.name, *map(_figure, (f.recall, f.false, f.precision, f.delay, f.noisy, f.by_chance))]
 
 
 def _figure(value: float) -> str:

@@ -8,6 +8,7 @@ so that an alarm left burning is not cheap. One threshold holds for a whole set.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,7 +130,17 @@ class AtThreshold:
     precision: float
     delay: float
     noisy: float
-    """The share of series with more than twice the false alarms a day of all together."""
+    """The share of series with more than twice the false alarms a day of all together;"""
+    by_chance: float
+    """and what that would be, were all series alike and their false alarms independent (Poisson)."""
+
+
+def _over_twice(mean: float) -> float:
+    """The probability that a Poisson variable is more than twice its ``mean``."""
+    if not mean > 0:
+        return 0.0
+    most = range(int(2 * mean) + 1)
+    return max(0.0, 1 - sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in most))
 
 
 class Curve:
@@ -169,6 +180,7 @@ class Curve:
             precision=1 - total.false / max(total.caught + total.false, 1),
             delay=total.delay / total.caught / 60 if total.caught else float("nan"),
             noisy=float(np.mean(noisy)) if noisy else float("nan"),
+            by_chance=float(np.mean([_over_twice(rate * c.days) for c in self._counters])) if noisy else float("nan"),
         )
 
 

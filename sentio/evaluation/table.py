@@ -49,10 +49,11 @@ def _recall(figures: Iterable[Figures]) -> Iterator[list[str]]:
 
 
 def _flagged(figures: Iterable[Figures], rows: Iterable[AtThreshold]) -> Iterator[list[str]]:
-    yield ["set", "recall", "false/day", "precision", "delay, min", "series over 2x the rate"]
+    yield ["set", "recall", "false/day", "precision", "delay, min", "series over 2x the rate", "by chance"]
     for one, at in zip(figures, rows, strict=True):
         precision = at.precision if one.incidents else float("nan")
-        yield [one.name, _share(at.recall), _share(at.false), _share(precision), _number(at.delay, 0), _share(at.noisy)]
+        rates = _share(at.recall), _share(at.false), _share(precision)
+        yield [one.name, *rates, _number(at.delay, 0), _share(at.noisy), _share(at.by_chance)]
 
 
 def _coverage(figures: Iterable[Figures]) -> Iterator[list[str]]:

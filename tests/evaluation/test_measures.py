@@ -91,3 +91,20 @@ def test_coverage_counts_what_has_a_band_and_is_no_incident() -> None:
     clean = ~near_incident(np.arange(6.0), labels, 1)
     assert covered(value, lower, upper, clean) == (3, 4)
     assert covered(value, lower, upper, clean & (value > 1)) == (2, 3)
+
+
+def test_how_many_series_chance_alone_puts_over_twice_the_rate() -> None:
+    drawn, steps = np.random.default_rng(1), 24 * 14
+    alike = []
+    for _ in range(2000):
+        score = np.zeros(steps + 1)
+        score[12 * np.flatnonzero(drawn.random(28) < 2 / 28)] = 1.0
+        alike.append(one([0] * (steps + 1), score.tolist(), HOUR))
+    found = Curve(alike).at(1.0)
+    assert found.false == pytest.approx(2 / 14, rel=0.05)
+    assert found.by_chance == pytest.approx(0.05, abs=0.015)
+    assert found.noisy == pytest.approx(found.by_chance, abs=0.02)
+
+
+def test_without_a_false_alarm_none_is_over_twice_the_rate() -> None:
+    assert Curve([one([0] * 9, [0.0] * 9)]).at(1.0).by_chance == 0
