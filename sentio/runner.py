@@ -31,6 +31,7 @@ from sentio.timing import Timing
 from sentio.types import (
     ANOMALY,
     SECOND,
+    YHAT,
     Bools,
     Failure,
     Keys,
@@ -53,8 +54,6 @@ _YOUNG = 1000
 _TAKE_EVERY_S = 10.0
 """A training may take an hour: what it has fitted is put to use, published and saved so often, for a kill must not cost
 it. Not more often, for each time costs as much as there are series."""
-
-
 _SAVE_EVERY = 600 * SECOND
 """What goes on learning is saved so often where no training does it."""
 
@@ -203,10 +202,12 @@ class Runner:
 
     def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
         """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is
-        expected. Some detectors learn from anomalies, too."""
+        expected. Some detectors learn from anomalies, too. Where a band alone flags, one sample in a hundred of what is
+        usual lies outside: without these, each training would make the band narrower."""
         at = positions(fresh.keys, report.scores.keys)
         odd = np.zeros(fresh.values.shape, bool)
-        if not getattr(self.line.detector, "learns_from_anomalies", False):
+        from_anomalies = getattr(self.line.detector, "learns_from_anomalies", False)
+        if not from_anomalies and (self.line.judge.policy.enabled or YHAT not in report.scores.outputs):
             odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
         out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
         for history in {self._history, self._young}:

@@ -48,6 +48,17 @@ def test_how_many_steps_a_tick_scores_changes_no_bit(start: int) -> None:
     assert np.isfinite(single.outputs[SCORE][:, start:]).mean() > 0.6
 
 
+def test_a_band_that_nobody_judges_does_not_become_narrower_by_what_it_leaves_out() -> None:
+    noise = np.random.default_rng(2).normal(size=(3, 10 * DAY))
+    config, alias = configured(
+        Settings(train_every=HALF_DAY, changes=("judgement.enabled=false", "detector.interval_width=0.9")), {}, STEP
+    )
+    found = replay(config, alias, panel(*(100 + 10 * noise)), start=DAY)
+    lower, upper = found.outputs[LOWER], found.outputs[UPPER]
+    inside = (found.values >= lower) & (found.values <= upper)
+    assert inside[:, 7 * DAY :].mean() == pytest.approx(0.9, abs=0.02)
+
+
 @pytest.mark.parametrize("until", [DAY + 1, 2 * DAY + 30, 3 * DAY + 100, 5 * DAY - 1])
 def test_no_score_depends_on_a_later_sample(until: int) -> None:
     data = cases()
