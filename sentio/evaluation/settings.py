@@ -23,8 +23,6 @@ _WITHOUT_FILE = ("backtest", json.dumps({
     "pipelines": {_DEFAULT: {"source": "file", "query": "file"}},
 }))  # fmt: skip
 _LONG = 3650 * DAY
-_ARRIVALS = 3
-"""A series that stopped arriving is awaited for so many steps at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
     needs = _needs(
         alias,
         step,
-        ttl=max(pipeline.awaited, _ARRIVALS * step),
+        ttl=None if pipeline.ttl is None else max(pipeline.ttl, step),
         every=every,
         window=max(settings.train_window or train.window, 2 * step),
         model_ttl=None if train.ttl is None else max(train.ttl, every),
@@ -69,7 +67,9 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
     return config, alias
 
 
-def _needs(alias: str, step: int, *, ttl: int, every: int, window: int, model_ttl: int | None) -> tuple[str, str]:
+def _needs(
+    alias: str, step: int, *, ttl: int | None, every: int, window: int, model_ttl: int | None
+) -> tuple[str, str]:
     """What a replay has otherwise than the service, as YAML; all in ns."""
     block: dict[str, object] = {
         "step": format_duration(step),
@@ -77,7 +77,7 @@ def _needs(alias: str, step: int, *, ttl: int, every: int, window: int, model_tt
         "forecast": {"horizons": []},
         "legacy_names": None,
         "score": {"every": None, "delay": "0s"},
-        "ttl": format_duration(ttl),
+        "ttl": None if ttl is None else format_duration(ttl),
         "train": {
             "every": format_duration(every),
             "window": format_duration(window),
