@@ -118,6 +118,40 @@ def test_what_is_as_expected_scores_near_0_and_what_is_nearly_flagged_near_1():
     assert not ((score > 1) & (score < 1 + 1e-9)).any()
 
 
+def ordinary(name: str, series: int, samples: int) -> Floats:
+    """Noise of size 1 and of mean 0 ``[series, samples]``."""
+    rng = np.random.default_rng(21)
+    noise = rng.normal(size=(series, samples))
+    if name == "lognormal":
+        return np.asarray((np.exp(noise) - np.exp(0.5)) / 2.16)
+    if name == "t3":
+        return rng.standard_t(3, size=noise.shape) / np.sqrt(3)
+    if name == "with memory":
+        for i in range(1, samples):
+            noise[:, i] = 0.95 * noise[:, i - 1] + np.sqrt(1 - 0.95**2) * noise[:, i]
+    return noise
+
+
+@pytest.mark.parametrize("daily", [True, False])
+@pytest.mark.parametrize("name", ["gaussian", "with memory", "lognormal", "t3"])
+def test_the_pvalue_is_the_share_of_samples_that_are_as_strange(name, daily):
+    expected = shape(0, 28 * DAY) if daily else np.full(28 * DAY, MEAN)
+    values = expected + NOISE * ordinary(name, 16, 28 * DAY)
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=expected))
+    pvalue = found.scores.outputs[PVALUE][:, 7 * DAY :]
+    assert 0.8 < (pvalue < 0.1).mean() / 0.1 < 1.25
+    for alpha in (0.02, 0.01, 0.001):
+        assert 0.45 < (pvalue < alpha).mean() / alpha < 2, alpha
+
+
+def test_the_pvalue_is_the_same_after_an_incident():
+    values = noisy(21 * DAY, 22, series=16)
+    values[:, 13 * DAY : 13 * DAY + DAY // 2] += 15 * NOISE
+    pvalue = run(values)[PVALUE][:, 14 * DAY :]
+    for alpha in (0.02, 0.01):
+        assert 0.5 < (pvalue < alpha).mean() / alpha < 2, alpha
+
+
 def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
     values = noisy(28 * DAY, 4, series=20)
     values[:, 20 * DAY] += 30 * NOISE
