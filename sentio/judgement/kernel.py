@@ -105,6 +105,10 @@ class Terms(NamedTuple):
     """Whether what is larger than expected may be anomalous;"""
     below: bool
     """and what is smaller."""
+    units: float
+    """What is nearer than that to what is expected is not anomalous;"""
+    part: float
+    """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
 
@@ -270,12 +274,13 @@ def _judge(
     z_near = (value - ahead.expected) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
     distance, z_new = _novel(track, s, value, ahead.sigma)
-    strange = _strangeness(z_near, z_far, z_new, terms)
+    small = _small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
+    strange = _LEAST if small else _strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
     flagged = False
     if track.seen[s] >= _SOUND:
-        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, small, terms)
         out.pvalue[s, j] = _pvalue(track, s, strange)
         flagged = out.score[s, j] > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
@@ -377,6 +382,13 @@ def _nearest(ring: Floats, place: int, filled: int) -> float:
 
 
 @part
+def _small(near: float, far: float, expected: float, terms: Terms) -> bool:
+    """Whether the deviation is smaller than what anybody wants to be told of. What the near-term correction has
+    followed is as ``far`` off as it was: a shift does not become smaller by lasting."""
+    return bool(max(abs(near), abs(far)) < max(terms.units, terms.part * abs(expected)))
+
+
+@part
 def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> float:
     """Mean logarithm of three views; a sample on a side that is not asked for is as if it was expected."""
     if not (terms.above if z_far > 0 else terms.below):
@@ -424,11 +436,15 @@ def _score(worth: float, asked: float, due: float) -> float:
 
 
 @part
-def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
-    """The score; what it costs is put into the bucket."""
+def _scored(
+    track: Track, s: int, step: int, side: int, strange: float, z_far: float, small: bool, terms: Terms
+) -> float:
+    """The score, never above 1 of what is too ``small``; what it costs is put into the bucket."""
     worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
     score = _score(worth, asked, due)
-    _spend(track, s, step, worth - asked - due, terms)
+    _spend(track, s, step, 0.0 if small else worth - asked - due, terms)
+    if small:
+        return min(score, 1.0)
     if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
         # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
         score = max(score, 1.001)

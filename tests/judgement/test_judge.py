@@ -313,6 +313,27 @@ def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     assert found[11 * DAY : 11 * DAY + 3].any()
 
 
+def test_what_is_too_small_to_matter_hides_nothing_that_does():
+    values = noisy(18 * DAY, 30, series=30)
+    values[:, 10 * DAY :: 48] += 28
+    at = 17 * DAY + 77
+    values[:, at] += 45
+    assert flags(values)[:, at].mean() < 0.5
+    out = run(values, Policy(min_deviation=35))
+    assert (out[ANOMALY][:, at] == 1).mean() > 0.9
+    small = np.abs(values - shape(0, 18 * DAY)) < 30
+    assert (out[ANOMALY] == 1)[small].sum() == 0
+    np.testing.assert_array_equal(np.unique(out[PVALUE][:, 10 * DAY :][small[:, 10 * DAY :]]), [1.0])
+
+
+def test_what_is_too_small_is_not_flagged_beside_what_is_however_many_are_asked_for():
+    values = noisy(12 * DAY, 31, series=4)
+    values[:, 10 * DAY :: 20] += 60
+    found = flags(values, Policy(min_deviation=20, false_alarms=1000))
+    assert found[:, 10 * DAY :: 20].mean() > 0.9
+    assert not found[np.abs(values - shape(0, 12 * DAY)) < 15].any()
+
+
 def test_a_shift_is_as_large_as_it_was_where_the_correction_has_followed_it():
     rng = np.random.default_rng(17)
     error = np.zeros(12 * DAY)
