@@ -81,6 +81,8 @@ class Judge:
             accept_after=float(policy.accept_after),
             above=policy.above,
             below=policy.below,
+            units=policy.min_deviation,
+            part=policy.min_percent / 100,
             resolution=policy.resolution,
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
@@ -175,7 +177,7 @@ class Judge:
         terms = self._terms
         if YHAT not in scores.outputs:
             # A score that is lower than usual says that all is well; and it has not the steps of the values.
-            terms = terms._replace(above=True, below=False, resolution=0.0)
+            terms = terms._replace(above=True, below=False, units=0.0, part=0.0, resolution=0.0)
         run(at, step, values, yhat, half, before, skip, terms, track, out)
         arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
         if YHAT in scores.outputs:
@@ -219,7 +221,6 @@ class Judge:
         score = np.array(verdict.score)
         outputs = dict(scores.outputs)
         if YHAT in outputs:
-            score = self._lenient(score, values, verdict)
             outputs |= self._band(verdict)
             outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
             outputs |= {FALLBACK: verdict.fallback}
@@ -234,21 +235,12 @@ class Judge:
         flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
         return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
 
-    def _lenient(self, score: Floats, values: Floats, verdict: Verdict) -> Floats:
-        """No more than 1 where the deviation is smaller than what anybody wants to be told of. What the near-term
-        correction has followed is as far off as it was: a shift does not become smaller by lasting."""
-        near, far = values - verdict.expected, values - verdict.base
-        off = np.where(np.abs(far) > np.abs(near), far, near)
-        return np.where(self._small(off, verdict.expected), np.minimum(score, 1.0), score)
-
-    def _small(self, off: Floats, expected: Floats) -> Bools:
-        policy = self.policy
-        return np.asarray(np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected)))
-
     def _matters(self, off: Floats, expected: Floats) -> Bools:
         """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
-        asked = np.where(off > 0, self.policy.above, self.policy.below) | np.isnan(off)
-        return np.asarray(asked & ~self._small(off, expected))
+        policy = self.policy
+        asked = np.where(off > 0, policy.above, policy.below) | np.isnan(off)
+        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
+        return np.asarray(asked & ~small)
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
         edges = self._drawn(verdict.expected, verdict.lower, verdict.upper, np.ones(()))

@@ -23,7 +23,7 @@ import numpy as np
 
 from sentio.compiled import kernel, part
 from sentio.judgement.runs import NEVER
-from sentio.judgement.track import BINS, CLASSES, LAGS, RING, Track
+from sentio.judgement.track import BINS, CLASSES, LAGS, QUANTILES, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
 
 BINS_NS = 86_400 * SECOND // BINS
@@ -40,6 +40,8 @@ _MEAN_TO_SCALE = 1.25
 """Of a normal distribution: the standard deviation over the mean size."""
 _SHIFT = 0.5
 """What is added to a size before its logarithm is taken, in scales: below it, differences say nothing."""
+_LEAST = float(np.log(_SHIFT))
+"""The strangeness of what nobody wants to be told of."""
 _MOST_OF_ONE = 25.0
 """Scales: no view may outvote the two others."""
 _LIKE = 6
@@ -54,6 +56,12 @@ _PRIOR_DAYS, _PRIOR_PEAKS = 2.0, 5.0
 """and what they are worth."""
 _CUT = 2.0
 """An excess counts as so many times the mean at most: incidents are no part of the tail."""
+_PRIOR_TAIL, _LEAST_TAIL = 0.1, 0.01
+"""By how much single samples beyond the highest quantile exceed it on average: of Gaussian noise, and at least."""
+_TAIL_CUT, _TAIL_RATE = 4.0, 0.02
+"""Of that mean, too, an excess counts as so many times the mean at most, and as this part of it in the long run."""
+_RARE = 1 - QUANTILES[2]
+"""Share of samples that are strange beyond all quantiles that are followed."""
 _CHARGED, _FREE = 0.75, 0.7
 """The part that is charged of what is usual beyond what is free: what is strange every day is less so."""
 _LEAST_EXCESS, _BEND = 0.2, 0.3
@@ -97,6 +105,10 @@ class Terms(NamedTuple):
     """Whether what is larger than expected may be anomalous;"""
     below: bool
     """and what is smaller."""
+    units: float
+    """What is nearer than that to what is expected is not anomalous;"""
+    part: float
+    """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
 
@@ -262,13 +274,14 @@ def _judge(
     z_near = (value - ahead.expected) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
     distance, z_new = _novel(track, s, value, ahead.sigma)
-    strange = _strangeness(z_near, z_far, z_new, terms)
+    small = _small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
+    strange = _LEAST if small else _strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
     _turn_hour(track, s, t, step)
     flagged = False
     if track.seen[s] >= _SOUND:
-        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
-        out.pvalue[s, j] = _pvalue(track, s, side, strange)
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, small, terms)
+        out.pvalue[s, j] = _pvalue(track, s, strange)
         flagged = out.score[s, j] > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
     _learn_figures(track, s, step, value, ahead, inside)
@@ -369,10 +382,17 @@ def _nearest(ring: Floats, place: int, filled: int) -> float:
 
 
 @part
+def _small(near: float, far: float, expected: float, terms: Terms) -> bool:
+    """Whether the deviation is smaller than what anybody wants to be told of. What the near-term correction has
+    followed is as ``far`` off as it was: a shift does not become smaller by lasting."""
+    return bool(max(abs(near), abs(far)) < max(terms.units, terms.part * abs(expected)))
+
+
+@part
 def _strangeness(z_near: float, z_far: float, z_new: float, terms: Terms) -> float:
     """Mean logarithm of three views; a sample on a side that is not asked for is as if it was expected."""
     if not (terms.above if z_far > 0 else terms.below):
-        return float(np.log(_SHIFT))
+        return _LEAST
     total = 0.0
     for z in (z_near, z_far, z_new):
         total += np.log(min(abs(z), _MOST_OF_ONE) + _SHIFT)
@@ -416,11 +436,15 @@ def _score(worth: float, asked: float, due: float) -> float:
 
 
 @part
-def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
-    """The score; what it costs is put into the bucket."""
+def _scored(
+    track: Track, s: int, step: int, side: int, strange: float, z_far: float, small: bool, terms: Terms
+) -> float:
+    """The score, never above 1 of what is too ``small``; what it costs is put into the bucket."""
     worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
     score = _score(worth, asked, due)
-    _spend(track, s, step, worth - asked - due, terms)
+    _spend(track, s, step, 0.0 if small else worth - asked - due, terms)
+    if small:
+        return min(score, 1.0)
     if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
         # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
         score = max(score, 1.001)
@@ -428,17 +452,18 @@ def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: f
 
 
 @part
-def _pvalue(track: Track, s: int, side: int, strange: float) -> float:
-    """Share of samples at least as strange: between the quantiles by interpolation, beyond them as the tail has it."""
+def _pvalue(track: Track, s: int, strange: float) -> float:
+    """Share of samples at least as strange: between the quantiles by interpolation, beyond them by an exponential."""
     q = track.quantiles[s]
+    if strange <= _LEAST:
+        return 1.0
     if strange >= q[2]:
-        return float(0.02 * np.exp(-(strange - q[2]) / track.excess[s, side]))
+        return float(_RARE * np.exp(-(strange - q[2]) / track.tail[s]))
     if strange >= q[1]:
         return float(0.1 - 0.08 * (strange - q[1]) / max(q[2] - q[1], 1e-12))
     if strange >= q[0]:
         return float(0.5 - 0.4 * (strange - q[0]) / max(q[1] - q[0], 1e-12))
-    low = np.log(_SHIFT)
-    return float(1 - 0.5 * max(0.0, strange - low) / max(q[0] - low, 1e-12))
+    return float(1 - 0.5 * (strange - _LEAST) / max(q[0] - _LEAST, 1e-12))
 
 
 @part
@@ -501,13 +526,16 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
     n = track.seen[s] + 1
     if track.seen[s] == 0:
         track.quantiles[s] = strange
-        track.spread[s] = 0.3
+        track.spread[s], track.tail[s] = 0.3, _PRIOR_TAIL
     rate = max(1 / n, 1 / (7 * _DAY / step), 1e-4)
     track.spread[s] += max(rate, 1e-3) * (min(abs(strange - track.quantiles[s, 0]), 3.0) - track.spread[s])
-    for i in range(3):
-        p = (0.5, 0.9, 0.98)[i]
+    for i in range(2):
+        p = QUANTILES[i]
         quick = 4 * track.spread[s] * max(min(0.5, 3 / n), rate)
         track.quantiles[s, i] += quick * (p if strange > track.quantiles[s, i] else p - 1)
+    if not flagged or track.quiet[s] > 0:
+        # What is anomalous and lasts is no tail of what is usual; its first sample may be.
+        _learn_tail(track, s, n, rate, strange)
     track.peak[s, side] = max(track.peak[s, side], strange)
     if distance >= 0:
         mean, count = track.novelty[s]
@@ -515,6 +543,20 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
         track.novelty[s, 1] = count + 1
         track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * _DAY))) * (least - mean)
     track.quiet[s] = 0 if flagged else track.quiet[s] + 1
+
+
+@part
+def _learn_tail(track: Track, s: int, n: float, rate: float, strange: float) -> None:
+    """Where the highest of the quantiles is, and by how much it is exceeded on average."""
+    over, tail = strange - track.quantiles[s, 2], track.tail[s]
+    # The fewer samples are as strange as that, the further must each of them move the quantile.
+    quick = max(4 * track.spread[s] * max(min(0.5, 3 / n), rate), tail / _RARE * min(rate, 0.003))
+    track.quantiles[s, 2] += quick * (1 - _RARE if over > 0 else -_RARE)
+    if over > 0 and strange > _LEAST:
+        # Of an exponential that is cut at `_TAIL_CUT` means, what is left of the mean.
+        whole = min(over, _TAIL_CUT * tail) / (1 - np.exp(-_TAIL_CUT))
+        tail += max(1 / (_PRIOR_PEAKS + _RARE * n), _TAIL_RATE) * (whole - tail)
+        track.tail[s] = max(tail, _LEAST_TAIL)
 
 
 @part

@@ -79,6 +79,8 @@ class Track(NamedTuple):
     """``[S, 3]`` `QUANTILES` of the strangeness."""
     spread: Floats
     """``[S]`` mean distance of the strangeness from its median."""
+    tail: Floats
+    """``[S]`` by how much samples beyond the highest of them exceed it on average."""
     hour_of: npt.NDArray[np.int64]
     """``[S]`` the hour that is under way, counted from the epoch; -1 before the first."""
     peak: Floats
@@ -148,6 +150,7 @@ def blank(series: int) -> dict[str, Array]:
         moving=zeros(kind=np.int64),
         quantiles=zeros(3),
         spread=zeros(),
+        tail=zeros(),
         hour_of=np.full(series, -1),
         peak=np.full((series, 2), -9.0),
         peaks=zeros(2, CLASSES, kind=np.float32),

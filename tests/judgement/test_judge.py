@@ -118,6 +118,40 @@ def test_what_is_as_expected_scores_near_0_and_what_is_nearly_flagged_near_1():
     assert not ((score > 1) & (score < 1 + 1e-9)).any()
 
 
+def ordinary(name: str, series: int, samples: int) -> Floats:
+    """Noise of size 1 and of mean 0 ``[series, samples]``."""
+    rng = np.random.default_rng(21)
+    noise = rng.normal(size=(series, samples))
+    if name == "lognormal":
+        return np.asarray((np.exp(noise) - np.exp(0.5)) / 2.16)
+    if name == "t3":
+        return rng.standard_t(3, size=noise.shape) / np.sqrt(3)
+    if name == "with memory":
+        for i in range(1, samples):
+            noise[:, i] = 0.95 * noise[:, i - 1] + np.sqrt(1 - 0.95**2) * noise[:, i]
+    return noise
+
+
+@pytest.mark.parametrize("daily", [True, False])
+@pytest.mark.parametrize("name", ["gaussian", "with memory", "lognormal", "t3"])
+def test_the_pvalue_is_the_share_of_samples_that_are_as_strange(name, daily):
+    expected = shape(0, 28 * DAY) if daily else np.full(28 * DAY, MEAN)
+    values = expected + NOISE * ordinary(name, 16, 28 * DAY)
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=expected))
+    pvalue = found.scores.outputs[PVALUE][:, 7 * DAY :]
+    assert 0.8 < (pvalue < 0.1).mean() / 0.1 < 1.25
+    for alpha in (0.02, 0.01, 0.001):
+        assert 0.45 < (pvalue < alpha).mean() / alpha < 2, alpha
+
+
+def test_the_pvalue_is_the_same_after_an_incident():
+    values = noisy(21 * DAY, 22, series=16)
+    values[:, 13 * DAY : 13 * DAY + DAY // 2] += 15 * NOISE
+    pvalue = run(values)[PVALUE][:, 14 * DAY :]
+    for alpha in (0.02, 0.01):
+        assert 0.5 < (pvalue < alpha).mean() / alpha < 2, alpha
+
+
 def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
     values = noisy(28 * DAY, 4, series=20)
     values[:, 20 * DAY] += 30 * NOISE
@@ -277,6 +311,27 @@ def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
     found = flags(values, Policy(min_percent=100))[0]
     assert not found[10 * DAY : 10 * DAY + 3].any()
     assert found[11 * DAY : 11 * DAY + 3].any()
+
+
+def test_what_is_too_small_to_matter_hides_nothing_that_does():
+    values = noisy(18 * DAY, 30, series=30)
+    values[:, 10 * DAY :: 48] += 28
+    at = 17 * DAY + 77
+    values[:, at] += 45
+    assert flags(values)[:, at].mean() < 0.5
+    out = run(values, Policy(min_deviation=35))
+    assert (out[ANOMALY][:, at] == 1).mean() > 0.9
+    small = np.abs(values - shape(0, 18 * DAY)) < 30
+    assert (out[ANOMALY] == 1)[small].sum() == 0
+    np.testing.assert_array_equal(np.unique(out[PVALUE][:, 10 * DAY :][small[:, 10 * DAY :]]), [1.0])
+
+
+def test_what_is_too_small_is_not_flagged_beside_what_is_however_many_are_asked_for():
+    values = noisy(12 * DAY, 31, series=4)
+    values[:, 10 * DAY :: 20] += 60
+    found = flags(values, Policy(min_deviation=20, false_alarms=1000))
+    assert found[:, 10 * DAY :: 20].mean() > 0.9
+    assert not found[np.abs(values - shape(0, 12 * DAY)) < 15].any()
 
 
 def test_a_shift_is_as_large_as_it_was_where_the_correction_has_followed_it():
