@@ -145,8 +145,8 @@ class Runner:
             memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
         live = union(arrived.keys, self.line.alerting.standing(told) if told is not None else ())
         self._memory = fitting(self.line, memory, live, told)
-        if arrived.keys:
-            self._unbegun = set(self._beginning(arrived).keys)
+        if memory.model.keys:
+            self._unbegun = set(self._beginning(memory.model).keys)
         self._arrivals.begin(live, now)
         if live:
             at = np.array([now // self.timing.step * self.timing.step])
@@ -305,6 +305,8 @@ class Runner:
         new, begun, done = State((), {}) if there else fitted, list[State](), 0
         beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
         for part in prepared(self.line, self._history, self._young, beginning, self._judged_until(now), now):
+            if self._stopped or not tick.alive:
+                return False  # the next training goes on, or a successor's
             begun.append(part)
             done += len(part.keys)
             if done < len(beginning.keys) and time.monotonic() - taken >= wait:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from sentio.pipeline import Line, Memory
-from sentio.types import Array, Ints, Keys, State, positions
+from sentio.types import Array, Ints, Keys, State, positions, union
 
 _SEEN, _JUDGED, _ALERTS = "@seen", "@judged ", "@alerts "
 _ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
@@ -37,12 +37,13 @@ def unpacked(saved: State) -> tuple[Memory, Ints]:
 
 
 def fitting(line: Line, memory: Memory, keys: Keys, told: State | None = None) -> Memory:
-    """``memory`` with what its judge and its alerts know of exactly ``keys``, as far as this version can read it.
+    """``memory`` as far as this version can read it: what its alerts know of exactly ``keys``, and its judge of these
+    and of those that have a model and may come back.
 
     ``told``: the series of which an alert was told, as `sentio.journal` has them; None where nobody knows.
     """
     alerts = line.alerting.resumed(memory.alerts, told, keys)
-    return Memory(memory.model, line.judge.onto(memory.judged, keys), alerts)
+    return Memory(memory.model, line.judge.onto(memory.judged, union(keys, memory.model.keys)), alerts)
 
 
 def _marked(mark: str, state: State) -> dict[str, Array]:
