@@ -157,9 +157,10 @@ class Journal:
                 for number, post in entry.posts.items()
             ]
             with self._database as transaction:
+                # First what makes room, which a full file needs for the rest.
+                transaction.executemany("DELETE FROM waiting WHERE id = ?", [(number,) for number in entry.gone])
                 transaction.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", alerts)
                 transaction.executemany("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?)", posts)
-                transaction.executemany("DELETE FROM waiting WHERE id = ?", [(number,) for number in entry.gone])
         except (sqlite3.Error, OverflowError, MemoryError) as error:
             self._telemetry.saves.labels("failed").inc()
             text = f"alerts are not written ({error}), so a kill may lose some; room and permission are expected"

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _LAST_S, _WAIT_S = 1.5, 2.0
 """Seconds for the last try of everything that is queued when Sentio ends, and for whoever waits for it."""
 _WRITTEN_S = 5.0
-"""A message is sent once it is on the disk; where the disk hangs for so long, all the same."""
+"""A message is sent once it is on the disk; where the disk hangs, so long after it came all the same."""
 _HANDED_OVER_S = 5.0
 """For one that is stopped to end, before its successor takes what it has."""
 
@@ -274,7 +274,8 @@ class Outbox:
 
     def _deliver(self, waiting: _Waiting) -> bool:
         if waiting.written:
-            waiting.written.wait(max(0.0, remaining(_WRITTEN_S)))
+            patience = waiting.since + _WRITTEN_S - self._clock()
+            waiting.written.wait(max(0.0, remaining(patience)))
         try:
             return self._sink.deliver(waiting.report, waiting.since)
         except Exception:

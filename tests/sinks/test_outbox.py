@@ -305,6 +305,22 @@ def test_a_disk_that_hangs_holds_no_alert_back_for_long(journal: Journal, monkey
     hangs.set()
 
 
+def test_it_holds_each_of_many_back_for_no_longer(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("sentio.outbox._WRITTEN_S", 0.3)
+    hangs = threading.Event()
+    journal._commit = lambda _: hangs.wait(60)  # type: ignore[method-assign]
+    monkeypatch.setattr("sentio.outbox.remaining", lambda most: waited.append(most) or most)
+    receiver = Receiver()
+    bench = Bench(receiver, journal=journal)
+    for _ in range(5):
+        bench.outbox.emit(report(event()))
+    until(lambda: len(receiver.got) == 5, 30, "sent")
+    assert sum(max(0.0, one) for one in waited) < 1.0, "all of them came at once"
+    hangs.set()
+    close([bench.outbox])
+
+
 def test_after_a_restart_it_is_tried_again_unless_it_is_too_old(
     journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
