@@ -251,20 +251,22 @@ class Outbox:
             return left
 
     def _last_try(self) -> None:
-        left: list[_Waiting] = []
+        failed = 0
         with within(_LAST_S):
-            while remaining(_LAST_S) > 0:
+            for _ in range(len(self._queue)):
                 with self._changed:
-                    if not self._queue:
+                    if not self._queue or remaining(_LAST_S) <= 0:
                         break
                     waiting = self._taken()
                 if self._deliver(waiting):
                     self._done(waiting, over=True)
-                else:
-                    left.append(waiting)
+                    continue
+                with self._changed:
+                    if self._under_way:  # else a successor, who has waited for long enough, has it
+                        self._queue.append(waiting)
+                        self._under_way, failed = None, failed + 1
         with self._changed:
-            self._under_way = None
-            self._queue.extendleft(reversed(left))
+            self._queue.rotate(failed)
         self._tell_left(self._size())
         if self._retired:
             entry = Entry()
@@ -274,8 +276,7 @@ class Outbox:
 
     def _deliver(self, waiting: _Waiting) -> bool:
         if waiting.written:
-            patience = waiting.since + _WRITTEN_S - self._clock()
-            waiting.written.wait(max(0.0, remaining(patience)))
+            waiting.written.wait(max(0.0, remaining(waiting.since + _WRITTEN_S - self._clock())))
         try:
             return self._sink.deliver(waiting.report, waiting.since)
         except Exception:

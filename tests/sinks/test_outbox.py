@@ -403,6 +403,32 @@ def test_one_that_follows_another_does_not_wait_for_ever(journal: Journal, monke
     assert len(hanging.tried) == 1
 
 
+def test_what_a_last_try_could_not_deliver_is_handed_over_though_it_hangs_at_the_next(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentio.outbox._HANDED_OVER_S", 0.5)
+
+    class Failing(Receiver):
+        def emit(self, report: Report) -> None:
+            self.tried.append(report)
+            if len(self.tried) == 3:
+                self.gate.wait(30)
+            raise failure()
+
+    hanging, receiver = Failing(), Receiver()
+    hanging.gate.clear()
+    before, after = Bench(hanging, journal=journal, backoff=(100.0,)), Bench(receiver, journal=journal)
+    for at in range(3):
+        before.outbox.emit(report(event(), at=now() + at))
+    until(lambda: hanging.tried, 10, "the first is tried, and waits to be tried again")
+    after.outbox.follow(before.outbox)
+    until(lambda: len(receiver.got) == 3, 20, "all of them")
+    hanging.gate.set()
+    close([before.outbox, after.outbox])
+    assert len({r.at for r in receiver.got}) == 3
+    assert before.outbox._size() == 0
+
+
 def test_of_a_full_queue_what_is_let_go_is_written_no_longer(journal: Journal, tmp_path: Path) -> None:
     receiver = Receiver()
     receiver.gate.clear()
