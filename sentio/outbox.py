@@ -136,11 +136,10 @@ class Outbox:
 
     def wait(self, seconds: float) -> None:
         """After `stop`: until the thread has ended, or for so many seconds; says what is left then."""
-        if self._thread is None:
-            return
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._tell_left(self._size())
+        if self._thread:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                self._tell_left(self._size())
 
     # The queue.
 
@@ -246,8 +245,7 @@ class Outbox:
         """All that it has, with what is under way for too long: it may come twice then."""
         with self._changed:
             left = [*([self._under_way] if self._under_way else []), *self._queue]
-            self._queue.clear()
-            self._under_way = None
+            self._queue, self._under_way = deque(), None
             return left
 
     def _last_try(self) -> None:
