@@ -13,6 +13,7 @@ import os
 import sqlite3
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,11 @@ log = logging.getLogger(__name__)
 _BUSY_S = 5.0
 _PAGE = 4096
 
-DAMAGES = (sqlite3.Error, ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, StopIteration)
-"""What reading a damaged row may raise."""
+DAMAGES = (
+    sqlite3.Error, ValueError, KeyError, OSError, EOFError, StopIteration,
+    zipfile.BadZipFile, zlib.error, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged row may raise: the last one of a flag that says that it is encrypted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Journal:
         if self._file.set_aside:
             telemetry.set_aside.inc()
         self._alerts: dict[str, State] = {}
+        self._damaged: set[str] = set()
         self._changed = threading.Condition()
         self._pending: list[Entry] = []
         self._closing = False
@@ -92,6 +93,10 @@ class Journal:
     def alerts(self, pipeline: str) -> State | None:
         """What was written last of the series of ``pipeline`` that have had an alert; None where nothing was."""
         return self._alerts.get(pipeline)
+
+    def lost(self, pipeline: str) -> bool:
+        """Whether nobody knows any more what was told of the alerts of ``pipeline``."""
+        return pipeline not in self._alerts and (self._file.set_aside is not None or pipeline in self._damaged)
 
     def waiting(self) -> dict[int, Post]:
         """What waited when the file was opened, the oldest first; once."""
@@ -157,9 +162,10 @@ class Journal:
                 for number, post in entry.posts.items()
             ]
             with self._database as transaction:
+                # First what makes room, which a full file needs for the rest.
+                transaction.executemany("DELETE FROM waiting WHERE id = ?", [(number,) for number in entry.gone])
                 transaction.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", alerts)
                 transaction.executemany("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?)", posts)
-                transaction.executemany("DELETE FROM waiting WHERE id = ?", [(number,) for number in entry.gone])
         except (sqlite3.Error, OverflowError, MemoryError) as error:
             self._telemetry.saves.labels("failed").inc()
             text = f"alerts are not written ({error}), so a kill may lose some; room and permission are expected"
@@ -178,6 +184,7 @@ class Journal:
     def _read_alerts(self) -> None:
         for alias, data in self._rows("SELECT pipeline, arrays FROM alerts"):
             with self._row("alerts", "pipeline", alias):
+                self._damaged.add(alias)
                 self._alerts[alias] = unpacked(data)
 
     def _read_waiting(self) -> dict[int, Post]:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _LAST_S, _WAIT_S = 1.5, 2.0
 """Seconds for the last try of everything that is queued when Sentio ends, and for whoever waits for it."""
 _WRITTEN_S = 5.0
-"""A message is sent once it is on the disk; where the disk hangs for so long, all the same."""
+"""A message is sent once it is on the disk; where the disk hangs, so long after it came all the same."""
 _HANDED_OVER_S = 5.0
 """For one that is stopped to end, before its successor takes what it has."""
 
@@ -136,11 +136,10 @@ class Outbox:
 
     def wait(self, seconds: float) -> None:
         """After `stop`: until the thread has ended, or for so many seconds; says what is left then."""
-        if self._thread is None:
-            return
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._tell_left(self._size())
+        if self._thread:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                self._tell_left(self._size())
 
     # The queue.
 
@@ -246,25 +245,26 @@ class Outbox:
         """All that it has, with what is under way for too long: it may come twice then."""
         with self._changed:
             left = [*([self._under_way] if self._under_way else []), *self._queue]
-            self._queue.clear()
-            self._under_way = None
+            self._queue, self._under_way = deque(), None
             return left
 
     def _last_try(self) -> None:
-        left: list[_Waiting] = []
+        failed = 0
         with within(_LAST_S):
-            while remaining(_LAST_S) > 0:
+            for _ in range(len(self._queue)):
                 with self._changed:
-                    if not self._queue:
+                    if not self._queue or remaining(_LAST_S) <= 0:
                         break
                     waiting = self._taken()
                 if self._deliver(waiting):
                     self._done(waiting, over=True)
-                else:
-                    left.append(waiting)
+                    continue
+                with self._changed:
+                    if self._under_way:  # else a successor, who has waited for long enough, has it
+                        self._queue.append(waiting)
+                        self._under_way, failed = None, failed + 1
         with self._changed:
-            self._under_way = None
-            self._queue.extendleft(reversed(left))
+            self._queue.rotate(failed)
         self._tell_left(self._size())
         if self._retired:
             entry = Entry()
@@ -274,7 +274,7 @@ class Outbox:
 
     def _deliver(self, waiting: _Waiting) -> bool:
         if waiting.written:
-            waiting.written.wait(max(0.0, remaining(_WRITTEN_S)))
+            waiting.written.wait(max(0.0, remaining(waiting.since + _WRITTEN_S - self._clock())))
         try:
             return self._sink.deliver(waiting.report, waiting.since)
         except Exception:

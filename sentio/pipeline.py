@@ -11,6 +11,7 @@ from sentio.alerting import Alerting, Change, Recents, Say, events
 from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
+from sentio.flagged import Flagged
 from sentio.history import History
 from sentio.judgement.incidents import Incidents
 from sentio.judgement.judge import Judge, Judged
@@ -68,9 +69,9 @@ class Memory:
     alerts: State = field(default_factory=lambda: State((), {}))
 
 
-def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> None:
+def learn(line: Line, history: History, now: int, going: Callable[[], bool], flagged: Flagged) -> None:
     """Read what ``history`` lacks up to ``now``, while ``going``. A partial answer is left out, and so is read again
-    at the next tick; what is excluded is never learned from. Raises `SourceError`."""
+    at the next tick; what is excluded or was ``flagged`` is never learned from. Raises `SourceError`."""
     for again in (True, False):
         # A part at a time: each has the source's whole deadline, and what was read stays read when a later one fails.
         for part in (p for window in history.missing(now) for p in _parts(window, history)):
@@ -79,7 +80,9 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool]) -> 
             panel = line.source.read(line.query, part)
             if not panel.notes.partial:
                 when, _ = read_when(line, part)
-                history.add(panel, line.exclusion.mask(panel.keys, panel.times, when))
+                out = line.exclusion.mask(panel.keys, panel.times, when)
+                odd = flagged.mask(panel.keys, panel.times)
+                history.add(panel, odd if out is None else odd | out)
         if not (history.settle(now) and again):
             break
 

@@ -19,6 +19,7 @@ from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
 from sentio.fitted import better, known, not_older, usable
+from sentio.flagged import Flagged
 from sentio.held import give_back
 from sentio.history import History
 from sentio.judgement.runs import NEVER
@@ -87,6 +88,7 @@ class Runner:
         self._young = self._history
         if timing.window // timing.step > timing.max_points:
             self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
+        self._flagged = Flagged(timing.step, timing.window)
         self._memory = Memory()
         self._before: Memory | None = Memory()  # the last report; None where all that is in it are judged
         self._whole = False
@@ -129,7 +131,7 @@ class Runner:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
             memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
-        return packed(self.line, memory, live, seen)
+        return packed(self.line, memory, live, seen, self._flagged)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
         """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or
@@ -137,15 +139,15 @@ class Runner:
         arrive. Raises `ValueError` where it lacks an array."""
         memory, seen, arrived = Memory(), np.empty(0, np.int64), State(())
         if saved.keys:
-            memory, seen = unpacked(saved)
+            memory, seen = unpacked(saved, self._flagged)
             arriving = seen >= seen.max() - self.timing.ttl
             arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
             arrived = not_older(arrived, now - self.timing.model_ttl)
             memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
         live = union(arrived.keys, self.line.alerting.standing(told) if told is not None else ())
         self._memory = fitting(self.line, memory, live, told)
-        if arrived.keys:
-            self._unbegun = set(self._beginning(arrived).keys)
+        if memory.model.keys:
+            self._unbegun = set(self._beginning(memory.model).keys)
         self._arrivals.begin(live, now)
         if live:
             at = np.array([now // self.timing.step * self.timing.step])
@@ -209,6 +211,7 @@ class Runner:
         from_anomalies = getattr(self.line.detector, "learns_from_anomalies", False)
         if not from_anomalies and (self.line.judge.policy.enabled or YHAT not in report.scores.outputs):
             odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
+            self._flagged.add(fresh.keys, fresh.times, odd)
         out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
         for history in {self._history, self._young}:
             history.add(fresh, odd if out is None else odd | out)
@@ -273,7 +276,7 @@ class Runner:
             self._save_in_time(now)
             return
         try:
-            learn(self.line, self._history, now, lambda: tick.alive and not self._stopped)
+            learn(self.line, self._history, now, lambda: tick.alive and not self._stopped, self._flagged)
             self.errors["train"] = ""
             self._young.settle(now)
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
@@ -306,6 +309,8 @@ class Runner:
         new, begun, done = State((), {}) if there else fitted, list[State](), 0
         beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
         for part in prepared(self.line, self._history, self._young, beginning, self._judged_until(now), now):
+            if self._stopped or not tick.alive:
+                return False  # the next training goes on, or a successor's
             begun.append(part)
             done += len(part.keys)
             if done < len(beginning.keys) and time.monotonic() - taken >= wait:

@@ -340,7 +340,7 @@ class Service:
     def _restore(self, alias: str) -> None:
         running = self._running[alias]
         saved = running.keeper.load() or State(())
-        own, alerts = build.own(self.config, saved), self._told(alias)
+        own, alerts = build.own(self.config, saved), self._told(running.runner)
         if not saved.keys and alerts is None:
             return
         try:
@@ -356,9 +356,13 @@ class Service:
         if len(own.keys) < len(saved.keys):
             log.info("pipeline %s: %d series are another shard's now", alias, len(saved.keys) - len(own.keys))
 
-    def _told(self, alias: str) -> State | None:
-        """What the journal has of the alerts of this Sentio's series."""
-        alerts = self._journal.alerts(alias) if self._journal else None
+    def _told(self, runner: Runner) -> State | None:
+        """What the journal has of the alerts of this Sentio's series. None where that is as in the store; of no series
+        where it is lost: an alert that comes twice is better than one that never came."""
+        alias, journal = runner.line.alias, self._journal
+        if journal.lost(alias) if journal else not self.ready:
+            return runner.line.alerting.blank(())
+        alerts = journal.alerts(alias) if journal else None
         return None if alerts is None else build.own(self.config, alerts)
 
     def _schedule(self, alias: str) -> None:

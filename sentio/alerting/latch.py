@@ -44,6 +44,7 @@ class Latch:
         """``[S]``: whether the condition holds after ``sample``."""
         holds, arrived = self.when.step(memory, sample), sample.arrived
         quiet = np.where(holds, 0, np.minimum(memory[self._quiet] + 1, self._recovery))
+        quiet = np.where(holds | self.when.tells(sample), quiet, memory[self._quiet])
         memory[self._quiet] = np.where(arrived, quiet, memory[self._quiet])
         memory[self._spent] = memory[self._spent] & holds
         over = self.reset.step(memory, sample) if self.reset else quiet >= self._recovery

@@ -19,10 +19,12 @@ _SHORT = {"score": SCORE, "pvalue": "anomaly_pvalue"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One time of all series. ``arrived [S]``: there is a sample, or a score for its absence."""
+    """One time of all series. ``arrived [S]``: there is a sample, or a score for its absence; ``unjudged [S]``: there
+    is a sample, and nothing that knows its series has a score for it."""
 
     at: int
     arrived: Bools
+    unjudged: Bools
     named: Mapping[str, Floats]
     """Outputs ``[S]`` by what expressions call them; without those that do not exist."""
 
@@ -36,10 +38,10 @@ class Samples:
         for short, full in _SHORT.items():
             if full in self._outputs:
                 self._outputs[short] = self._outputs[full]
-        self._arrived = np.isfinite(scores.values)
-        if SCORE in scores.outputs:
-            # A series that is missing has no value, and a score where that is an anomaly.
-            self._arrived = self._arrived | np.isfinite(scores.outputs[SCORE])
+        there = np.isfinite(scores.values)
+        scored = np.isfinite(scores.outputs[SCORE]) if SCORE in scores.outputs else there
+        # A series that is missing has no value, and a score where that is an anomaly.
+        self._arrived, self._unjudged = there | scored, there & ~scored
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -47,7 +49,8 @@ class Samples:
 
     def at(self, column: int) -> Sample:
         named = {name: output[:, column] for name, output in self._outputs.items()}
-        return Sample(int(self._scores.times[column]), self._arrived[:, column], named)
+        arrived, unjudged = self._arrived[:, column], self._unjudged[:, column]
+        return Sample(int(self._scores.times[column]), arrived, unjudged, named)
 
     def newest(self) -> Ints:
         """``[S]``: the column of each series' newest sample, or the last one where none arrived."""
@@ -75,8 +78,8 @@ class Watch:
         }
 
     def step(self, memory: Memory, sample: Sample) -> Bools:
-        """``[S]``: whether it holds after ``sample``; as before where none arrived."""
-        expression = self.expression
+        """``[S]``: whether it holds after ``sample``; as before where that does not tell."""
+        expression, tells = self.expression, self.tells(sample)
         unknown = [name for name in expression.names if name not in sample.named]
         nothing = np.full(len(sample.arrived), np.nan)
         inputs = Inputs({**sample.named, **dict.fromkeys(unknown, nothing)})
@@ -86,8 +89,17 @@ class Watch:
                 inputs.smoothed.append(_mean(memory[name]))
             now = expression.holds(inputs) & (not unknown)
         shifted = (memory[self._hits] << 1 | now) & ((1 << expression.among) - 1)
-        memory[self._hits] = np.where(sample.arrived, shifted, memory[self._hits])
+        memory[self._hits] = np.where(tells | (now & sample.arrived), shifted, memory[self._hits])
         return self.holds(memory)
+
+    def tells(self, sample: Sample) -> Bools:
+        """``[S]``: whether ``sample`` has all that is asked for. Where none arrived it has not; nor where its series
+        has no model or judge yet, as after a restart: an alert on a score does not end because there is none."""
+        lacking = np.zeros(len(sample.arrived), np.bool_)
+        for name in self.expression.names:
+            if name in sample.named:
+                lacking |= np.isnan(sample.named[name])
+        return sample.arrived & ~(sample.unjudged & lacking)
 
     def holds(self, memory: Memory) -> Bools:
         """``[S]``: whether it held at the newest sample of each series."""

@@ -67,6 +67,25 @@ def test_a_score_without_a_value_is_a_sample() -> None:
     assert levels(warned("score > 1", recovery=2), value, anomaly_score=[5, 0, 0, NAN]) == [2, 2, 0, 0]
 
 
+@pytest.mark.parametrize("when", ["score > 1", "score > 1 and value > 0", "score > 1 for 2 of 3", "pvalue < 0.1"])
+def test_an_alert_does_not_end_because_nobody_judges_its_series(when: str) -> None:
+    """As after a restart, until there is a model and a judge again."""
+    score = [5, 5, NAN, NAN, NAN, NAN, 0, 0, 0, 0]
+    found = levels(
+        warned(when, recovery=2), [1.0] * 10, anomaly_score=score, anomaly_pvalue=[1 / (1 + 9 * s) for s in score]
+    )
+    assert found[1:7] == [2] * 6
+    assert found[-1] == 0
+
+
+def test_what_asks_for_no_score_needs_none() -> None:
+    score = [NAN] * 6
+    for when in ("value > 1", "value > 1 or score > 1", "value > yhat"):
+        found = levels(warned(when, recovery=1), [2, 2, 0, 0, 0, 0], anomaly_score=score, yhat=[1.0] * 6)
+        assert found[:2] == [2, 2]
+        assert found[-1] == (2 if "score" in when else 0), when
+
+
 def test_what_is_missing_can_be_left_out() -> None:
     value, score = [1, NAN, NAN, -1], [0, 5, 5, 5]
     assert levels(warned("score > 1"), value, anomaly_score=score) == [0, 2, 2, 2]

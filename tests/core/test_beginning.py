@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from sentio import preparing, runner
-from sentio.alerting import Alerting, Rules
+from sentio.alerting import Alerting, Rule, Rules, told
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.judgement.runs import NEVER
 from sentio.pipeline import Line
 from sentio.runner import Runner, Tick
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, SeriesKey, State
-from tests.core.test_runner import HOUR, House
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, SeriesKey, State, Window
+from tests.core.test_runner import HOUR, NOW, STEP, House
 
 SERIES = tuple(SeriesKey("m", (("i", f"{i:02d}"),)) for i in range(12))
 TWO_GRIDS = {"window": 20 * HOUR, "max_points": 200}
@@ -25,14 +25,15 @@ TWO_GRIDS = {"window": 20 * HOUR, "max_points": 200}
 class Judging(House):
     """A house with a judge, whose series differ, and one that emits to ``heard`` as well."""
 
-    def __init__(self, **timing: int) -> None:
+    def __init__(self, rules: Rules | None = None, **timing: int) -> None:
+        self.rules = rules or Rules()
         super().__init__(*SERIES, **timing)
         self.source.bump = {key: 10.0 * i for i, key in enumerate(SERIES)}
 
     def another(self) -> Runner:
         step = self.timing.step
         judge = Judge(Policy(), step)
-        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, Alerting(Rules()), step)
+        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, Alerting(self.rules), step)
         return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
 
     def begun(self) -> np.ndarray:
@@ -140,6 +141,96 @@ def test_a_judge_that_had_not_begun_before_a_restart_begins_after_it():
     house.train()
     assert house.begun().all()
     assert finite(house.sink.reports[-1], SCORE).all()
+
+
+@pytest.mark.usefixtures("slowly")
+def test_an_alert_on_the_score_stands_until_its_judge_has_begun_again():
+    house = Judging(rules=Rules(warning=Rule("score > 1"), recovery=1))
+    house.score(0)
+    house.train(Once(house))
+    early = house.saved[0]  # of the models at once; a kill comes before the end
+    house.train()
+    house.source.bump[SERIES[5]] += 1000.0
+    while not (report := house.score()).events:
+        pass
+    known = told(report.alerts)
+    assert known.keys == (SERIES[5],)
+    for of in (early, State(())):
+        house.runner = house.another()
+        house.runner.restore(State.from_arrays(of.to_arrays()) if of.keys else of, house.now, known)
+        house.runner._history.add(house.source.read("", Window(NOW - HOUR, NOW, house.timing.step)))
+        for _ in range(5):
+            again = house.score()
+            assert (again.events, [event.key for event in again.firing]) == ((), [SERIES[5]])
+            assert not finite(again, SCORE)[again.scores.keys.index(SERIES[5])]
+    house.source.bump[SERIES[5]] -= 1000.0
+    house.train()
+    while not (ended := house.score()).events:
+        pass
+    (event,) = ended.events
+    assert (event.key, event.since, event.level_to) == (SERIES[5], report.events[0].since, AlertLevel.OK)
+
+
+@pytest.mark.usefixtures("slowly")
+def test_who_stands_or_was_away_when_it_was_saved_waits_for_its_judge_as_well():
+    house = Judging(rules=Rules(warning=Rule("value > 500"), recovery=1))
+    house.score(0)
+    house.train(Once(house))
+    away = SERIES[7]
+    house.source.gone[away] = (house.now + STEP, house.now + 20 * STEP)
+    for _ in range(15):
+        house.score()
+    assert away not in house.runner._arrivals.live
+    saved = house.runner.snapshot()
+    blank = house.runner.line.alerting.blank((away,))
+    for known in (None, State((away,), {**blank.arrays, "level": np.full(1, AlertLevel.WARNING, np.int8)})):
+        house.runner = house.another()
+        house.runner.restore(saved, house.now, known)
+        for _ in range(6):
+            report = house.score()
+        assert away in report.scores.keys
+        assert not finite(report, SCORE)[report.scores.keys.index(away)]
+    house.train()
+    report = house.sink.reports[-1]
+    assert finite(report, SCORE).all()
+
+
+def test_a_judge_of_a_series_that_is_away_is_there_after_a_restart():
+    house = Judging()
+    house.score(0)
+    house.train()
+    away = SERIES[7]
+    house.source.gone[away] = (house.now + STEP, 2**62)
+    for _ in range(15):
+        house.score()
+    saved = [house.runner.snapshot()]
+    house.runner = house.another()
+    house.runner.restore(State.from_arrays(saved[0].to_arrays()), house.now)
+    assert away not in house.runner.report.scores.keys
+    house.score()
+    saved.append(house.runner.snapshot())
+    row = saved[0].keys.index(away)
+    assert saved[1].keys[row] == away
+    for name, array in saved[0].arrays.items():
+        np.testing.assert_array_equal(saved[1][name][row], array[row], err_msg=name)
+
+
+def test_nobody_goes_on_beginning_where_nobody_wants_it(monkeypatch):
+    monkeypatch.setattr(preparing, "_AT_ONCE", 720)
+    house, taught, tick = Judging(), [], Tick()
+    learn = house.runner.line.judge.learn
+
+    def once(_, *a, **k):
+        taught.append(a)
+        tick.alive = False
+        return learn(*a, **k)
+
+    monkeypatch.setattr(Judge, "learn", once)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    house.score(0)
+    house.train(tick)
+    assert 0 < len(taught) <= 3
+    assert not house.saved
 
 
 def test_what_was_known_before_the_last_report_is_kept_while_somebody_waits():

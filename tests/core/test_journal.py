@@ -140,6 +140,24 @@ def test_a_full_disk_is_said_once_and_nobody_waits_for_it(
     assert (tmp_path / "j").stat().st_size <= 40_960
 
 
+def test_a_full_file_takes_what_comes_as_soon_as_something_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentio.journal._FORM", replace(_FORM, most=40_960))
+    journal = opened(tmp_path / "j")
+    rng = np.random.default_rng(1)
+    large = Post("a", report(*(event(of=key(rng.bytes(64).hex())) for _ in range(40))))
+    last = 1
+    while journal._commit(Entry(posts={last: large})):
+        last += 1
+    assert 2 < last < 20
+    assert journal._commit(Entry(posts={last: large}, gone={1}))
+    journal.close()
+    again = opened(tmp_path / "j")
+    assert list(again.waiting()) == list(range(2, last + 1))
+    again.close()
+
+
 def test_what_is_written_is_on_the_disk_and_never_more_than_its_bound(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j")
     ((synchronous,),) = journal._database.execute("PRAGMA synchronous").fetchall()
@@ -181,6 +199,21 @@ def test_a_damaged_row_costs_that_row(tmp_path: Path, caplog: pytest.LogCaptureF
     caplog.clear()
     opened(path).close()
     assert caplog.text == "", "said once"
+
+
+def test_no_byte_of_a_row_that_is_another_stops_a_start(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = opened(path)
+    put(journal, Post("a", report(event())))
+    journal.close()
+    with closing(sqlite3.connect(path)) as file, file:
+        ((arrays,),) = file.execute("SELECT arrays FROM waiting").fetchall()
+        for number, at in enumerate(range(0, len(arrays), 7), start=2):
+            damaged = arrays[:at] + bytes([arrays[at] ^ 1]) + arrays[at + 1 :]
+            file.execute("INSERT INTO waiting SELECT ?, sink, pipeline, at, ? FROM waiting LIMIT 1", (number, damaged))
+    journal = opened(path)
+    assert 1 in journal.waiting()
+    journal.close()
 
 
 def test_a_defect_costs_one_entry_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

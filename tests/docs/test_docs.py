@@ -111,8 +111,8 @@ NOTICED: tuple[tuple[Check, str, str, str], ...] = (
     (
         checks.layers,
         ARCHITECTURE,
-        "contracts | history | deadline | alerting | judgement | exclusion\n",
-        "contracts | history\n",
+        "contracts | flagged | history | deadline | alerting | judgement | exclusion\n",
+        "contracts | flagged\n",
     ),
     (checks.layers, ARCHITECTURE, "starlette, yaml and", "starlette and"),
     (checks.layers, ARCHITECTURE, "the modules of `sources`,", "the modules of"),

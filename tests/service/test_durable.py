@@ -155,15 +155,21 @@ def test_an_orderly_end_loses_nothing_either(stage: Stage) -> None:
     assert len(stage.told()) == 1
 
 
-@pytest.mark.parametrize("what", ["garbage", "cut", "another", "row", "folder"])
-def test_a_journal_that_cannot_be_used_is_told_of_and_stops_no_start(stage: Stage, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "saved"), [("garbage", False), ("cut", True), ("another", False), ("row", True), ("folder", True)]
+)
+def test_a_journal_that_cannot_be_used_is_told_of_and_stops_no_start(stage: Stage, what: str, saved: bool) -> None:
+    """Whether or not the store has the alert: a save at the end is as one by a training between alert and kill."""
     stage.sinks = {"hook": stage.sinks["hook"]}
     stage.configure()
     stage.sentio.start()
     stage.value = 90.0
     until(lambda: stage.level() == 2, SOON, "the alert")
     until(lambda: stage.written() == (1, 1), SOON, "its message waits")
-    stage.sentio.kill()
+    if saved:
+        stage.sentio.stop()
+    else:
+        stage.sentio.kill()
     damage(stage.journal, what)
     stage.hook.up()
     stage.sentio.start()

@@ -305,6 +305,22 @@ def test_a_disk_that_hangs_holds_no_alert_back_for_long(journal: Journal, monkey
     hangs.set()
 
 
+def test_it_holds_each_of_many_back_for_no_longer(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("sentio.outbox._WRITTEN_S", 0.3)
+    hangs = threading.Event()
+    journal._commit = lambda _: hangs.wait(60)  # type: ignore[method-assign]
+    monkeypatch.setattr("sentio.outbox.remaining", lambda most: waited.append(most) or most)
+    receiver = Receiver()
+    bench = Bench(receiver, journal=journal)
+    for _ in range(5):
+        bench.outbox.emit(report(event()))
+    until(lambda: len(receiver.got) == 5, 30, "sent")
+    assert sum(max(0.0, one) for one in waited) < 1.0, "all of them came at once"
+    hangs.set()
+    close([bench.outbox])
+
+
 def test_after_a_restart_it_is_tried_again_unless_it_is_too_old(
     journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -385,6 +401,32 @@ def test_one_that_follows_another_does_not_wait_for_ever(journal: Journal, monke
     hanging.gate.set()
     close([before.outbox, after.outbox])
     assert len(hanging.tried) == 1
+
+
+def test_what_a_last_try_could_not_deliver_is_handed_over_though_it_hangs_at_the_next(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentio.outbox._HANDED_OVER_S", 0.5)
+
+    class Failing(Receiver):
+        def emit(self, report: Report) -> None:
+            self.tried.append(report)
+            if len(self.tried) == 3:
+                self.gate.wait(30)
+            raise failure()
+
+    hanging, receiver = Failing(), Receiver()
+    hanging.gate.clear()
+    before, after = Bench(hanging, journal=journal, backoff=(100.0,)), Bench(receiver, journal=journal)
+    for at in range(3):
+        before.outbox.emit(report(event(), at=now() + at))
+    until(lambda: hanging.tried, 10, "the first is tried, and waits to be tried again")
+    after.outbox.follow(before.outbox)
+    until(lambda: len(receiver.got) == 3, 20, "all of them")
+    hanging.gate.set()
+    close([before.outbox, after.outbox])
+    assert len({r.at for r in receiver.got}) == 3
+    assert before.outbox._size() == 0
 
 
 def test_of_a_full_queue_what_is_let_go_is_written_no_longer(journal: Journal, tmp_path: Path) -> None:
