@@ -280,7 +280,7 @@ def _judge(
     _turn_hour(track, s, t, step)
     flagged = False
     if track.seen[s] >= _SOUND:
-        out.score[s, j] = _scored(track, s, step, side, strange, z_far, small, terms)
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
         out.pvalue[s, j] = _pvalue(track, s, strange)
         flagged = out.score[s, j] > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
@@ -436,14 +436,13 @@ def _score(worth: float, asked: float, due: float) -> float:
 
 
 @part
-def _scored(
-    track: Track, s: int, step: int, side: int, strange: float, z_far: float, small: bool, terms: Terms
-) -> float:
-    """The score, never above 1 of what is too ``small``; what it costs is put into the bucket."""
+def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
+    """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
     worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
     score = _score(worth, asked, due)
-    _spend(track, s, step, 0.0 if small else worth - asked - due, terms)
-    if small:
+    unwanted = strange <= _LEAST
+    _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
+    if unwanted:
         return min(score, 1.0)
     if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > _STILL_FAR:
         # What stays where an anomaly has brought it is no news to most views, and an anomaly still.

@@ -278,6 +278,14 @@ def test_only_the_side_that_is_asked_for(direction, up, down):
     assert found[11 * DAY : 11 * DAY + 3].any() == down
 
 
+def test_what_goes_on_below_is_not_held_by_a_spike_above_where_only_that_is_asked_for():
+    values = noisy(12 * DAY, 8)
+    values[0, 10 * DAY : 10 * DAY + 60] -= 60
+    values[0, 10 * DAY + 30] += 160
+    found = flags(values, Policy(below=False))[0, 10 * DAY : 10 * DAY + 60]
+    assert np.flatnonzero(found).tolist() == [30]
+
+
 @pytest.mark.parametrize(
     ("policy", "wanted"),
     [
