@@ -14,7 +14,6 @@ import pytest
 from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
-from sentio.pipeline import Memory
 from tests.config.bad_configs import BAD_CONFIGS
 from tests.service import saver
 from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
@@ -108,12 +107,12 @@ def test_a_pipeline_whose_horizons_change_is_not_learned_anew(tmp_path):
             assert service.runners()[0].state["fitted_at"].tolist() == fitted
 
 
-def test_a_dropped_runner_saves_nothing_in_its_successors_name(tmp_path):
+def test_a_dropped_runner_saves_nothing_in_its_successors_name(tmp_path, monkeypatch):
     path = tmp_path / "sentio.yml"
     path.write_text(config_text(NOWHERE, tmp_path / "db"))
     with running([path]) as (service, _):
         old, before = service.runners()[0], build.fingerprint(service.config.pipelines["load"])
-        old._memory = Memory(saver.state(1.0))
+        monkeypatch.setattr(old, "snapshot", lambda: saver.state(1.0))
         path.write_text(config_text(NOWHERE, tmp_path / "db", load="query: load + 1"))
         assert service.reload() is None
         after = build.fingerprint(service.config.pipelines["load"])
