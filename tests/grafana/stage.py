@@ -25,6 +25,7 @@ CPU, MEMORY = LEVELS
 TRUTH = "sentio_scenario_active"
 _HISTORY_S = 30 * 3600
 _SPACING_S = 60
+_RECENT_S = 1800
 _WAIT_S = 60
 _FLAT = {"growth": "flat", "weekly_seasonality": False, "daily_seasonality": False, "yearly_seasonality": False}
 
@@ -117,8 +118,13 @@ def _truth(expect: str, container: str, query: str) -> SeriesKey:
 
 
 def _history(exporter: str, now: float) -> list[Series]:
-    """More than a day of the usual levels, as if it had been scraped: skill is against what came a day before."""
-    seconds = np.arange(int(now) - _HISTORY_S, int(now) - _SPACING_S, _SPACING_S)
+    """More than a day of the usual levels, as if it had been scraped: skill is against what came a day before.
+
+    The last half hour is as dense as what is scraped from now on. A judge that begins with a value a minute, each held
+    for a minute, has not seen how the series goes from one second to the next, and may flag it for doing so.
+    """
+    start, recent, end = int(now) - _HISTORY_S, int(now) - _RECENT_S, int(now) - 1
+    seconds = np.concatenate([np.arange(start, recent, _SPACING_S), np.arange(recent, end)])
     target = {"job": "telegraf", "instance": exporter}
     return [
         Series(
