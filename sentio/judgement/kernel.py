@@ -87,6 +87,8 @@ _EDGE_GAIN, _OUTLIERS = 0.2, 2.0
 samples is no tail of what is usual."""
 _MOVES = 1e3
 """Scales in one step: a series that moves so far has stood still before."""
+_BACK = 12.0
+"""Samples for which a series must be where it was before, to be back."""
 _SOUND = 30.0
 """Samples until which nothing is judged."""
 _MOST = 1e6
@@ -177,6 +179,7 @@ def _reanchor(track: Track, s: int, change: float) -> None:
     track.errors[s] += change
     track.hour[s] += change
     track.level[s] += change
+    track.former[s] += change
 
 
 class Ahead(NamedTuple):
@@ -647,19 +650,20 @@ def _learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, t
 @part
 def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
-    large = abs(off) > 0.5 * _LARGE * scale
-    shifted = track.shifted[s]
+    shifted, far = track.shifted[s], 0.5 * _LARGE * scale
+    track.held[s, 0] += step
     track.moving[s] = track.moving[s] + 1 if moved > _MOVES * scale else 0
-    if not large:
+    if abs(off) <= far:
         shifted[0] = max(0.0, shifted[0] - 10 * step)
         if shifted[0] == 0:
             shifted[1] = 0.0
         return
     shifted[0] += step
     shifted[1] += (off - shifted[1]) * max(step / shifted[0], 0.02)
+    if _back(track, s, step, far):
+        _shift(track, s, track.held[s, 1])
     # What had stood still and is in motion now has no past that it could be judged by.
-    if shifted[0] >= terms.accept_after or track.moving[s] >= _SOUND:
-        track.level[s] += shifted[1]
+    elif shifted[0] >= terms.accept_after or track.moving[s] >= _SOUND:
         track.near[s] = max(abs(off - shifted[1]), scale)
         track.far[s] = track.near[s]
         track.days[s] = 0
@@ -668,8 +672,30 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
         track.seen[s] = 1
         track.novelty[s] = 0.0
         track.hour_of[s] = -1
-        shifted[0], shifted[1] = 0.0, 0.0
+        _shift(track, s, 0.0)
         track.moving[s] = 0
+
+
+@part
+def _back(track: Track, s: int, step: int, far: float) -> bool:
+    """Whether the shift, since an hour or so, is one back to where the series was for longer than it has been here.
+
+    Another way round, what failed for days, was mended and fails again would soon be normal.
+    """
+    home = abs(track.level[s] + track.shifted[s, 1] - track.former[s]) < far
+    lasted = track.shifted[s, 0] >= max(_APART, _BACK * step)
+    return bool(home and lasted and track.held[s, 1] > track.held[s, 0])
+
+
+@part
+def _shift(track: Track, s: int, known: float) -> None:
+    """Take the shift as what is normal, which has been seen for ``known`` ns before."""
+    shifted = track.shifted[s]
+    track.former[s] = track.level[s]
+    track.held[s, 1] = track.held[s, 0] - shifted[0]
+    track.held[s, 0] = shifted[0] + known
+    track.level[s] += shifted[1]
+    shifted[0], shifted[1] = 0.0, 0.0
 
 
 @part

@@ -73,6 +73,10 @@ class Track(NamedTuple):
     """``[S, 2]`` mean distance of the newest few samples from the most like them before, and of how many."""
     shifted: Floats
     """``[S, 2]`` ns for which the deviation has been on one side and large, and its mean, signed."""
+    former: Floats
+    """``[S]`` units: the ``level`` of what was normal before the last shift."""
+    held: Floats
+    """``[S, 2]`` ns for which what is normal now has been seen; and for which that was."""
     moving: npt.NDArray[np.int64]
     """``[S]`` samples in a row that moved as only what had stood still can."""
     quantiles: Floats
@@ -147,6 +151,8 @@ def blank(series: int) -> dict[str, Array]:
         origin=zeros(),
         novelty=zeros(2),
         shifted=zeros(2),
+        former=zeros(),
+        held=zeros(2),
         moving=zeros(kind=np.int64),
         quantiles=zeros(3),
         spread=zeros(),

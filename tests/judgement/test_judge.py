@@ -250,6 +250,49 @@ def test_an_incident_does_not_become_what_is_expected_until_it_has_lasted():
     np.testing.assert_allclose(out[YHAT][0, 13 * DAY :], shape(13 * DAY, 3 * DAY) + 80, atol=5 * NOISE)
 
 
+def rolled_back(there: int, known: int) -> Floats:
+    """Up by 80 after ``known`` days, for ``there`` days, and back for two."""
+    values = noisy((known + there + 2) * DAY, 6, series=4)
+    values[:, known * DAY : (known + there) * DAY] += 80
+    return values
+
+
+def test_what_is_back_where_it_was_for_longer_is_flagged_for_an_hour():
+    """A roll-back after two days, by when the shift was the new normal."""
+    flagged, back, hour = flags(rolled_back(there=2, known=10)), 12 * DAY, DAY // 24
+    assert flagged[:, back : back + 5].any(axis=1).all()
+    assert flagged[:, back : back + hour].mean() > 0.9
+    assert flagged[:, back + hour + 1 :].mean() < 0.01
+
+
+def test_what_is_back_where_it_was_for_less_long_is_a_shift_as_any_other():
+    flagged = flags(rolled_back(there=6, known=3))
+    assert flagged[:, 9 * DAY : 9 * DAY + 20 * DAY // 24].mean() > 0.9
+
+
+def test_what_fails_again_is_not_normal_within_an_hour():
+    """Two days up, two days back, and up again."""
+    values = noisy(17 * DAY, 7, series=4)
+    for first in (10, 14):
+        values[:, first * DAY : (first + 2) * DAY] += 80
+    flagged = flags(values)
+    assert flagged[:, 14 * DAY : 14 * DAY + 20 * DAY // 24].mean() > 0.9
+
+
+def test_another_model_does_not_change_where_a_series_was():
+    """It is fitted while the series is up, and expects that of it."""
+    values = rolled_back(there=3, known=10)
+    judge, cut = Judge(Policy(), STEP), 12 * DAY
+    state, _ = judged(judge, said(values[:, :cut]))
+    later = values[:, cut:]
+    expects_more = said(later, cut, shape(cut, later.shape[1]) + 80)
+    before = np.full(len(values), shape(cut - 1, 1)[0] + 80)
+    _, found = judged(judge, expects_more, state, before=before, fitted_at=np.full(len(values), 2))
+    flagged = found.scores.outputs[ANOMALY] == 1
+    assert flagged[:, DAY : DAY + DAY // 24].mean() > 0.9
+    assert flagged[:, DAY + DAY // 24 + 1 :].mean() < 0.01
+
+
 def test_nothing_is_the_new_normal_before_it_can_be_seen():
     """A day, the default, is one sample of a daily series."""
     values = noisy(12 * DAY, 21, series=6)
