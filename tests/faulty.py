@@ -21,6 +21,8 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from tests.servers import free_port
+
 _LOOPBACK = "127.0.0.1"
 DRIP_S = 0.05
 _TLS_HELLO = b"\x16"
@@ -222,8 +224,8 @@ class FaultyServer:
     def up(self) -> None:
         """Listens, on the same port as before."""
         self._ended = threading.Event()
+        self._port = self._port or free_port()
         self._listener = socket.create_server((_LOOPBACK, self._port))
-        self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener, self._ended), daemon=True).start()
 
     def down(self) -> None:

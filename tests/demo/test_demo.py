@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from tests.service.support import eventually, free_port, get, metric
+from tests.servers import free_port
+from tests.service.support import eventually, get, metric
 
 PIPELINES = ("cpu", "memory")
 SERIES = 12

@@ -25,7 +25,8 @@ from sentio.tables.whole import samples_of
 from sentio.types import SECOND, Window
 from tests.detection.test_detect import BEGIN, spiky, table
 from tests.faulty import FaultyServer, answer, text
-from tests.service.support import free_port, metric
+from tests.servers import free_port
+from tests.service.support import metric
 
 VALUE = 'sentio_value{field="speed",metric="cars",query="cars"}'
 NOW = 1_800_000_000 * SECOND + 123_456_789

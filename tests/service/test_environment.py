@@ -15,7 +15,8 @@ from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
 from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
-from tests.service.support import eventually, free_port, get
+from tests.servers import free_port
+from tests.service.support import eventually, get
 
 
 def test_the_variables_make_a_pipeline_and_the_old_names_are_there(tmp_path):

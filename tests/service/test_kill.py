@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.servers import free_port
 from tests.service import saver
-from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
+from tests.service.support import config_text, eventually, get, metric, prometheus, running
 
 NOWHERE = "http://127.0.0.1:1"
 KILLS = 50

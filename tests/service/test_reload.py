@@ -15,8 +15,9 @@ from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
 from tests.config.bad_configs import BAD_CONFIGS
+from tests.servers import free_port
 from tests.service import saver
-from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
+from tests.service.support import config_text, eventually, get, metric, prometheus, running
 
 NOWHERE = "http://127.0.0.1:1"
 IDS = [bad.path.stem for bad in BAD_CONFIGS]
