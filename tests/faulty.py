@@ -169,6 +169,18 @@ def drip_body(body: Body) -> Behaviour:
     return behave
 
 
+def stall(body: Body, *, headers: bool) -> Behaviour:
+    """Half of the body, whose length was not said, and then nothing; ``headers``: not even all of the headers."""
+
+    def behave(request: Request, connection: Connection) -> None:
+        said = body(request)
+        head = _head(200, {"Connection": "close"})
+        connection.send(head[:-2] if headers else head + said[: len(said) // 2])
+        connection.wait(60)
+
+    return behave
+
+
 def break_off(body: Body, *, promised: bool, reset: bool = False) -> Behaviour:
     """Half of the body, then the end. ``promised``: the length said beforehand was that of all of it."""
 
