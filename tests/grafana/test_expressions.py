@@ -39,7 +39,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def ask(stage: Stage, path: str, **params: object) -> Any:
     """As Grafana does, by POST."""
-    response = requests.post(f"{stage.prometheus.url}/api/v1/{path}", data=params, timeout=20)
+    response = requests.post(f"{stage.prometheus.url}/api/v1/{path}", data=params, timeout=60)
     assert response.status_code == 200, response.text
     return response.json()["data"]
 
@@ -48,7 +48,7 @@ def options(stage: Stage, query: str) -> list[str]:
     """Of a variable that is asked for."""
     selector, label = re.fullmatch(r"label_values\((.+),\s*(\w+)\)", query).groups()  # type: ignore[union-attr]
     response = requests.get(
-        f"{stage.prometheus.url}/api/v1/label/{label}/values", params={"match[]": selector}, timeout=20
+        f"{stage.prometheus.url}/api/v1/label/{label}/values", params={"match[]": selector}, timeout=60
     )
     assert response.status_code == 200, response.text
     found: list[str] = response.json()["data"]

@@ -15,7 +15,7 @@ from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
 from tests.config.bad_configs import BAD_CONFIGS
-from tests.servers import free_port
+from tests.servers import PATIENCE_S, free_port
 from tests.service import saver
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
 
@@ -279,7 +279,7 @@ def test_hangup_reloads_and_terminate_ends(program):
     assert metric(get(f"{url}/metrics")[1], "sentio_config_last_reload_successful") == 0
     assert get(f"{url}/-/healthy") == (200, "Sentio is healthy.\n")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_S) == 0
     lines = Path(log).read_text().splitlines()
     assert all(re.match(r'ts=\S+ level=\w+ logger=\S+ msg=(\S+|".*")$', line) for line in lines), lines
 
@@ -293,7 +293,7 @@ def test_a_port_that_is_taken_is_said(program, tmp_path):
         [sys.executable, "-m", "sentio", "serve", f"--config.file={other}", f"--web.listen-address={address}"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 1
     assert f"sentio: server web: cannot listen on {address}: Address already in use" in done.stderr
