@@ -56,7 +56,9 @@ def able(pool: DaskPool) -> int:
 
 
 def test_tasks_are_done_and_their_errors_told(pool: DaskPool) -> None:
-    assert [f.result(PATIENCE_S) for f in [pool.submit(work.double, i) for i in range(20)]] == [2 * i for i in range(20)]
+    assert [f.result(PATIENCE_S) for f in [pool.submit(work.double, i) for i in range(20)]] == [
+        2 * i for i in range(20)
+    ]
     with pytest.raises(ZeroDivisionError):
         pool.submit(work.divide, 1, 0).result(PATIENCE_S)
     with pytest.raises(Exception, match=r"^CannotBeReadError: it failed$"):
