@@ -89,6 +89,6 @@ def test_down_for_a_while(sentio: SentioProcess, there: FaultyServer) -> None:
 
 
 def test_it_ends_while_a_read_hangs(sentio: SentioProcess, there: FaultyServer) -> None:
-    there.behave = lambda _, connection: connection.wait(60)
+    there.behave = lambda _, connection: connection.wait(600)
     with sentio:
         until(lambda: there.ranges, 10, "a read is under way")

@@ -212,7 +212,7 @@ def test_one_that_was_up_goes_down_and_comes_back(tmp_path: Path, how: str) -> N
         up(there, how)
 
         after = [("comes", "critical"), ("stays", "critical"), ("worsens", "critical")]
-        # An alert ends by itself after 64 s, four times what it is repeated after; its end is told before, or this fails.
+        # An alert ends by itself after 64 s, four times what it is repeated after; its end must be told before.
         until(lambda: standing() == after, 15, "nothing is lost")
         until(lambda: is_told("comes", "firing"), 20, "the receiver is told of what came")
         if how != "killed":  # then it has forgotten what it had told

@@ -411,7 +411,7 @@ def test_what_a_last_try_could_not_deliver_is_handed_over_though_it_hangs_at_the
         def emit(self, report: Report) -> None:
             self.tried.append(report)
             if len(self.tried) == 3:
-                self.gate.wait(30)
+                self.gate.wait(2 * PATIENCE_S)
             raise failure()
 
     hanging, receiver = Failing(), Receiver()
