@@ -93,8 +93,9 @@ class OneSeries:
 
 
 def wave(level: float, seed: int = 0) -> Value:
-    """Noise of σ = 1 around ``level``, within ±2: the same on every read, and never an anomaly to a 99 % band."""
-    noise = np.clip(np.random.default_rng(seed).normal(size=4096), -2, 2)
+    """Noise around ``level``, within ±1.5: the same on every read, and never an anomaly to a 99 % band, whichever part
+    of it is read."""
+    noise = np.clip(np.random.default_rng(seed).normal(size=4096), -1.5, 1.5)
     return lambda t: level + float(noise[int(t) % 4096])
 
 
