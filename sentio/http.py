@@ -187,16 +187,20 @@ def fetch(
     left = remaining(timeout)
     if left <= 0:
         raise DeadlineExceededError("the time for the call was up before it was made")
+    late = DeadlineExceededError(f"no complete answer within {left:.3g} s")
     with Watch(left) as watch:
         try:
             with session.request(method, url, stream=True, allow_redirects=False, timeout=left, **options) as response:
-                return Answer(response.status_code, response.headers, _body(response, max_bytes))
+                answer = Answer(response.status_code, response.headers, _body(response, max_bytes))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if watch.fired or isinstance(error, requests.Timeout):
-                raise DeadlineExceededError(f"no complete answer within {left:.3g} s") from error
+                raise late from error
             if isinstance(error, requests.RequestException):
                 raise
             raise requests.ConnectionError(str(error)) from error
+        if watch.fired:  # a socket that is shut ends the headers, and a body without a length, as if they were whole
+            raise late
+        return answer
 
 
 def _body(response: requests.Response, max_bytes: int) -> bytes:

@@ -21,6 +21,8 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from tests.servers import free_port
+
 _LOOPBACK = "127.0.0.1"
 DRIP_S = 0.05
 _TLS_HELLO = b"\x16"
@@ -91,8 +93,9 @@ class OneSeries:
 
 
 def wave(level: float, seed: int = 0) -> Value:
-    """Noise of σ = 1 around ``level``, within ±2: the same on every read, and never an anomaly to a 99 % band."""
-    noise = np.clip(np.random.default_rng(seed).normal(size=4096), -2, 2)
+    """Noise around ``level``, within ±1.5: the same on every read, and never an anomaly to a 99 % band, whichever part
+    of it is read."""
+    noise = np.clip(np.random.default_rng(seed).normal(size=4096), -1.5, 1.5)
     return lambda t: level + float(noise[int(t) % 4096])
 
 
@@ -167,6 +170,18 @@ def drip_body(body: Body) -> Behaviour:
     return behave
 
 
+def stall(body: Body, *, headers: bool) -> Behaviour:
+    """Half of the body, whose length was not said, and then nothing; ``headers``: not even all of the headers."""
+
+    def behave(request: Request, connection: Connection) -> None:
+        said = body(request)
+        head = _head(200, {"Connection": "close"})
+        connection.send(head[:-2] if headers else head + said[: len(said) // 2])
+        connection.wait(60)
+
+    return behave
+
+
 def break_off(body: Body, *, promised: bool, reset: bool = False) -> Behaviour:
     """Half of the body, then the end. ``promised``: the length said beforehand was that of all of it."""
 
@@ -222,8 +237,8 @@ class FaultyServer:
     def up(self) -> None:
         """Listens, on the same port as before."""
         self._ended = threading.Event()
+        self._port = self._port or free_port()
         self._listener = socket.create_server((_LOOPBACK, self._port))
-        self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener, self._ended), daemon=True).start()
 
     def down(self) -> None:

@@ -86,10 +86,10 @@ def test_what_is_refused(tmp_path: Path, text: str, problem: str) -> None:
 @pytest.mark.parametrize("shape", ["[*a{0}, *a{0}]", "{{<<: [*a{0}, *a{0}, *a{0}]}}", "{{x: *a{0}, y: *a{0}}}"])
 def test_aliases_of_aliases_are_bounded(tmp_path: Path, shape: str) -> None:
     lines = ["a0: &a0 {b: c}"] + [f"a{i + 1}: &a{i + 1} " + shape.format(i) for i in range(35)]
-    before = time.monotonic()
+    before = time.process_time()
     problems = refused(tmp_path, "\n".join(lines))
     assert any("100000 values" in problem for problem in problems)
-    assert time.monotonic() - before < 30
+    assert time.process_time() - before < 30
 
 
 def test_deep_aliases_do_not_exhaust_the_stack(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sentio.errors import WorkerDiedError
 from sentio.executor import WorkerPool
 from sentio.types import SECOND, Panel, SeriesKey, SeriesStatus
 from tests.core import work
+from tests.servers import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -41,9 +42,9 @@ def test_only_the_task_that_kills_its_worker_fails(pool):
     innocent = [pool.submit(work.slow_double, i) for i in range(6)]
     guilty = pool.submit(work.die)
     more = [pool.submit(work.slow_double, i) for i in range(6, 12)]
-    assert [f.result(30) for f in [*innocent, *more]] == [2 * i for i in range(12)]
+    assert [f.result(PATIENCE_S) for f in [*innocent, *more]] == [2 * i for i in range(12)]
     with pytest.raises(WorkerDiedError, match=r"^die: its worker process was killed twice; see the memory limit$"):
-        guilty.result(30)
+        guilty.result(PATIENCE_S)
 
 
 def test_a_worker_that_is_killed_from_outside_costs_nothing(pool):
@@ -52,8 +53,8 @@ def test_a_worker_that_is_killed_from_outside_costs_nothing(pool):
         time.sleep(0.01)
     for process in pool.processes:
         os.kill(process, signal.SIGKILL)
-    assert [f.result(30) for f in futures] == [0, 2, 4, 6]
-    assert pool.submit(work.double, 4).result(30) == 8
+    assert [f.result(PATIENCE_S) for f in futures] == [0, 2, 4, 6]
+    assert pool.submit(work.double, 4).result(PATIENCE_S) == 8
 
 
 def test_what_waits_can_be_called_off(pool):
@@ -61,7 +62,7 @@ def test_what_waits_can_be_called_off(pool):
     for future in futures:
         future.cancel()
     assert all(f.done() for f in futures)
-    assert pool.submit(work.double, 1).result(10) == 2
+    assert pool.submit(work.double, 1).result(PATIENCE_S) == 2
 
 
 def test_a_shutdown_is_quick_and_leaves_nothing(pool, tmp_path, monkeypatch):
@@ -73,7 +74,7 @@ def test_a_shutdown_is_quick_and_leaves_nothing(pool, tmp_path, monkeypatch):
     children = [int(p.read_text()) for p in tmp_path.glob("sentio-work-*/*") if p.read_text()]
     started = time.monotonic()
     pool.shutdown(wait=False, cancel_futures=True)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30, "what is under way takes twice as long"
     assert list(tmp_path.glob("sentio-work-*")) == []
     for child in children:
         _wait_for_end(child)  # what is killed is gone a moment later
@@ -87,7 +88,7 @@ def test_a_shutdown_ends_second_chances_too(pool, tmp_path):
     pool.shutdown(wait=False, cancel_futures=True)
     _wait_for_end(int(told.read_text()))
     with pytest.raises(BrokenProcessPool):
-        future.result(10)
+        future.result(PATIENCE_S)
 
 
 def test_a_refused_task_is_not_pending():
@@ -110,7 +111,7 @@ def test_a_pool_that_breaks_at_the_call_is_tried_again_a_few_times(pool, monkeyp
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", broken_at_first)
     if breaks == 2:
-        assert pool.submit(work.double, 1).result(10) == 2
+        assert pool.submit(work.double, 1).result(PATIENCE_S) == 2
     else:
         with pytest.raises(BrokenProcessPool, match="gone"):
             pool.submit(work.double, 1)
@@ -125,8 +126,8 @@ def test_a_task_that_hangs_is_ended_with_what_it_started(tmp_path, monkeypatch):
         others = [pool.submit(work.slow_double, i) for i in range(12)]
         text = r"^sleep_with_a_child: it took longer than 1 s, twice; a smaller train\.max_points is expected$"
         with pytest.raises(WorkerDiedError, match=text):
-            hung.result(30)
-        assert [f.result(30) for f in others] == [2 * i for i in range(12)]
+            hung.result(PATIENCE_S)
+        assert [f.result(PATIENCE_S) for f in others] == [2 * i for i in range(12)]
         children = [int(p.name) for p in tmp_path.glob("sentio-work-*/*") if p.name.isdigit()]
         assert len(children) == 2
         for child in children:
@@ -135,7 +136,7 @@ def test_a_task_that_hangs_is_ended_with_what_it_started(tmp_path, monkeypatch):
 
 def test_workers_killed_before_a_full_queue_do_not_hold_the_exit():
     program = [sys.executable, "-m", "tests.core.work", "break-a-full-pool"]
-    assert subprocess.run(program, timeout=60, check=False).returncode == 0
+    assert subprocess.run(program, timeout=2 * PATIENCE_S, check=False).returncode == 0
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
@@ -193,6 +194,7 @@ def test_a_worker_computes_in_one_thread():
     command = """
 from sentio.executor import WorkerPool
 from tests.core import work
+from tests.servers import PATIENCE_S, until
 if __name__ == "__main__":
     with WorkerPool(1) as pool:
         print(pool.submit(work.threads_of_a_product).result())
@@ -223,11 +225,7 @@ def test_what_a_task_was_given_is_let_go_with_it(pool):
 
 
 def _wait_for_end(process: int) -> None:
-    for _ in range(200):
-        if not _runs(process):
-            break
-        time.sleep(0.02)
-    assert not _runs(process)
+    until(lambda: not _runs(process), PATIENCE_S, "its end")
 
 
 def _runs(process: int) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from itertools import pairwise
+from datetime import UTC, datetime
 
 import pytest
 
 from sentio.errors import SourceError
-from sentio.scheduler import Scheduler, clock
+from sentio.scheduler import Scheduler, _Multiples
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND
+from tests.servers import PATIENCE_S
 
 FAST = SECOND // 5
+LONG = 50 * 365 * 86_400 * SECOND  # whose next multiple is decades away
 
 
 @pytest.fixture
@@ -32,23 +34,36 @@ def count(scheduler, outcome: str, tick: str = "score") -> float:
     return value or 0.0
 
 
-def until(condition, within_s: float = 10.0) -> None:
-    end = time.monotonic() + within_s
+def until(condition) -> None:
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def test_ticks_run_at_once_and_then_on_multiples_of_their_interval(scheduler):
-    times = []
-    scheduler.add_tick("cpu", "score", lambda now, _: times.append(now), every=FAST, deadline=SECOND)
-    began = clock()
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_ticks_run_at_once_and_then_again_and_again(scheduler):
+    rare, often = [], []
+    scheduler.add_tick("rare", "score", lambda *_: rare.append(1), every=LONG, deadline=LONG)
+    scheduler.add_tick("cpu", "score", lambda *_: often.append(1), every=FAST, deadline=LONG)
     scheduler.start()
-    until(lambda: len(times) >= 5)
-    assert times[0] - began < FAST
-    assert all(0 <= t % FAST < FAST // 2 for t in times[1:])
-    assert all(FAST // 2 < b - a < 2 * FAST for a, b in pairwise(times[1:]))
+    until(lambda: rare)
+    until(lambda: len(often) >= 5)
     until(lambda: count(scheduler, "ok") >= 5)
+    assert len(rare) == 1
+
+
+def test_they_run_on_multiples_of_their_interval():
+    trigger, start = _Multiples(15 * SECOND), datetime(2026, 1, 1, 0, 0, 7, 500_000, tzinfo=UTC)
+    assert trigger.get_next_fire_time(None, start) == start
+    assert trigger.get_next_fire_time(start, start) == datetime(2026, 1, 1, 0, 0, 15, tzinfo=UTC)
+    late = datetime(2026, 1, 1, 0, 0, 45, 1000, tzinfo=UTC)
+    assert trigger.get_next_fire_time(start, late) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    on_one = datetime(2026, 1, 1, 0, 0, 15, tzinfo=UTC)
+    assert trigger.get_next_fire_time(start, on_one) == datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)
 
 
 def test_a_tick_past_its_deadline_is_abandoned_and_the_next_one_runs(scheduler, caplog):
@@ -61,10 +76,9 @@ def test_a_tick_past_its_deadline_is_abandoned_and_the_next_one_runs(scheduler, 
 
     scheduler.add_tick("cpu", "score", work, every=FAST, deadline=FAST // 2)
     scheduler.start()
-    until(lambda: len(ticks) >= 3)
+    until(lambda: count(scheduler, "ok") >= 1)  # of the others, on a busy machine, some may be late too
     assert not ticks[0].alive
-    assert ticks[1].alive
-    assert count(scheduler, "abandoned") == 1
+    assert count(scheduler, "abandoned") >= 1
     assert "pipeline cpu: the score tick is abandoned after 0.1 s" in caplog.messages
     release.set()
 
@@ -78,12 +92,12 @@ def test_never_two_of_the_same_tick_at_once(scheduler):
         time.sleep(2.5 * FAST / SECOND)
         running.pop()
 
-    scheduler.add_tick("cpu", "score", work, every=FAST, deadline=30 * SECOND)
+    scheduler.add_tick("cpu", "score", work, every=FAST, deadline=LONG)
     scheduler.start()
     until(lambda: len(most) >= 3)
     assert max(most) == 1
     until(lambda: count(scheduler, "late") >= 2)
-    assert count(scheduler, "skipped") >= 2
+    until(lambda: count(scheduler, "skipped") >= 2)
 
 
 def test_a_failure_ends_the_tick_and_not_the_next_one(scheduler, caplog):
@@ -96,7 +110,7 @@ def test_a_failure_ends_the_tick_and_not_the_next_one(scheduler, caplog):
         if len(calls) == 2:
             raise KeyError("a defect")
 
-    scheduler.add_tick("cpu", "score", work, every=FAST, deadline=SECOND)
+    scheduler.add_tick("cpu", "score", work, every=FAST, deadline=LONG)
     scheduler.start()
     until(lambda: count(scheduler, "ok") >= 1)
     assert count(scheduler, "failed") == 2
@@ -106,12 +120,12 @@ def test_a_failure_ends_the_tick_and_not_the_next_one(scheduler, caplog):
 def test_a_pipeline_that_is_removed_ticks_no_more(scheduler):
     calls = []
     for name in ("score", "train"):
-        scheduler.add_tick("cpu", name, lambda *_: calls.append("cpu"), every=FAST, deadline=SECOND)
-    scheduler.add_tick("cpu 2", "score", lambda *_: calls.append("other"), every=FAST, deadline=SECOND)
+        scheduler.add_tick("cpu", name, lambda *_: calls.append("cpu"), every=FAST, deadline=LONG)
+    scheduler.add_tick("cpu 2", "score", lambda *_: calls.append("other"), every=FAST, deadline=LONG)
     scheduler.start()
     until(lambda: calls.count("cpu") >= 2)
     scheduler.remove_ticks("cpu")
-    time.sleep(FAST / SECOND)
+    until(lambda: not threads() & {"score cpu", "train cpu"})
     calls.clear()
     until(lambda: calls.count("other") >= 3)
     assert "cpu" not in calls
@@ -121,7 +135,7 @@ def test_a_pipeline_that_is_removed_ticks_no_more(scheduler):
 def test_a_pipeline_with_the_name_of_a_chore_does_not_take_it_along(scheduler, name):
     calls = []
     scheduler.add_chore(name, lambda: calls.append(1), 0.1)
-    scheduler.add_tick(name, "score", lambda *_: None, every=FAST, deadline=SECOND)
+    scheduler.add_tick(name, "score", lambda *_: None, every=FAST, deadline=LONG)
     scheduler.start()
     scheduler.remove_ticks(name)
     calls.clear()
@@ -133,24 +147,24 @@ def test_the_tick_of_a_removed_pipeline_does_not_hold_up_its_successor(scheduler
 
     def hang(_now, tick):
         old.append(tick)
-        release.wait(30)
+        release.wait(2 * PATIENCE_S)
 
-    scheduler.add_tick("cpu", "score", hang, every=FAST, deadline=60 * SECOND)
+    scheduler.add_tick("cpu", "score", hang, every=LONG, deadline=LONG)
     scheduler.start()
     until(lambda: old)
     scheduler.remove_ticks("cpu")
-    scheduler.add_tick("cpu", "score", lambda *_: new.append(1), every=FAST, deadline=SECOND)
-    until(lambda: len(new) >= 3, within_s=3)
-    until(lambda: scheduler._runs.keys() <= scheduler._jobs.keys(), within_s=1)  # the old one's job has ended
+    scheduler.add_tick("cpu", "score", lambda *_: new.append(1), every=LONG, deadline=LONG)
+    until(lambda: new)  # its first run is not skipped, or the next would come in decades
+    until(lambda: scheduler._runs.keys() <= scheduler._jobs.keys())  # the old one's job has ended
     release.set()
-    time.sleep(FAST / SECOND)
-    assert len(old) == 1
+    until(lambda: "score cpu" not in threads())
+    until(lambda: count(scheduler, "ok") == 1)
+    assert len(old) == len(new) == 1
     assert not old[0].alive
     assert [count(scheduler, o) for o in ("failed", "abandoned", "skipped", "late")] == [0, 0, 0, 0]
-    assert count(scheduler, "ok") <= len(new)
 
 
-@pytest.mark.parametrize("late_after", [60 * SECOND, FAST])
+@pytest.mark.parametrize("late_after", [LONG, FAST])
 def test_a_long_run_is_late_only_by_its_own_measure(scheduler, late_after):
     runs = []
 
@@ -158,36 +172,37 @@ def test_a_long_run_is_late_only_by_its_own_measure(scheduler, late_after):
         time.sleep(2.5 * FAST / SECOND)
         runs.append(1)
 
-    scheduler.add_tick("cpu", "train", work, every=FAST, deadline=30 * SECOND, late_after=late_after)
+    scheduler.add_tick("cpu", "train", work, every=FAST, deadline=LONG, late_after=late_after)
     scheduler.start()
     until(lambda: len(runs) >= 3)
     until(lambda: count(scheduler, "ok", "train") >= 3)
-    assert (count(scheduler, "late", "train") > 0) == (late_after == FAST)
-    assert (count(scheduler, "skipped", "train") > 0) == (late_after == FAST)
+    if late_after == FAST:
+        until(lambda: count(scheduler, "late", "train") and count(scheduler, "skipped", "train"))
+    else:
+        assert [count(scheduler, o, "train") for o in ("late", "skipped")] == [0, 0]
 
 
 def test_a_tick_that_comes_while_all_is_stopped_waits_for_nothing(scheduler):
     calls = []
-    scheduler.add_tick("cpu", "score", lambda *_: calls.append(1), every=SECOND, deadline=60 * SECOND)
+    scheduler.add_tick("cpu", "score", lambda *_: calls.append(1), every=SECOND, deadline=LONG)
     (job_id,) = scheduler._jobs
     scheduler.stop()
-    began = time.monotonic()
     scheduler._tick(job_id)
-    assert time.monotonic() - began < 1
     assert calls == []
     assert scheduler._runs == {}
 
 
 def test_a_stop_waits_for_nothing(scheduler):
-    started = threading.Event()
+    started, release, ended = threading.Event(), threading.Event(), []
 
     def work(_now, _tick):
         started.set()
-        time.sleep(5)
+        release.wait(2 * PATIENCE_S)
+        ended.append(1)
 
-    scheduler.add_tick("cpu", "score", work, every=SECOND, deadline=60 * SECOND)
+    scheduler.add_tick("cpu", "score", work, every=SECOND, deadline=LONG)
     scheduler.start()
-    assert started.wait(5)
-    began = time.monotonic()
+    assert started.wait(PATIENCE_S)
     scheduler.stop()
-    assert time.monotonic() - began < 1
+    assert not ended
+    release.set()

@@ -35,7 +35,7 @@ class Api:
     def get(self, path: str, **params: object) -> requests.Response:
         """``match`` stands for ``match[]``, which Python cannot name."""
         named = {"match[]" if name == "match" else name: value for name, value in params.items()}
-        return requests.get(f"{self.url}/api/v1/{path}", params=named, timeout=10)
+        return requests.get(f"{self.url}/api/v1/{path}", params=named, timeout=60)
 
     def data(self, path: str, **params: object) -> Any:
         response = self.get(path, **params)

@@ -99,14 +99,14 @@ def test_a_step_below_a_millisecond_is_refused(embedded: Api) -> None:
 
 @pytest.mark.parametrize("text", ["%ff%00", "%F0%9F%98%80{", "foo%7Ba%3D%22%5Cxff%22%7D", "%ED%A0%80"])
 def test_bytes_that_are_no_text_do_no_harm(embedded: Api, text: str) -> None:
-    answer = requests.get(f"{embedded.url}/api/v1/query?query={text}", timeout=5)
+    answer = requests.get(f"{embedded.url}/api/v1/query?query={text}", timeout=60)
     assert answer.status_code in {200, 400}
     assert answer.json()["status"] in {"success", "error"}
 
 
 def test_other_addresses_are_not_there(embedded: Api) -> None:
     assert embedded.get("rules").status_code == 404
-    assert requests.post(f"{embedded.url}/api/v1/label/a/values", timeout=5).status_code == 405
+    assert requests.post(f"{embedded.url}/api/v1/label/a/values", timeout=60).status_code == 405
 
 
 def test_a_full_range_answer_is_quick(embedded: Api) -> None:

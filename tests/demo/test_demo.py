@@ -6,9 +6,9 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
-from tests.service.support import eventually, free_port, get, metric
+from tests.servers import PATIENCE_S, free_port
+from tests.service.support import eventually, get, metric
 
 PIPELINES = ("cpu", "memory")
 SERIES = 12
@@ -26,12 +26,11 @@ def truly_faulty(page: str) -> set[str]:
 
 def test_the_demo(tmp_path):
     port = free_port()
-    url, began = f"http://127.0.0.1:{port}", time.monotonic()
+    url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "sentio", "demo", f"--web.listen-address=127.0.0.1:{port}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
-        eventually(lambda: get(f"{url}/metrics")[1].count("\nsentio_yhat{") == SERIES, within_s=60)
-        assert time.monotonic() - began < 60
+        eventually(lambda: get(f"{url}/metrics")[1].count("\nsentio_yhat{") == SERIES)
         assert process.stdout is not None
         greeting = ""
         while "Ctrl-C" not in greeting:
@@ -54,7 +53,7 @@ def test_the_demo(tmp_path):
             failed = metric(get(f"{url}/metrics")[1], f'sentio_series{{query="{alias}",state="failed"}}')
             assert failed == 0
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()

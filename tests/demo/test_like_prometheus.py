@@ -146,9 +146,9 @@ def test_forms_are_posted(embedded: Api, prometheus: Api) -> None:
             ("labels", {"match[]": "foo"}),
         ):
             # A form wins over the same name in the URL.
-            posted = requests.post(f"{api.url}/api/v1/{path}?query=none", data=form, timeout=10)
+            posted = requests.post(f"{api.url}/api/v1/{path}?query=none", data=form, timeout=60)
             assert posted.status_code == 200, posted.text
             asked = {k.removesuffix("[]"): v for k, v in form.items()}
             assert posted.json()["data"] == api.data(path, **asked)
         for page in ("/-/healthy", "/-/ready", "/"):
-            assert requests.get(api.url + page, timeout=10).ok
+            assert requests.get(api.url + page, timeout=60).ok

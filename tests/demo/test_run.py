@@ -14,6 +14,7 @@ import requests
 from sentio.demo.blocks import PrometheusError
 from sentio.demo.run import Demo
 from sentio.demo.simulator import CPU, FAULT
+from tests.servers import PATIENCE_S, until
 
 from .conftest import Api, need_prometheus
 
@@ -27,21 +28,14 @@ def demo_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("demo-")]
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "not within 10 s"
-        time.sleep(0.05)
-
-
 def history_then_live(demo: Demo, begun: float) -> None:
     """Live samples continue the history's very series."""
-    until(lambda: len(ask(demo, FAULT)) == 6)
+    until(lambda: len(ask(demo, FAULT)) == 6, 10, "live samples")
     first = begun - 14 * 86_400 + 60
     data = Api(demo.url).data("query_range", query=CPU, start=first, end=time.time(), step="5m")["result"]
     assert len(data) == 6
     assert {len(row["values"]) for row in data} >= {14 * 288}
-    assert requests.get(demo.exporter_url, timeout=5).ok
+    assert requests.get(demo.exporter_url, timeout=PATIENCE_S).ok
     assert len(ask(demo, CPU)) == 6
 
 
@@ -59,19 +53,18 @@ def test_the_embedded_store() -> None:
     demo = Demo(scrape_every=0.1)
     begun = time.time()
     demo.start()
-    assert time.time() - begun < 3
     history_then_live(demo, begun)
     demo.stop()
     demo.stop()
     assert not demo_threads()
     with pytest.raises(requests.ConnectionError):
-        requests.get(demo.url, timeout=5)
+        requests.get(demo.url, timeout=PATIENCE_S)
 
 
 def test_a_fault_and_its_truth_reach_the_store_together() -> None:
     with Demo(clock=shifted(80), scrape_every=0.1) as demo:
         time.sleep(0.6)
-        until(lambda: any(row["value"][1] == "1" for row in ask(demo, FAULT)))
+        until(lambda: any(row["value"][1] == "1" for row in ask(demo, FAULT)), 10, "a fault")
         (name,) = (r["metric"]["container_name"] for r in ask(demo, FAULT) if r["value"][1] == "1")
         (row,) = ask(demo, f'{CPU}{{container_name="{name}"}}')
         now = row["value"][0]
@@ -84,9 +77,10 @@ def test_a_real_prometheus() -> None:
     begun = time.time()
     with Demo(scrape_every=0.2, prometheus=True, sentio="127.0.0.1:1") as demo:
         history_then_live(demo, begun)
-        until(lambda: {r["metric"]["job"]: r["value"][1] for r in ask(demo, "up")} == {"demo": "1", "sentio": "0"})
+        up = {"demo": "1", "sentio": "0"}
+        until(lambda: {r["metric"]["job"]: r["value"][1] for r in ask(demo, "up")} == up, 10, "both are scraped")
     with pytest.raises(requests.ConnectionError):
-        requests.get(demo.url, timeout=5)
+        requests.get(demo.url, timeout=PATIENCE_S)
 
 
 def test_what_was_started_is_stopped_when_the_rest_cannot_start(

@@ -467,7 +467,6 @@ print("compiled:", warm > 5, compiled[warm:])
 """
 
 
-@pytest.mark.timeout(400)
 def test_nothing_is_left_to_compile_after_warmup(tmp_path):
     config = tmp_path / "sentio.yml"
     config.write_text(

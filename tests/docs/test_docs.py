@@ -252,7 +252,7 @@ def test_a_broken_configuration_would_be_noticed(tmp_path: Path) -> None:
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not on PATH; on Debian: apt-get install prometheus")
-    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=300)
 
 
 def test_promtool_accepts_the_example(tmp_path: Path) -> None:

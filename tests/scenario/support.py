@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
-END_S = 20.0
+END_S = PATIENCE_S
 PROGRAMS = ("stress-ng", "fio")
 
 
@@ -105,7 +105,7 @@ class Place:
             env={**self.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=END_S,
             check=False,
             start_new_session=True,
         )

@@ -28,15 +28,24 @@ def truth(port: int) -> list[dict[str, str]]:
     return sorted((dict(labels) for _, labels in page.samples), key=str)
 
 
+SHORT = """
+description: The phases of burst, each long enough to be looked at.
+container: workload
+phases:
+  - {name: calm, for: 5s}
+  - {name: burst, for: 6s, load: {cpu: 150}, expect: [{query: cpu, is: above}]}
+  - {name: after, for: 4s}
+"""
+
+
 def test_the_truth_while_it_runs_and_none_after(here: Place) -> None:
     need_load()
+    here.write("short", SHORT)
     port = free_port()
-    process = here.start(
-        *sentio("run", "burst", "--local", "--duration", "12s", "--web.listen-address", f"{LOOPBACK}:{port}")
-    )
+    process = here.start(*sentio("run", "short", "--local", "--web.listen-address", f"{LOOPBACK}:{port}"))
     calm = until(lambda: truth(port), END_S, "a truth")
     run = calm[0].pop("run")
-    always = {"scenario": "burst", "container_name": "local"}
+    always = {"scenario": "short", "container_name": "local"}
     assert calm == [{**always, "phase": "calm", "expect": "normal"}]
     assert not here.loads("stress-ng")
     until(lambda: [one["phase"] for one in truth(port)] == ["burst"], END_S, "the burst")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -22,14 +21,10 @@ from sentio.server import Server
 from sentio.service import Service
 from sentio.types import SECOND, SeriesKey
 from sentio.web.app import make_server
+from tests.servers import PATIENCE_S
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
+def eventually(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None:
     """Waits until ``condition`` holds; its last value or error is in the failure."""
     until, last = time.monotonic() + within_s, None
     while time.monotonic() < until:
@@ -45,7 +40,7 @@ def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
 def get(url: str, method: str = "GET", **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 # http on the loopback
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 # http on the loopback
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:  # noqa: S310 # http on the loopback
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

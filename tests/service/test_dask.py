@@ -15,7 +15,7 @@ LEAST = "{engine: stan, growth: flat, yearly_seasonality: false, weekly_seasonal
 def test_score_ticks_go_on_without_the_cluster_and_fits_are_made_once_it_is_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentio.dask.cluster._CONNECT_S", 1.0)
+    monkeypatch.setattr("sentio.dask.cluster._CONNECT_S", 3.0)
     config = tmp_path / "sentio.yml"
     pipeline = f"query: load, step: 1s, train: {{window: 10m, every: 1s}}, detector: {LEAST}"
     with DaskCluster(tmp_path / "dask") as cluster, prometheus() as server:

@@ -15,7 +15,8 @@ from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
 from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
-from tests.service.support import eventually, free_port, get
+from tests.servers import PATIENCE_S, free_port
+from tests.service.support import eventually, get
 
 
 def test_the_variables_make_a_pipeline_and_the_old_names_are_there(tmp_path):
@@ -55,7 +56,7 @@ def test_the_variables_make_a_pipeline_and_the_old_names_are_there(tmp_path):
             assert re.search(r"sentio_yhat_lower\{.*\} -0\.0", page), "only the old names are clamped"
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 def test_without_a_configuration_it_says_what_to_do(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.scenario.support import processes
+from tests.servers import PATIENCE_S, free_port
 from tests.service import saver
-from tests.service.support import config_text, eventually, free_port, get, metric, prometheus, running
+from tests.service.support import config_text, eventually, get, metric, prometheus, running
 
 NOWHERE = "http://127.0.0.1:1"
 KILLS = 50
@@ -26,8 +29,9 @@ def lines(page: str, name: str) -> dict[str, float]:
 
 
 def test_fifty_kills_during_a_save(tmp_path):
-    """A process saves one of two states over and over, and is killed at a random moment; then a whole service
-    starts over the same file, with no Prometheus to ask, and must publish one of the two, complete."""
+    """A process saves one of two states over and over, and is killed some time after it has begun one of its saves;
+    then a whole service starts over the same file, with no Prometheus to ask, and must publish one of the two,
+    complete."""
     config = tmp_path / "sentio.yml"
     config.write_text(config_text(NOWHERE, tmp_path / "sentio.db"))
     rng, seen, in_a_save = random.Random(1), set(), 0
@@ -35,15 +39,14 @@ def test_fifty_kills_during_a_save(tmp_path):
         started = subprocess.Popen([sys.executable, "-m", "tests.service.saver", str(config)], stdout=subprocess.PIPE)
         assert started.stdout is not None
         assert started.stdout.readline() == b"saving\n"
-        time.sleep(rng.uniform(0, 0.05))
+        told = started.stdout.read(1 + 2 * rng.randrange(6))
+        time.sleep(rng.uniform(0, 0.01))
         started.send_signal(signal.SIGKILL)
         started.wait()
-        told = started.stdout.read()
+        told += started.stdout.read()
         in_a_save += told.count(b"(") > told.count(b")")
-        began = time.monotonic()
         with running([config]) as (service, web):
             page = get(f"{web.url}/metrics")[1]
-            assert time.monotonic() - began < 5
             assert metric(page, "sentio_store_set_aside_total") == 0
             assert not next(iter(service.telemetry.fits.collect())).samples
             yhat = set(lines(page, "sentio_yhat").values())
@@ -58,7 +61,7 @@ def test_fifty_kills_during_a_save(tmp_path):
 
 
 def test_the_whole_program_killed_and_started_again(tmp_path):
-    """A real fit, a kill -9, a start with Prometheus gone: the same bands, within 5 s, and no fit."""
+    """A real fit, a kill -9, a start with Prometheus gone: the same bands, and no fit."""
     config, port = tmp_path / "sentio.yml", free_port()
     url = f"http://127.0.0.1:{port}"
     command = [
@@ -72,33 +75,39 @@ def test_the_whole_program_killed_and_started_again(tmp_path):
     with prometheus() as server:
         config.write_text(config_text(server.url, tmp_path / "sentio.db"))
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        eventually(lambda: (metric(get(f"{url}/metrics")[1], "sentio_store_saves_total") or 0) >= 1)
-        before = lines(get(f"{url}/metrics")[1], "sentio_yhat")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        try:
+            eventually(lambda: (metric(get(f"{url}/metrics")[1], "sentio_store_saves_total") or 0) >= 1)
+            before = lines(get(f"{url}/metrics")[1], "sentio_yhat")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
     assert len(before) == 3
-    began = time.monotonic()
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: len(lines(get(f"{url}/metrics")[1], "sentio_yhat")) == 3, within_s=10)
-        took = time.monotonic() - began
+        eventually(lambda: len(lines(get(f"{url}/metrics")[1], "sentio_yhat")) == 3)
         page = get(f"{url}/metrics")[1]
         after = lines(page, "sentio_yhat")
         assert after.keys() == before.keys()
         # The model is the same; only the time it is evaluated at has gone on by some seconds.
         np.testing.assert_allclose(list(after.values()), list(before.values()), rtol=0.05)
         assert metric(page, "sentio_fits_total{") is None
-        assert took < 5
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
 
 
-def test_a_stop_in_the_middle_of_a_long_fit_is_quick(tmp_path):
+def workers(folder: Path) -> list[int]:
+    """Those of the pool of a Sentio that has its temporary files there: each leads a session."""
+    mark = f"TMPDIR={folder}\0".encode()
+    return [one.pid for one in processes() if one.pid == one.session and mark in one.environ]
+
+
+def test_a_stop_does_not_wait_for_fits(tmp_path):
+    """For fits that never end: their workers are held still."""
     config, port = tmp_path / "sentio.yml", free_port()
-    # Enough of them that they are still being fitted when the queue is looked at, every 5 s.
+    # Enough of them that the first fit is far from being the last.
     with prometheus(series=150, hours=24) as server:
         config.write_text(
             config_text(
@@ -118,11 +127,22 @@ def test_a_stop_in_the_middle_of_a_long_fit_is_quick(tmp_path):
         process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
         )
-        eventually(lambda: (metric(get(f"http://127.0.0.1:{port}/metrics")[1], "sentio_executor_queue_size") or 0) > 0)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert process.stderr is not None
-        assert "Traceback" not in process.stderr.read()
+        try:
+            eventually(lambda: list(tmp_path.glob("sentio-work-*/*/*")))  # what a fit writes while it lasts
+            held = workers(tmp_path)
+            assert held
+            for worker in held:
+                os.kill(worker, signal.SIGSTOP)
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=PATIENCE_S)
+        finally:
+            for worker in workers(tmp_path):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            process.kill()
+            process.wait()
+    assert process.returncode == 0
+    assert "Traceback" not in said
     assert [p.name for p in tmp_path.iterdir() if not p.name.startswith("sentio.")] == []
 
 

@@ -71,7 +71,7 @@ def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp
     holds = threading.Event()
 
     def hold(request, connection):
-        holds.wait(60)
+        holds.wait(120)
         GOOD(request, connection)
 
     with prometheus() as source, FaultyServer(hold) as kept, FaultyServer(answer(text("no"), 503)) as changed:

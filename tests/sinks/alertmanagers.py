@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 import requests
 
-from tests.servers import LOOPBACK, free_port, until
+from tests.servers import LOOPBACK, PATIENCE_S, free_port, until
 
 _CONFIG = """\
 route: {receiver: none, group_wait: 1s, group_interval: 1s}
@@ -43,18 +43,18 @@ class AlertmanagerProcess:
         ]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        until(self._ready, 30, "Alertmanager is ready")
+        until(self._ready, PATIENCE_S, "Alertmanager is ready")
 
     def _ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/-/ready", timeout=1).ok
+            return requests.get(f"{self.url}/-/ready", timeout=PATIENCE_S).ok
         except requests.ConnectionError:
             return False
 
     def stop(self, by: signal.Signals = signal.SIGKILL) -> None:
         if self._process:
             self._process.send_signal(by)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def send(self, what: signal.Signals) -> None:
@@ -63,7 +63,7 @@ class AlertmanagerProcess:
 
     def alerts(self) -> list[dict[str, Any]]:
         """Those that stand."""
-        found: list[dict[str, Any]] = requests.get(f"{self.url}/api/v2/alerts", timeout=5).json()
+        found: list[dict[str, Any]] = requests.get(f"{self.url}/api/v2/alerts", timeout=PATIENCE_S).json()
         return sorted(found, key=lambda alert: str(alert["labels"]))
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.servers import LOOPBACK, free_port
+from tests.servers import LOOPBACK, PATIENCE_S, free_port
 
 
 class Mailbox:
@@ -53,9 +53,9 @@ def mailbox(
 ) -> Iterator[Mailbox]:
     """A running one; ``tls`` from the first byte, or after STARTTLS. ``port``: 0 for a free one."""
     box = Mailbox()
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"ready_timeout": PATIENCE_S}
     if starttls:
-        more = {"tls_context": tls, "require_starttls": True}
+        more |= {"tls_context": tls, "require_starttls": True}
     if auth:
         more |= {"authenticator": box.check, "auth_required": True, "auth_require_tls": starttls}
     box.port = port or free_port()

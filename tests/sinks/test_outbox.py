@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from sentio.outbox import Outbox, close
 from sentio.selection import Selection
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Report
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 from tests.sinks.alerts import event, now, report
 
 
@@ -34,7 +33,7 @@ class Receiver:
     def emit(self, report: Report) -> None:
         self.tried.append(report)
         self.entered.set()
-        self.gate.wait(30)
+        self.gate.wait(2 * PATIENCE_S)
         if self.failures:
             raise self.failures.pop(0)
         self.got.append(report)
@@ -79,7 +78,7 @@ def test_emit_returns_while_the_receiver_still_holds_the_report() -> None:
     bench = Bench(receiver)
     for _ in range(3):
         bench.outbox.emit(report(event()))
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     assert receiver.got == [], "it has come back before anything was delivered"
     assert bench.value("sentio_sink_queue_size") == 3
     receiver.gate.set()
@@ -94,7 +93,8 @@ def test_a_failure_is_tried_again_counted_and_said_once(caplog: pytest.LogCaptur
     bench = Bench(receiver)
     one = report(event())
     bench.outbox.emit(one)
-    until(lambda: bench.outcome("ok"), 10, "delivered")
+    until(lambda: "works again" in caplog.text, 10, "delivered, and said")
+    assert bench.outcome("ok") == 1
     assert [r.at for r in receiver.tried] == [one.at] * 5
     assert bench.value("sentio_sink_retries_total", query="cpu") == 4
     said = [r.getMessage() for r in caplog.records]
@@ -167,7 +167,7 @@ def test_what_stands_is_superseded_and_events_are_kept() -> None:
     bench = Bench(receiver, every=True)
     standing = event()
     bench.outbox.emit(report())
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     bench.outbox.emit(report(standing, firing=(standing,), at=1))
     for at in range(2, 50):
         bench.outbox.emit(report(firing=(standing,), at=at))
@@ -187,7 +187,7 @@ def test_a_full_queue_lets_go_of_what_has_no_events_then_of_the_oldest(caplog: p
     receiver.gate.clear()
     bench = Bench(receiver, every=True, bound=3)
     bench.outbox.emit(report(event(), at=0))
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     bench.outbox.emit(report(at=1, pipeline="quiet"))
     for at in range(2, 7):
         bench.outbox.emit(report(event(), at=at))
@@ -216,7 +216,7 @@ def test_at_the_end_each_is_tried_once_more_and_the_rest_is_said(caplog: pytest.
     bench = Bench(receiver, backoff=(100.0,))
     for _ in range(4):
         bench.outbox.emit(report(event()))
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     until(lambda: caplog.records, 10, "the first has failed, and is waited for")
     close([bench.outbox])
     assert len(receiver.tried) == 5
@@ -232,10 +232,9 @@ def test_the_end_does_not_wait_for_a_receiver_that_hangs(caplog: pytest.LogCaptu
     bench, idle = Bench(receiver), Bench(Receiver())
     bench.outbox.emit(report(event()))
     bench.outbox.emit(report(event()))
-    assert receiver.entered.wait(10)
-    started = time.monotonic()
+    assert receiver.entered.wait(PATIENCE_S)
     close([bench.outbox, idle.outbox])
-    assert time.monotonic() - started < 10, "two seconds, and some for a slow machine"
+    assert bench.outbox._thread.is_alive(), "it has waited until the receiver had it"
     assert not receiver.got
     assert "sink slack: 2 reports are left undelivered" in caplog.text
     receiver.gate.set()
@@ -264,7 +263,7 @@ def test_what_has_events_is_written_until_it_is_delivered_or_given_up(journal: J
     receiver.gate.clear()
     bench = Bench(receiver, journal=journal, every=True)
     bench.outbox.emit(report(event()))
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     bench.outbox.emit(report(firing=(event(),)))
     bench.outbox.emit(report(event(), firing=(event(),)))
     until(lambda: left(tmp_path) == [1, 2], 10, "written")
@@ -296,7 +295,7 @@ def test_it_is_written_before_it_is_sent(journal: Journal) -> None:
 def test_a_disk_that_hangs_holds_no_alert_back_for_long(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentio.outbox._WRITTEN_S", 0.2)
     hangs = threading.Event()
-    journal._commit = lambda _: hangs.wait(60)  # type: ignore[method-assign]
+    journal._commit = lambda _: hangs.wait(2 * PATIENCE_S)  # type: ignore[method-assign]
     receiver = Receiver()
     bench = Bench(receiver, journal=journal)
     bench.outbox.emit(report(event()))
@@ -309,7 +308,7 @@ def test_it_holds_each_of_many_back_for_no_longer(journal: Journal, monkeypatch:
     waited: list[float] = []
     monkeypatch.setattr("sentio.outbox._WRITTEN_S", 0.3)
     hangs = threading.Event()
-    journal._commit = lambda _: hangs.wait(60)  # type: ignore[method-assign]
+    journal._commit = lambda _: hangs.wait(2 * PATIENCE_S)  # type: ignore[method-assign]
     monkeypatch.setattr("sentio.outbox.remaining", lambda most: waited.append(most) or most)
     receiver = Receiver()
     bench = Bench(receiver, journal=journal)
@@ -395,7 +394,7 @@ def test_one_that_follows_another_does_not_wait_for_ever(journal: Journal, monke
     before, after = Bench(hanging, journal=journal), Bench(receiver, journal=journal)
     for _ in range(3):
         before.outbox.emit(report(event()))
-    assert hanging.entered.wait(10)
+    assert hanging.entered.wait(PATIENCE_S)
     after.outbox.follow(before.outbox)
     until(lambda: len(receiver.got) == 3, 20, "with what is under way")
     hanging.gate.set()
@@ -412,7 +411,7 @@ def test_what_a_last_try_could_not_deliver_is_handed_over_though_it_hangs_at_the
         def emit(self, report: Report) -> None:
             self.tried.append(report)
             if len(self.tried) == 3:
-                self.gate.wait(30)
+                self.gate.wait(2 * PATIENCE_S)
             raise failure()
 
     hanging, receiver = Failing(), Receiver()
@@ -434,7 +433,7 @@ def test_of_a_full_queue_what_is_let_go_is_written_no_longer(journal: Journal, t
     receiver.gate.clear()
     bench = Bench(receiver, journal=journal, bound=2)
     bench.outbox.emit(report(event()))
-    assert receiver.entered.wait(10)
+    assert receiver.entered.wait(PATIENCE_S)
     for _ in range(4):
         bench.outbox.emit(report(event()))
     until(lambda: left(tmp_path) == [1, 4, 5], 10, "under way, and the newest two")

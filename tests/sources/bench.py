@@ -43,7 +43,7 @@ class Bench:
         query = source.pop("query", "m")
         step = source.pop("step", f"{STEP_S}s")
         config = {
-            "sources": {"prom": {"type": "prometheus", "url": url, "timeout": "5s", "retries": 0, **source}},
+            "sources": {"prom": {"type": "prometheus", "url": url, "timeout": "30s", "retries": 0, **source}},
             "pipelines": {
                 "q": {
                     "source": "prom",

@@ -297,13 +297,13 @@ def test_the_deadline_holds_over_tls(
     bench: MakeBench, server: MakeServer, certificates: Certificates, drip: Callable[[Body], Behaviour]
 ) -> None:
     there = server(GOOD, tls=certificates.context())
-    made = bench(there, timeout="500ms", tls={"ca_file": certificates.ca_pem})
+    made = bench(there, timeout="2s", tls={"ca_file": certificates.ca_pem})
     accepted(made, 0)
     there.behave = drip(matrix(OneSeries({"__name__": "m"}, wave(10))))
     for tick in (1, 2):  # on the connection there is, and on a new one
         started = time.monotonic()
-        assert made.score(tick).startswith(f"{there.url}: no complete answer within 0.")
-        assert 0.45 < time.monotonic() - started < 1.0
+        assert made.score(tick).startswith(f"{there.url}: no complete answer within ")
+        assert 1.9 < time.monotonic() - started < 20, "far less than what drips would take"
 
 
 def test_https_to_a_server_that_speaks_http(bench: MakeBench, server: MakeServer) -> None:

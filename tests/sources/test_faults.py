@@ -26,6 +26,7 @@ from tests.faulty import (
     matrix,
     refusal,
     slow,
+    stall,
     text,
     wave,
 )
@@ -237,29 +238,36 @@ def test_an_outage_longer_than_what_is_scored_late_is_learned(bench: MakeBench, 
     assert made.gaps(1600) == []
 
 
-def too_late(error: str, server: FaultyServer) -> bool:
-    """What is left of half a second when the request is made is a little less."""
-    return bool(re.fullmatch(rf"{server.url}: no complete answer within 0\.(4\d*|5) s", error))
+LONG_S = 20
+"""Far less than what drips or hangs here would take, and far more than any deadline that it is given."""
+
+
+def too_late(error: str, server: FaultyServer, seconds: float) -> bool:
+    """What is left of the time when the request is made is a little less."""
+    said = re.fullmatch(rf"{server.url}: no complete answer within ([\d.]+) s", error)
+    return bool(said) and 0 < float(said[1]) <= seconds
 
 
 SLOW = {
     "slow": slow(30, GOOD),
     "drips its headers": drip_headers(matrix(*SERIES)),
     "drips its body": drip_body(matrix(*SERIES)),
+    "stalls within its headers": stall(matrix(*SERIES), headers=True),
+    "stalls within a body without a length": stall(matrix(*SERIES), headers=False),
 }
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_the_deadline_holds(name: str, bench: MakeBench, server: MakeServer, caplog: pytest.LogCaptureFixture) -> None:
     there = server(GOOD)
-    made = bench(there, timeout="500ms", retries=3).trained()
+    made = bench(there, timeout="2s", retries=3).trained()
     before = made.page()
     there.behave = SLOW[name]
     started = time.monotonic()
     error = made.score(1)
     took = time.monotonic() - started
-    assert too_late(error, there)
-    assert 0.45 < took < 1.0
+    assert too_late(error, there, 2)
+    assert 1.9 < took < LONG_S
     assert news(caplog) == [("WARNING", f"pipeline q, source prom: {error}")]
     page = made.page()
     assert page.get("sentio_reads_total", outcome="timeout") == 1
@@ -273,17 +281,15 @@ def test_the_deadline_holds(name: str, bench: MakeBench, server: MakeServer, cap
 def test_the_deadline_holds_on_a_new_connection(name: str, bench: MakeBench, server: MakeServer) -> None:
     there = server(SLOW[name])
     started = time.monotonic()
-    assert too_late(bench(there, timeout="500ms", retries=3).score(0), there)
-    assert 0.45 < time.monotonic() - started < 1.0
+    assert too_late(bench(there, timeout="500ms", retries=3).score(0), there, 0.5)
+    assert 0.45 < time.monotonic() - started < LONG_S
 
 
 def test_one_deadline_for_all_requests_of_a_read(bench: MakeBench, server: MakeServer) -> None:
-    """Six requests of 0.2 s each are no read of half a second, quick as each of them is."""
-    there = server(slow(0.2, GOOD))
-    made = bench(there, timeout="500ms", max_points=20)
-    started = time.monotonic()
-    assert re.fullmatch(rf"{there.url}: no complete answer within 0\.[0-3]\d* s", made.train())
-    assert time.monotonic() - started < 1.0
+    """Six requests of a second each are no read of two and a half, quick as each of them is."""
+    there = server(slow(1, GOOD))
+    made = bench(there, timeout="2500ms", max_points=20)
+    assert re.fullmatch(rf"{there.url}: no complete answer within [01]\.\d+ s", made.train())
     assert 1 < len(there.ranges) <= 3
 
 
@@ -298,7 +304,7 @@ def ask_for_pause(header: Callable[[], str]) -> Behaviour:
     ("header", "least", "most"),
     [
         (lambda: "1", 1.0, 1.0),
-        (lambda: formatdate(time.time() + 3, usegmt=True), 1.5, 3.0),
+        (lambda: formatdate(time.time() + 60, usegmt=True), 30.0, 60.0),
         (lambda: formatdate(time.time() - 60, usegmt=True), 0.25, 0.25),
         (lambda: "soon", 0.25, 0.25),
         (lambda: "\u00b2", 0.25, 0.25),
@@ -310,7 +316,7 @@ def test_retry_after_is_honoured(
     bench: MakeBench, server: MakeServer, header: Callable[[], str], least: float, most: float
 ) -> None:
     there, pauses = server(GOOD), []
-    made = bench(there, pauses, retries=1).trained()
+    made = bench(there, pauses, retries=1, timeout="5m").trained()
     there.behave = in_turn(ask_for_pause(header), GOOD)
     assert made.score(1) == ""
     assert len(pauses) == 1
@@ -324,18 +330,18 @@ def test_retry_after_is_waited_for(bench: MakeBench, server: MakeServer) -> None
     there.behave = in_turn(ask_for_pause(lambda: "1"), GOOD)
     assert made.score(1) == ""
     first, second = (request.at for request in there.ranges[-2:])
-    assert 1.0 <= second - first < 2.0
+    assert second - first >= 1.0
 
 
 @pytest.mark.parametrize("seconds", ["2", "3600", "9" * 400])
 def test_retry_after_beyond_the_deadline_ends_the_read(bench: MakeBench, server: MakeServer, seconds: str) -> None:
-    there = server(GOOD)
-    made = bench(there, retries=3, timeout="1s").trained()
-    asked, started = len(there.ranges), time.monotonic()
+    there, pauses = server(GOOD), []
+    made = bench(there, pauses, retries=3, timeout="1s").trained()
+    asked = len(there.ranges)
     there.behave = ask_for_pause(lambda: seconds)
     said = "asks for a pause (429: later); fewer queries, or a higher limit, are expected"
     assert made.score(1) == f"{there.url}: {said}"
-    assert time.monotonic() - started < 0.5
+    assert pauses == []
     assert len(there.ranges) == asked + 1
     assert made.page().get("sentio_reads_total", outcome="throttled") == 1
 

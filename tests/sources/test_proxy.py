@@ -12,6 +12,7 @@ import urllib3
 from sentio.errors import DeadlineExceededError
 from sentio.http import StraightSession, WatchedAdapter, fetch, watched
 from tests.faulty import Behaviour, answer, drip_body, drip_headers, matrix, text
+from tests.servers import until
 
 from .conftest import MakeServer
 
@@ -49,7 +50,7 @@ def test_the_deadline_holds_through_a_proxy(
     started = time.monotonic()
     with pytest.raises(DeadlineExceededError):
         fetch(session, "GET", url, timeout=0.5, max_bytes=1 << 20)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 20, "far less than what drips would take"
 
 
 def test_an_answer_comes_through_a_proxy_twice(
@@ -58,7 +59,7 @@ def test_an_answer_comes_through_a_proxy_twice(
     there = server(answer(text(b"fine")))
     use_proxy(monkeypatch, there.url)
     for _ in range(2):
-        assert fetch(session, "GET", PLAIN, timeout=5, max_bytes=99).body == b"fine"
+        assert fetch(session, "GET", PLAIN, timeout=60, max_bytes=99).body == b"fine"
 
 
 def test_a_connection_that_comes_too_late_is_not_used(
@@ -68,12 +69,12 @@ def test_a_connection_that_comes_too_late_is_not_used(
     plain, made = urllib3.util.connection.create_connection, []
 
     def late(*args, **kwargs) -> socket.socket:
-        time.sleep(0.3)
+        until(lambda: watch.fired, 1, "its time is up")
         made.append(plain(*args, **kwargs))
         return made[-1]
 
     monkeypatch.setattr(urllib3.util.connection, "create_connection", late)
-    with pytest.raises(requests.ConnectTimeout, match="before it was connected"), watched(0.1):
+    with pytest.raises(requests.ConnectTimeout, match="before it was connected"), watched(0.1) as watch:
         session.get(there.url)
     (sock,) = made
     assert sock.fileno() == -1, "closed"

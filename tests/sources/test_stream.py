@@ -433,7 +433,7 @@ def test_nothing_is_read_beyond_the_end(tmp_path: Path) -> None:
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     chosen = "test_a_damaged_answer_is_the_same_or_none or test_bytes_that_are_no_answer or test_what or test_numbers"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, __file__]
-    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=500)
     assert ran.returncode == 0, ran.stdout
 
 
@@ -449,7 +449,7 @@ except IndexError:
     print("noticed")
 """
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=200)
+    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=500)
     assert ran.stdout == "noticed\n", ran.stderr
 
 

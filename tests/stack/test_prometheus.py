@@ -22,7 +22,7 @@ def run(*command: str, environment: dict[str, str] | None = None) -> subprocess.
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not on PATH; on Debian: apt-get install prometheus prometheus-alertmanager")
     own = {"PATH": os.environ["PATH"], **(environment or {})}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=own)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=own)
 
 
 def test_promtool_accepts_the_configuration_and_the_rules() -> None:

@@ -19,9 +19,7 @@ from sentio.tables.text import NONE
 FIELDS = st.text('01.-e,;"\n\r\tax é', max_size=6)
 NUMBERS = st.one_of(st.floats(allow_infinity=False).map(repr), st.integers(-99, 10**20).map(str), st.sampled_from(NONE))
 LABELS = FIELDS.map(lambda text: text.replace("\r", "").lstrip())
-SETTINGS = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SETTINGS = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def read(path: Path, choice: Choice) -> tuple[tuple[str, ...], list[list[float]], list[tuple[str, ...]]]:

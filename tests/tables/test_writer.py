@@ -179,7 +179,7 @@ def test_what_is_no_file_is_not_replaced(name: str, tmp_path: Path) -> None:
         reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
         reader.start()
         copy(CARS, pipe, CHOICE)
-        reader.join(10)
+        reader.join(60)
         assert len(read[0].splitlines()) == 1358
     assert pipe.is_fifo()
     assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -29,7 +29,7 @@ def web(tmp_path_factory):
 
 
 def fetch(web, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection(web.host, web.port, timeout=10)
+    connection = http.client.HTTPConnection(web.host, web.port, timeout=60)
     connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     response = connection.getresponse()
     return response, response.read()

@@ -58,7 +58,7 @@ def web(tmp_path_factory):
 
 
 def fetch(web, path: str) -> tuple[http.client.HTTPResponse, str]:
-    connection = http.client.HTTPConnection(web.host, web.port, timeout=10)
+    connection = http.client.HTTPConnection(web.host, web.port, timeout=60)
     connection.request("GET", path)
     response = connection.getresponse()
     return response, response.read().decode()
