@@ -91,8 +91,8 @@ def _ticks(stage: Stage) -> list[Reach]:
         "after it": ticks.between(start + p.outage, float("inf")),
         "first after a start": ticks.first(),
     }
-    head = ["ticks", "count", "median ms", "longest ms", "late, skipped, failed", "oldest sample, s"]
-    table("Score ticks, one a second", head, [_phase(name, looks) for name, looks in phases.items()])
+    head = ["ticks", "count", "median ms", "longest ms", "at, s", "late, skipped, failed", "oldest sample, s"]
+    table("Score ticks, one a second", head, [_phase(name, looks, stage.begun) for name, looks in phases.items()])
     outage = phases["in the outage"]
     return [
         Reach("longest tick in the outage", max(look.seconds for look in outage), TICK_S, "s"),
@@ -100,12 +100,12 @@ def _ticks(stage: Stage) -> list[Reach]:
     ]
 
 
-def _phase(name: str, looks: list[Look]) -> list[str]:
-    times = [1000 * look.seconds for look in looks]
-    ages = [look.age for look in looks]
-    amiss = str(sum(look.amiss for look in looks))
-    count = str(sum(look.ticks for look in looks))
-    return [name, count, number(quantile(times, 0.5)), number(max(times)), amiss, number(max(ages))]
+def _phase(name: str, looks: list[Look], begun: float) -> list[str]:
+    longest = max(looks, key=lambda look: look.seconds)
+    median = quantile([look.seconds for look in looks], 0.5)
+    count, amiss = sum(look.ticks for look in looks), sum(look.amiss for look in looks)
+    times = [number(1000 * median), number(1000 * longest.seconds), f"{longest.at - begun:.0f}"]
+    return [name, str(count), *times, str(amiss), number(max(look.age for look in looks))]
 
 
 if __name__ == "__main__":
