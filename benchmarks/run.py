@@ -12,7 +12,10 @@ from pathlib import Path
 
 from benchmarks.figures import machine, parser
 
-NAMES = ("parity", "fit", "decode", "score", "detectors", "cycle", "pipeline", "page", "peers", "quality", "injected")
+NAMES = (
+    "parity", "fit", "decode", "score", "detectors", "cycle", "pipeline", "page", "peers", "quality", "injected",
+    "receivers",
+)  # fmt: skip
 _LIMIT_S = 1200
 _ROOT = Path(__file__).resolve().parent.parent
 
