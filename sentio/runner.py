@@ -43,7 +43,7 @@ from sentio.types import (
     SeriesStatus,
     State,
     Window,
-    joined,
+    merged,
     positions,
     union,
 )
@@ -252,6 +252,7 @@ class Runner:
         counts = np.bincount(report.status, minlength=len(SeriesStatus))
         for status in SeriesStatus:
             self._telemetry.series.labels(alias, status.word).set(int(counts[status]))
+        give_back()  # what the judge has let go of, before there is a second page
         for sink in self._sinks:
             sink.emit(report)
 
@@ -290,13 +291,12 @@ class Runner:
     def _fit(self, due: Keys, now: int, tick: Tick) -> None:
         """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
         progress = self._telemetry.fit_progress.labels(self.line.alias)
-        done, waiting, taken = 0, [], time.monotonic()
+        done, waiting, taken = 0, list[State](), time.monotonic()
         for fitted in self._fits(due, now):
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
-                some, waiting = joined(waiting), []
-                if not self._take(some, now, tick):
+                if not self._take(merged(waiting), now, tick):
                     return
                 taken = time.monotonic()
                 if done < len(due):
@@ -414,11 +414,10 @@ class Runner:
         if before is None:  # they are of series that are not in it
             self._memory = replace(self._memory, judged=_with(self._memory.judged, judges))
             return
+        before = self._before = Memory(self._memory.model, _with(before.judged, judges), before.alerts)
         # There is much of it: what is known now comes anew from this, and is not kept beside it meanwhile.
         self._memory = replace(self._memory, judged=before.judged)
-        before = self._before = Memory(self._memory.model, _with(before.judged, judges), before.alerts)
         if last is None:
-            self._memory = replace(self._memory, judged=before.judged)
             return
         fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
         memory, report, _ = score(
@@ -467,9 +466,11 @@ class Runner:
 
 def _with(judged: State, prepared: list[State]) -> State:
     """``judged`` with those that are ``prepared``, of which nothing is left."""
-    together = joined(prepared)
+    parts = [judged, *prepared]
     prepared.clear()
-    return judged.merge(together)
+    together = merged(parts)
+    give_back()  # of the pieces that threads have made
+    return together
 
 
 def _first_said(before: Scores, again: Scores) -> Scores:
