@@ -241,7 +241,6 @@ class Runner:
         self._vitals.published(report, self._memory.model, self._arrivals.live, seen)
         if not again:
             self.errors["score"] = failure.text if failure else ""
-        give_back()  # what the judge has let go of, before there is a second page
         for sink in self._sinks:
             sink.emit(report)
 
