@@ -83,8 +83,8 @@ def measure(url: str, series: int) -> Figures:
     from sentio import build
     from sentio.detectors.prophet.interval import band_table
     from sentio.held import hold_little
+    from sentio.keeper import Keeper
     from sentio.runner import Tick
-    from sentio.service import Keeper
     from sentio.sinks.exposition import Exposition
     from sentio.store import Store
     from sentio.telemetry import Telemetry
@@ -151,7 +151,7 @@ def _watch(stages: Any) -> None:
     """Which call is of which stage."""
     from sentio.detectors.prophet import Prophet
     from sentio.history import History
-    from sentio.service import Keeper
+    from sentio.keeper import Keeper
     from sentio.sinks import exposition
     from sentio.sources import prometheus
     from sentio.types import State

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sentio.errors import WorkerDiedError
+from sentio.held import hold_little
 
 T = TypeVar("T")
 _PREFIX = "sentio-work-"
@@ -243,6 +244,7 @@ def _prepare(scratch: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     tempfile.tempdir = scratch
     os.environ["TMPDIR"] = scratch
+    hold_little()
 
 
 def _end_with_parent() -> None:

@@ -30,7 +30,7 @@ from sentio.types import (
     SeriesStatus,
     State,
     Window,
-    joined,
+    merged,
     positions,
 )
 
@@ -207,7 +207,7 @@ def _kept(old: State, new: State, modelled: Keys) -> State:
     if old.keys == new.keys or not old.keys or old.arrays.keys() != new.arrays.keys():
         return new
     away = (positions(old.keys, new.keys) < 0) & (positions(old.keys, modelled) >= 0)
-    return joined([new, old.select(np.flatnonzero(away))]) if away.any() else new
+    return merged([new, old.select(np.flatnonzero(away))]) if away.any() else new
 
 
 def _fitted(model: State, keys: Keys) -> Ints:

@@ -26,6 +26,7 @@ from sentio.judgement.runs import NEVER
 from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
 from sentio.preparing import prepared
 from sentio.recent import Recent
+from sentio.rejudging import Rejudging
 from sentio.saved import fitting, packed, unpacked
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
@@ -38,15 +39,14 @@ from sentio.types import (
     Keys,
     Panel,
     Report,
-    Scores,
     SeriesKey,
-    SeriesStatus,
     State,
     Window,
-    joined,
+    merged,
     positions,
     union,
 )
+from sentio.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class Runner:
         save: Callable[[State], None],
     ) -> None:
         self.line, self.timing = line, timing
-        self._sinks, self._telemetry, self._save = sinks, telemetry, save
+        self._sinks, self._save = sinks, save
+        self._vitals = Vitals(telemetry, line.alias)
         self._lock = threading.Lock()
         # What is anomalous is not learned from, and yet the series is there.
         keep = timing.model_ttl + (line.judge.policy.accept_after if line.judge.policy.enabled else 0)
@@ -90,23 +91,19 @@ class Runner:
             self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
         self._flagged = Flagged(timing.step, timing.window)
         self._memory = Memory()
-        self._before: Memory | None = Memory()  # the last report; None where all that is in it are judged
-        self._whole = False
+        self._rejudging = Rejudging(line)
         self._unbegun: set[SeriesKey] = set()
-        self._left_out: Bools | None = None  # of the last report
         self._attempted: dict[object, int] = {}
         self._arrivals = Arrivals()
         self._cursor: int | None = None
         self._hurry = False
         self._saved_at: int | None = None
         self._trained = False
-        self._ages: tuple[int | None, int | None] = (None, None)
         self.report: Report | None = None
         self.recent = Recent()
         self.errors = {"score": "", "train": ""}
         """Why the last tick of each kind failed; empty where it did not."""
         self._stopped = False
-        telemetry.begin(line.alias)
 
     def stop(self) -> None:
         """Publish and save nothing more: a tick under way belongs to a pipeline that is no more."""
@@ -121,11 +118,7 @@ class Runner:
 
     def ages(self, now: int) -> tuple[float | None, float | None]:
         """Seconds: of the newest sample, and of the oldest model of a series that arrives."""
-        data, model = self._ages
-        return (
-            None if data is None else (now - data) / SECOND,
-            None if model is None else (now - model) / SECOND,
-        )
+        return self._vitals.ages(now)
 
     def snapshot(self) -> State:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
@@ -181,7 +174,7 @@ class Runner:
             report = self._judge(fresh, live, now, whole=failure is None, failure=failure, when=when)
             if failure is None and not fresh.notes.partial:
                 self._remember(fresh, report, when)
-            self._telemetry.samples.labels(self.line.alias).inc(int(np.isfinite(fresh.values).sum()))
+            self._vitals.read(fresh)
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
 
@@ -190,15 +183,15 @@ class Runner:
         when: Panel | None = None,
     ) -> Report:  # fmt: skip
         """Judge, alert and publish."""
-        self._before, self._whole = self._memory, whole and not fresh.notes.partial
-        out = self._left_out = self.line.exclusion.mask(live, fresh.times, when)
+        out, unbegun = self.line.exclusion.mask(live, fresh.times, when), self._among_unbegun(live)
+        self._rejudging.begin(self._memory, whole and not fresh.notes.partial, out)
         memory, report, found = score(
-            self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=self._among_unbegun(live)
+            self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=unbegun
         )
         self.recent.add(report.scores)
         self._memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
         del memory
-        self._let_go(live)
+        self._rejudging.let_go(self._memory, report, unbegun)
         self._publish(report, failure)
         return report
 
@@ -228,9 +221,7 @@ class Runner:
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
         gone = self._arrivals.take(fresh, now - self.timing.ttl - self.timing.delay)
-        if gone:
-            self._telemetry.vanished.labels(self.line.alias).inc(gone)
-            log.info("pipeline %s: %d series stopped arriving", self.line.alias, gone)
+        self._vitals.vanished(gone)
         return self._arrivals.live
 
     def _begun(self, model: State, live: Keys) -> State:
@@ -244,28 +235,14 @@ class Runner:
         return model.merge(self.line.detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
 
     def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
-        alias = self.line.alias
         self.report = report
-        self._note_ages()
+        # Where no series arrives any more, the age of the last sample that one had goes on.
+        seen = self._arrivals.seen if self._cursor else self._arrivals.seen[:0]
+        self._vitals.published(report, self._memory.model, self._arrivals.live, seen)
         if not again:
             self.errors["score"] = failure.text if failure else ""
-        counts = np.bincount(report.status, minlength=len(SeriesStatus))
-        for status in SeriesStatus:
-            self._telemetry.series.labels(alias, status.word).set(int(counts[status]))
         for sink in self._sinks:
             sink.emit(report)
-
-    def _note_ages(self) -> None:
-        """Worked out here, so that a scrape has nothing to look up."""
-        state, live, seen = self._memory.model, self._arrivals.live, self._arrivals.seen
-        at = positions(live, state.keys)
-        at = at[at >= 0]
-        of_use = usable(state)[at] if len(at) else np.empty(0, bool)
-        # Where no series arrives any more, the age of the last sample that one had goes on.
-        self._ages = (
-            int(seen.max()) if len(seen) and self._cursor else self._ages[0],
-            int(state["fitted_at"][at][of_use].min()) if of_use.any() else None,
-        )
 
     # The train tick.
 
@@ -289,19 +266,17 @@ class Runner:
 
     def _fit(self, due: Keys, now: int, tick: Tick) -> None:
         """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
-        progress = self._telemetry.fit_progress.labels(self.line.alias)
-        done, waiting, taken = 0, [], time.monotonic()
+        done, waiting, taken = 0, list[State](), time.monotonic()
         for fitted in self._fits(due, now):
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
-                some, waiting = joined(waiting), []
-                if not self._take(some, now, tick):
+                if not self._take(merged(waiting), now, tick):
                     return
                 taken = time.monotonic()
                 if done < len(due):
                     log.info("pipeline %s: %d of %d series fitted", self.line.alias, done, len(due))
-            progress.set(done / len(due))
+            self._vitals.progress(done / len(due))
 
     def _take(self, fitted: State, now: int, tick: Tick, *, there: bool = False) -> bool:
         """Use, publish and save what was ``fitted``, and have its judges begin; False where nobody wants it any more.
@@ -338,7 +313,7 @@ class Runner:
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
         if fitted.keys:
-            self._count(fitted)
+            self._vitals.fitted(fitted)
         if fitted.keys or not unbegun:
             self._saved_at = now
             self._save(self.snapshot())
@@ -408,75 +383,17 @@ class Runner:
 
     def _announce(self, judges: list[State]) -> None:
         """Have ``judges`` begin, and publish the last report again, now that there are models or judges for series that
-        had none: nobody should wait for the next sample to see a band. The samples are judged from where the judge
-        stood before them, so that none counts twice."""
-        last, before = self.report, self._before
-        if before is None:  # they are of series that are not in it
-            self._memory = replace(self._memory, judged=_with(self._memory.judged, judges))
+        had none."""
+        self._memory = self._rejudging.with_judges(self._memory, judges)
+        if self.report is None or not self._rejudging.possible:
             return
-        # There is much of it: what is known now comes anew from this, and is not kept beside it meanwhile.
-        self._memory = replace(self._memory, judged=before.judged)
-        before = self._before = Memory(self._memory.model, _with(before.judged, judges), before.alerts)
-        if last is None:
-            self._memory = replace(self._memory, judged=before.judged)
-            return
-        fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
-        memory, report, _ = score(
-            self.line, before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole,
-            unbegun=self._among_unbegun(fresh.keys),
-        )  # fmt: skip
-        del before
-        self._memory = replace(memory, alerts=self._memory.alerts)
-        self._let_go(fresh.keys)
-        if getattr(self.line.detector, "learns_as_it_goes", False):
-            report = replace(report, scores=_first_said(last.scores, report.scores))
+        unbegun = self._among_unbegun(self.report.scores.keys)
+        self._memory, report = self._rejudging.judged(self._memory, self.report, unbegun)
+        self._rejudging.let_go(self._memory, report, unbegun)
         self.recent.add(report.scores, again=True)
-        # Its alerts were told when it was new.
-        report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
         self._publish(report, again=True)
-
-    def _let_go(self, keys: Keys) -> None:
-        """What was known before the last report, which is of ``keys``, where no first model or judge may come for one
-        of them."""
-        if self._unbegun or not known(self._memory.model, keys).all():
-            return
-        judge, judged = self.line.judge, self._memory.judged
-        if not judge.policy.enabled or (judge.times(judged) != NEVER)[: len(keys)].all():
-            self._before = None
 
     def _among_unbegun(self, keys: Keys) -> Bools | None:
         """``[S]``: which of ``keys`` are not to be judged yet; None where it is none."""
         waiting = self._unbegun
         return np.fromiter((key in waiting for key in keys), bool, len(keys)) if waiting else None
-
-    def _count(self, fitted: State) -> None:
-        alias = self.line.alias
-        counts = np.bincount(fitted["status"], minlength=len(SeriesStatus))
-        for status in SeriesStatus:
-            if counts[status]:
-                self._telemetry.fits.labels(alias, status.word).inc(int(counts[status]))
-        failed = np.flatnonzero(fitted["status"] == SeriesStatus.FAILED)
-        if len(failed):
-            self._telemetry.series_failures.labels(alias, "fit").inc(len(failed))
-            first = failed[0]
-            log.warning(
-                "pipeline %s: %d of %d series could not be fitted; the first, %s: %s",
-                alias, len(failed), len(fitted.keys), fitted.keys[first], fitted["detail"][first],
-            )  # fmt: skip
-
-
-def _with(judged: State, prepared: list[State]) -> State:
-    """``judged`` with those that are ``prepared``, of which nothing is left."""
-    together = joined(prepared)
-    prepared.clear()
-    return judged.merge(together)
-
-
-def _first_said(before: Scores, again: Scores) -> Scores:
-    """``again``, and what was said ``before`` of samples of which a detector that has learned from them says nothing
-    more."""
-    outputs = {
-        name: np.where(np.isfinite(values), values, before.outputs.get(name, values))
-        for name, values in again.outputs.items()
-    }
-    return replace(again, outputs=outputs)

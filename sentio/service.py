@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sentio import build
-from sentio.alerting import told
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
-from sentio.contracts import Sink
-from sentio.errors import ConfigError, StoreError
+from sentio.errors import ConfigError
 from sentio.guard import Conditions, GuardedSink
-from sentio.journal import Entry, Journal, beside
-from sentio.outbox import Outbox, close
+from sentio.journal import Journal, beside
+from sentio.keeper import Keeper
+from sentio.outbox import close
+from sentio.outlets import Fanout, Outlets
 from sentio.runner import Runner
 from sentio.scheduler import Scheduler, clock
 from sentio.server import Server
 from sentio.sinks.exposition import Exposition
 from sentio.store import Store
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Report, State
+from sentio.types import SECOND, State
 
 log = logging.getLogger(__name__)
 
@@ -35,83 +35,6 @@ _QUEUE_EVERY_S = 5.0
 
 Load = Callable[[], Config]
 Digest = Callable[[], str]
-
-
-class Keeper:
-    """What the store keeps of one runner, under the fingerprint of what that was made from, until it is closed."""
-
-    def __init__(self, alias: str, fingerprint: str, store: Store, telemetry: Telemetry) -> None:
-        self._alias, self._fingerprint, self._store, self._telemetry = alias, fingerprint, store, telemetry
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def load(self) -> State | None:
-        try:
-            return self._store.load(self._alias, self._fingerprint)
-        except StoreError as error:
-            self._telemetry.set_aside.inc()
-            log.warning("%s", error)
-            return None
-
-    def misfit(self, error: Exception) -> None:
-        """Count and tell that the state that was loaded is of no use."""
-        self._telemetry.set_aside.inc()
-        log.warning(
-            "store %s: the state of %s does not fit (%s: %s); it will be learned anew",
-            self._store.path, self._alias, type(error).__name__, error,
-        )  # fmt: skip
-
-    def save(self, state: State) -> None:
-        with self._lock:
-            self._save(state)
-
-    def close(self, state: State) -> None:
-        """Save for the last time: a training of a runner that was dropped may end after its successor has saved."""
-        with self._lock:
-            try:
-                self._save(state)
-            finally:
-                self._closed = True
-
-    def _save(self, state: State) -> None:
-        if self._closed or not state.keys:
-            return
-        started = time.perf_counter()
-        try:
-            self._store.save(self._alias, self._fingerprint, state, clock())
-        except StoreError as error:
-            self._telemetry.saves.labels("failed").inc()
-            log.error("%s", error)
-            return
-        self._telemetry.saves.labels("ok").inc()
-        self._telemetry.save_seconds.observe(time.perf_counter() - started)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlet:
-    """A sink at work, an outbox for each of its receivers, with what it was made from."""
-
-    block: Adapter
-    outboxes: tuple[Outbox, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fanout:
-    """A `sentio.contracts.Sink` of one pipeline: the page, and all that are its own when a report is made, whatever a
-    reload does. What a report changes of alerts and queues is written at once."""
-
-    alias: str
-    page: Sink
-    boxes: Callable[[str], Iterable[Outbox]]
-    journal: Journal | None
-
-    def emit(self, report: Report) -> None:
-        self.page.emit(report)
-        entry = Entry({self.alias: told(report.alerts)} if report.alerts.arrays else {})
-        for box in self.boxes(self.alias):
-            box.take(report, entry)
-        if self.journal:
-            self.journal.write(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +56,7 @@ class Service:
         self.telemetry = Telemetry()
         self.exposition = Exposition(ttl=self._ttl, legacy=self._legacy)
         self._page = GuardedSink(self.exposition, name="exposition", telemetry=self.telemetry, redact=self.redact)
-        self._outlets: dict[str, Outlet] = {}
+        self._outlets = Outlets(self.telemetry)
         self._scheduler = Scheduler(self.telemetry)
         self._reloading = threading.Lock()
         self._stopping = threading.Event()
@@ -169,11 +92,10 @@ class Service:
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
-        self._journal = beside(config.store.path, self.telemetry)
+        self._journal = self._outlets.journal = beside(config.store.path, self.telemetry)
         self._pool = build.executor(config)
-        self._outlets = {name: self._outlet(config, name) for name in config.sinks}
-        self._begin_sinks()
-        self._resume()
+        self._outlets.use(config, self._outlets.made(config))
+        self._outlets.resume(clock())
         for alias in config.pipelines:
             self._running[alias] = self._make(config, alias)
             self._restore(alias)
@@ -198,7 +120,7 @@ class Service:
                 closing.callback(self._store.close)
             if self._journal:
                 closing.callback(self._journal.close)
-            boxes = [box for outlet in self._outlets.values() for box in outlet.outboxes]
+            boxes = self._outlets.boxes
             closing.callback(close, boxes)
             if self._web:
                 closing.callback(self._web.stop)
@@ -250,11 +172,11 @@ class Service:
         kept = {a for a, r in self._running.items() if a in config.pipelines and _same(r, config, a)}
         # First what may fail, while all is as it was.
         made = {alias: self._make(config, alias) for alias in config.pipelines if alias not in kept}
-        outlets = {name: self._kept_outlet(config, name) or self._outlet(config, name) for name in config.sinks}
+        outlets = self._outlets.made(config)
         if (before.server, before.store, before.executor) != (config.server, config.store, config.executor):
             log.warning("configuration: server, store and executor take effect at the next start")
         self._config = config
-        self._replace_outlets(outlets)
+        self._outlets.use(config, outlets)
         self._tell_shard()
         for alias in [a for a in self._running if a not in kept]:
             self._drop(alias)
@@ -264,54 +186,6 @@ class Service:
             self._schedule(alias)
         self._running = {alias: self._running[alias] for alias in config.pipelines}
         log.info("configuration accepted: %d pipelines, %d of them unchanged", len(config.pipelines), len(kept))
-
-    def _resume(self) -> None:
-        """Have the sinks try what waited when Sentio ended."""
-        if self._journal is None:
-            return
-        waiting: dict[str, list[tuple[int, Report]]] = {}
-        for number, post in self._journal.waiting().items():
-            waiting.setdefault(post.sink, []).append((number, post.report))
-        for box in (box for outlet in self._outlets.values() for box in outlet.outboxes):
-            box.resume(waiting.pop(box.name, ()), clock())
-        for sink, posts in waiting.items():
-            log.warning("sink %s: %d reports waited for it, and are dropped, for the sink is gone", sink, len(posts))
-            for _, report in posts:
-                self.telemetry.sink_dropped.labels(report.pipeline, sink).inc()
-            self._journal.write(Entry(gone={number for number, _ in posts}))
-
-    def _outlet(self, config: Config, name: str) -> Outlet:
-        return Outlet(config.sinks[name], build.outboxes(config, name, self.telemetry, self._journal))
-
-    def _kept_outlet(self, config: Config, name: str) -> Outlet | None:
-        """The one at work, where nothing of it changed: it keeps what is queued."""
-        outlet = self._outlets.get(name)
-        return outlet if outlet and outlet.block == config.sinks[name] else None
-
-    def _replace_outlets(self, outlets: dict[str, Outlet]) -> None:
-        """What is gone or changed tries once more what it has, on its own threads; then one that has changed hands over
-        what is left, and one that is gone lets go of it."""
-        before = {box.name: box for outlet in self._outlets.values() for box in outlet.outboxes}
-        after = {box.name: box for outlet in outlets.values() for box in outlet.outboxes}
-        self._outlets = outlets
-        for name, box in before.items():
-            if name not in after:
-                box.retire()
-                self.telemetry.forget_sink(name)
-            elif after[name] is not box:
-                after[name].follow(box)
-        self._begin_sinks()
-
-    def _begin_sinks(self) -> None:
-        for alias in self.config.pipelines:
-            for box in self._boxes_of(alias):
-                self.telemetry.begin_sink(alias, box.name)
-
-    def _boxes_of(self, alias: str) -> list[Outbox]:
-        """What the configuration in force says."""
-        names = self.config.sinks_of(alias) if alias in self.config.pipelines else ()
-        outlets = self._outlets  # a reload puts another in its place
-        return [box for name in names if name in outlets for box in outlets[name].outboxes]
 
     def _tell_shard(self) -> None:
         self.telemetry.shard.clear()
@@ -328,7 +202,7 @@ class Service:
             config,
             alias,
             executor=self._pool,
-            sinks=(Fanout(alias, self._page, self._boxes_of, self._journal), Conditions(alias, self.telemetry)),
+            sinks=(Fanout(alias, self._page, self._outlets.of, self._journal), Conditions(alias, self.telemetry)),
             telemetry=self.telemetry,
             pause=self._stopping.wait,
             save=keeper.save,

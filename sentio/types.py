@@ -10,6 +10,7 @@ import enum
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -249,23 +250,7 @@ class State:
 
     def merge(self, newer: State) -> State:
         """This state with ``newer``'s series put in place of, or after, its own."""
-        if not self.keys:
-            return newer
-        if not newer.keys:
-            return self
-        if self.arrays.keys() != newer.arrays.keys():
-            raise ValueError("state: the two hold different arrays; they are not of one detector")
-        keys = union(self.keys, newer.keys)
-        at = positions(newer.keys, keys)
-        merged: dict[str, Array] = {}
-        for name, array in self.arrays.items():
-            old, new = _as_wide(array, newer.arrays[name])
-            kind = np.result_type(old.dtype, new.dtype)
-            both = np.zeros((len(keys), *old.shape[1:]), kind)
-            both[: len(old)] = old
-            both[at] = new
-            merged[name] = both
-        return State(keys, merged)
+        return merged([self, newer])
 
     def to_arrays(self) -> dict[str, Array]:
         """Plain arrays, names of the series among them; `from_arrays` reads them back."""
@@ -293,15 +278,36 @@ class State:
         return cls(keys, plain | text)
 
 
-def joined(parts: Sequence[State]) -> State:
-    """States of one detector and of different series, one after another."""
-    if len(parts) < 2:
-        return parts[0] if parts else State((), {})
-    names = parts[0].arrays.keys()
-    if any(part.arrays.keys() != names for part in parts):
-        raise ValueError("state: the parts hold different arrays; they are not of one detector")
-    keys = tuple(key for part in parts for key in part.keys)
-    return State(keys, {name: np.concatenate(_as_wide(*(part[name] for part in parts))) for name in names})
+def merged(parts: list[State]) -> State:
+    """States of one detector as one: the first of ``parts`` with the series of the others put in place of, or after,
+    its own. No two of the others have the same series.
+
+    Nothing is left in ``parts``: one array after another is let go, so that of what nobody else holds no more than one
+    is there twice. Raises `ValueError` where they hold different arrays.
+    """
+    held = [part for part in parts if part.keys] or [*parts[-1:], State(())][:1]
+    parts.clear()
+    if len(held) == 1:
+        return held[0]
+    names = tuple(held[0].arrays)
+    if any(part.arrays.keys() != held[0].arrays.keys() for part in held):
+        raise ValueError("state: they hold different arrays; states of one detector are expected")
+    newer = held[1].keys if len(held) == 2 else tuple(key for part in held[1:] for key in part.keys)
+    keys = union(held[0].keys, newer)
+    ends = np.cumsum([len(part.keys) for part in held[1:]])
+    places: list[slice | Ints] = [slice(len(held[0].keys)), *np.split(positions(newer, keys), ends[:-1])]
+    rest = [dict(part.arrays) for part in held]
+    held.clear()
+    return State(keys, {name: _put([arrays.pop(name) for arrays in rest], places, len(keys)) for name in names})
+
+
+def _put(arrays: list[Array], places: Sequence[slice | Ints], rows: int) -> Array:
+    """``arrays`` as one with so many ``rows``, each at its place."""
+    wide = _as_wide(*arrays)
+    whole = np.zeros((rows, *wide[0].shape[1:]), reduce(np.promote_types, {array.dtype for array in wide}))
+    for place, array in zip(places, wide, strict=True):
+        whole[place] = array
+    return whole
 
 
 def _as_wide(*arrays: Array) -> list[Array]:

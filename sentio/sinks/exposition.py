@@ -21,6 +21,7 @@ import numpy as np
 
 from sentio.config.model import LegacyNames
 from sentio.errors import SinkError
+from sentio.held import give_back
 from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, KIND, SKILL
 from sentio.judgement.kinds import Kind
 from sentio.types import (
@@ -147,6 +148,7 @@ class Exposition:
 
     def emit(self, report: Report) -> None:
         """Render ``report``. Raises `SinkError` for what cannot be told apart; all else is there."""
+        give_back()  # what the judge has let go of, before there is a second page
         alias = report.pipeline
         labels = self._labels.get(alias)
         if labels is None or labels.keys != report.scores.keys:

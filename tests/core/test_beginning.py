@@ -237,15 +237,15 @@ def test_what_was_known_before_the_last_report_is_kept_while_somebody_waits():
     house = Judging()
     house.score(0)
     house.train()
-    assert house.runner._before is None
+    assert not house.runner._rejudging.possible
     new = SeriesKey("m", (("i", "new"),))
     house.source.keys, house.source.gone[new] = (*SERIES, new), (0, house.now)
     house.score()
-    assert house.runner._before is not None
+    assert house.runner._rejudging.possible
     for _ in range(40):
         house.score()
     house.train()
-    assert house.runner._before is None
+    assert not house.runner._rejudging.possible
     assert finite(house.sink.reports[-1], YHAT).all()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentio.types import SECOND, Panel, SeriesKey, State, Window, positions, stack
+from sentio.types import SECOND, Panel, SeriesKey, State, Window, merged, positions, stack
 
 LABELS = st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=4)
 
@@ -63,11 +65,46 @@ def test_keys_share_their_texts():
 
 
 def test_merging_puts_newer_rows_in_place_and_new_ones_after():
-    merged = state("ab", x=[1.0, 2.0], t=["", "u"]).merge(state("bc", x=[20.0, 30.0], t=["longer", ""]))
-    assert merged.keys == keys("a", "b", "c")
-    assert merged["x"].tolist() == [1, 20, 30]
-    assert merged["t"].tolist() == ["", "longer", ""]
-    assert merged.select(np.array([2, 0])).keys == keys("c", "a")
+    both = state("ab", x=[1.0, 2.0], t=["", "u"]).merge(state("bc", x=[20.0, 30.0], t=["longer", ""]))
+    assert both.keys == keys("a", "b", "c")
+    assert both["x"].tolist() == [1, 20, 30]
+    assert both["t"].tolist() == ["", "longer", ""]
+    assert both.select(np.array([2, 0])).keys == keys("c", "a")
+
+
+def test_many_are_merged_into_the_first_whatever_the_width_and_the_order():
+    parts = [
+        state("abc", x=[1.0, 2.0, 3.0], w=[[1], [2], [3]], t=["", "u", ""]),
+        State(()),
+        state("dc", x=[np.float32(40), np.float32(30)], w=[[4, 4], [3, 3]], t=["longer", ""]),
+        state("e", x=[5.0], w=[[5, 5, 5]], t=["x"]),
+        state("a", x=[10.0], w=[[9]], t=["é"]),
+    ]
+    one = merged(parts)
+    assert parts == []
+    assert one.keys == keys("a", "b", "c", "d", "e")
+    assert one["x"].tolist() == [10, 2, 30, 40, 5]
+    assert one["w"].tolist() == [[9, 0, 0], [2, 0, 0], [3, 3, 0], [4, 4, 0], [5, 5, 5]]
+    assert one["t"].tolist() == ["é", "u", "", "longer", "x"]
+
+
+def test_merging_holds_no_more_than_one_array_twice():
+    def made(first: int, rows: int) -> State:
+        series = tuple(SeriesKey(f"{i}") for i in range(first, first + rows))
+        return State(series, {f"{i}": np.ones((rows, 100)) for i in range(20)})
+
+    tracemalloc.start()
+    try:
+        parts = [made(100, 1000), *(made(i, 100) for i in range(0, 1000, 100))]
+        before, array = tracemalloc.get_traced_memory()[0], 1100 * 100 * 8
+        tracemalloc.reset_peak()
+        one = merged(parts)
+        more = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert more < 2 * array, "the whole has 20 of them"
+    assert len(one.keys) == 1100
+    assert all((a == 1).all() for a in one.arrays.values())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +112,7 @@ def test_merging_puts_newer_rows_in_place_and_new_ones_after():
     [
         (lambda: state("ab", x=[1.0]), "state: array x has 1 rows; 2 are expected"),
         (lambda: state("a", x=[object()]), "state: array x holds objects; a state is plain numbers and text"),
-        (lambda: state("a", x=[1]).merge(state("b", y=[1])), "state: the two hold different arrays; they are not of one detector"),  # noqa: E501 # the whole text
+        (lambda: state("a", x=[1]).merge(state("b", y=[1])), "state: they hold different arrays; states of one detector are expected"),  # noqa: E501 # the whole text
         (lambda: Panel(keys("a"), np.arange(3), np.zeros((1, 2))), "panel: values have the shape (1, 2); 1 series × 3 times are expected"),  # noqa: E501 # the whole text
     ],
 )  # fmt: skip

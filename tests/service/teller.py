@@ -20,8 +20,8 @@ from sentio.alerting import Alerting, Rule, Rules, events
 from sentio.guard import GuardedSink
 from sentio.journal import Journal
 from sentio.outbox import Outbox
+from sentio.outlets import Fanout
 from sentio.selection import Selection, of_alerts
-from sentio.service import Fanout
 from sentio.sinks.webhook import Webhook
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Report, Scores, SeriesKey

@@ -26,7 +26,7 @@ from sentio.types import (
     Scores,
     SeriesStatus,
     State,
-    joined,
+    merged,
     positions,
 )
 
@@ -79,7 +79,7 @@ class Prophet:
         finally:
             for _, task in tasks:
                 task.cancel()
-        return joined(parts)
+        return merged(parts)
 
     def _collect(self, history: Panel, task: Future[dict[str, Array]]) -> State:
         try:
