@@ -87,8 +87,8 @@ _EDGE_GAIN, _OUTLIERS = 0.2, 2.0
 samples is no tail of what is usual."""
 _MOVES = 1e3
 """Scales in one step: a series that moves so far has stood still before."""
-_BACK = 12.0
-"""Samples for which a series must be where it was before, to be back."""
+_LEAST_SHIFT = 12.0
+"""Samples for which a shift must last, whatever is known of where it leads to."""
 _SOUND = 30.0
 """Samples until which nothing is judged."""
 _MOST = 1e6
@@ -663,7 +663,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
     if _back(track, s, step, far):
         _shift(track, s, track.held[s, 1])
     # What had stood still and is in motion now has no past that it could be judged by.
-    elif shifted[0] >= terms.accept_after or track.moving[s] >= _SOUND:
+    elif shifted[0] >= _lasting(track, s, step, terms) or track.moving[s] >= _SOUND:
         track.near[s] = max(abs(off - shifted[1]), scale)
         track.far[s] = track.near[s]
         track.days[s] = 0
@@ -677,14 +677,26 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
 
 
 @part
+def _lasting(track: Track, s: int, step: int, terms: Terms) -> float:
+    """How long the shift must last: of a young series as long as what was normal before it, which is no better known."""
+    before = track.held[s, 0] - track.shifted[s, 0]
+    return float(min(max(before, _soon(step)), terms.accept_after))
+
+
+@part
 def _back(track: Track, s: int, step: int, far: float) -> bool:
-    """Whether the shift, since an hour or so, is one back to where the series was for longer than it has been here.
+    """Whether the shift is one back to where the series was for longer than it has been here.
 
     Another way round, what failed for days, was mended and fails again would soon be normal.
     """
     home = abs(track.level[s] + track.shifted[s, 1] - track.former[s]) < far
-    lasted = track.shifted[s, 0] >= max(_APART, _BACK * step)
-    return bool(home and lasted and track.held[s, 1] > track.held[s, 0])
+    return bool(home and track.shifted[s, 0] >= _soon(step) and track.held[s, 1] > track.held[s, 0])
+
+
+@part
+def _soon(step: int) -> float:
+    """The least time that any shift must last."""
+    return max(_APART, _LEAST_SHIFT * step)
 
 
 @part

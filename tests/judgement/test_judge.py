@@ -265,6 +265,16 @@ def test_what_is_back_where_it_was_for_longer_is_flagged_for_an_hour():
     assert flagged[:, back + hour + 1 :].mean() < 0.01
 
 
+def test_a_shift_of_a_young_series_lasts_as_long_as_what_was_known_before_it():
+    """Six hours are known."""
+    known = DAY // 4
+    values = noisy(4 * known, 6, series=6)
+    values[:, known:] += 80
+    flagged = flags(values)
+    assert flagged[:, known : 2 * known - 5].mean() > 0.9
+    assert flagged[:, 2 * known + 1 :].mean() < 0.01
+
+
 def test_what_is_back_where_it_was_for_less_long_is_a_shift_as_any_other():
     flagged = flags(rolled_back(there=6, known=3))
     assert flagged[:, 9 * DAY : 9 * DAY + 20 * DAY // 24].mean() > 0.9
