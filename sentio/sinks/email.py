@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import smtplib
 import socket
 import ssl
@@ -38,6 +39,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    # A colon within brackets, or a second one, is of an IPv6 address.
+    if re.search(r"[\s/@]", text) or re.fullmatch(r"([^:]*|\[.*\]):\d*", text) or not text:
+        raise misfit(f"is {show(text)}", "a name or an address alone is expected; the port has a key of its own")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -47,7 +55,7 @@ class Email:
     class Options(Delivery):
         """Which server, from whom, to whom."""
 
-        host: str
+        host: Annotated[str, AfterValidator(_host)]
         port: Annotated[int, Field(ge=1, le=65_535)] | None = None
         """None for that of ``security``: 587, 465 or 25."""
         security: Literal["starttls", "tls", "none"] = "starttls"
@@ -215,8 +223,10 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
         case FileNotFoundError() | PermissionError():
             return f"a file of tls cannot be read ({error}); one that can is expected", "tls", True
         case ssl.SSLError():
-            text = f"no TLS connection comes about ({error.reason or error}); a tls.ca_file that signed it is expected"
-            return text, "tls", True
+            right = "the security that it speaks on this port, or a certificate where it wants one, is expected"
+            if isinstance(error, ssl.SSLCertVerificationError):
+                right = "a tls.ca_file that signed it is expected"
+            return f"no TLS connection comes about ({error.reason or error}); {right}", "tls", True
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
 

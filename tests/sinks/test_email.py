@@ -173,6 +173,15 @@ def test_a_certificate_that_is_gone(tmp_path: Path) -> None:
     assert "a file of tls cannot be read" in str(error)
 
 
+def test_tls_to_a_server_that_speaks_none() -> None:
+    with mailbox() as box:
+        error = refused(made(box.port, security="tls"))
+    assert (error.reason, error.permanent) == ("tls", True)
+    assert str(error).endswith(
+        "; the security that it speaks on this port, or a certificate where it wants one, is expected"
+    )
+
+
 def test_nobody_there() -> None:
     error = refused(made(1))
     assert (error.reason, error.permanent) == ("unreachable", False)
