@@ -12,9 +12,9 @@ from sentio.alerting.flapping import HELD, Hold
 from sentio.alerting.latch import Latch
 from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
 from sentio.alerting.outcome import Change, Outcome
-from sentio.alerting.rules import Rules
+from sentio.alerting.rules import Rules, written
 from sentio.alerting.watch import Sample, Samples
-from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
+from sentio.types import AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
@@ -154,7 +154,7 @@ class Alerting:
 
     def _cause(self, before: AlertLevel, after: AlertLevel, why: int) -> str:
         if why == _OLD:
-            return f"older than max_age ({(self.rules.max_age or 0) / SECOND:.12g} s)"
+            return f"older than max_age ({written(self.rules.max_age or 0)})"
         if self._hold and why != _ORDINARY:
             return self._hold.cause if why == _FLAPS else self._hold.over
         return self._reached[after] if after > before else self._left[before]
