@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import compress
 
 import numpy as np
@@ -173,11 +174,16 @@ class Alerting:
     def _failures(self, samples: Samples, series: int) -> tuple[Failure, ...]:
         """One for each output that an expression asks for and that there is not."""
         known = ", ".join(samples.known)
+
+        def meant(name: str) -> str:
+            near = get_close_matches(name.lower(), samples.known, n=1)
+            return f" (did you mean {near[0]}?)" if near else ""
+
         return tuple(
             Failure(
                 watch.where,
                 "unknown_output",
-                f'asks for "{name}", which is no output; one of {known} is expected',
+                f'asks for "{name}", which is no output; one of {known} is expected{meant(name)}',
                 series,
             )
             for latch in self._latches

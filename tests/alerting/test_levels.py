@@ -387,14 +387,14 @@ def test_the_state_follows_the_order_of_the_scores() -> None:
 
 
 def test_an_output_that_is_not_there() -> None:
-    rules = Rules(warning=Rule("value > 1 or pvalu < 0.1", "zscore < 1"), critical=Rule("value > 3"), recovery=1)
+    rules = Rules(warning=Rule("value > 1 or Valeu < 0.1", "zz < 1"), critical=Rule("value > 3"), recovery=1)
     alerting = Alerting(rules)
     _, outcome = alerting.step(alerting.blank(()), scored([[2.0], [4.0]]))
     assert outcome.level.tolist() == [0, 3], "the whole condition is false, the other one is not"
     right = "which is no output; one of anomaly_score, score, value is expected"
     assert [(f.where, f.reason, f.count, f.text) for f in outcome.failures] == [
-        ("alerts.warning", "unknown_output", 2, f'asks for "pvalu", {right}'),
-        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zscore", {right}'),
+        ("alerts.warning", "unknown_output", 2, f'asks for "Valeu", {right} (did you mean value?)'),
+        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zz", {right}'),
     ]
 
 
