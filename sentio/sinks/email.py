@@ -152,7 +152,7 @@ class Email:
         message["Message-ID"] = f"<{identity(report)}@{parseaddr(o.sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         more = left_out(report.events)
-        message.set_content("\n".join(filter(None, [lines(worst(report.events)), more])) + "\n")
+        message.set_content("\n".join(filter(None, [*map(_paragraph, worst(report.events)), more])) + "\n")
         picture = png(first) if o.picture else b""
         message.add_alternative(_page(report, more, pictured=bool(picture)), subtype="html")
         if picture:
@@ -189,18 +189,27 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def _paragraph(event: Event) -> str:
+    return f"{lines([event])}\n  {_known(event)}"
+
+
+def _known(event: Event) -> str:
+    return ", ".join(f"{name}: {text}" for name, text in facts(event).items())
+
+
 def _page(report: Report, more: str, *, pictured: bool) -> str:
     rows = "".join(_row(event) for event in worst(report.events))
-    image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band"></p>'
+    image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band">'
+    if len(report.events) > 1:
+        image += f"<br><small>{html.escape(plain(str(worst(report.events, 1)[0].key)))}</small>"
     title = html.escape(subject(report))
     end = f"<p>{html.escape(more)}</p>" if more else ""
-    return f"<html><body><h3>{title}</h3>{image if pictured else ''}<table>{rows}</table>{end}</body></html>"
+    return f"<html><body><h3>{title}</h3>{f'{image}</p>' if pictured else ''}<table>{rows}</table>{end}</body></html>"
 
 
 def _row(event: Event) -> str:
     cells = [f"<b>{word(event)}</b>", html.escape(plain(str(event.key)))]
-    known = html.escape(", ".join(f"{name}: {text}" for name, text in facts(event).items()))
-    cells.append(f"{html.escape(sentence(event))}<br><small>{known}</small>")
+    cells.append(f"{html.escape(sentence(event))}<br><small>{html.escape(_known(event))}</small>")
     return "<tr>" + "".join(f'<td valign="top">{cell}</td>' for cell in cells) + "</tr>"
 
 
