@@ -202,15 +202,21 @@ def _page(report: Report, more: str, *, pictured: bool) -> str:
     image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band">'
     if len(report.events) > 1:
         image += f"<br><small>{html.escape(plain(str(worst(report.events, 1)[0].key)))}</small>"
-    title = html.escape(subject(report))
+    title = f'<h3 style="{_WRAPS}">{html.escape(subject(report))}</h3>'
     end = f"<p>{html.escape(more)}</p>" if more else ""
-    return f"<html><body><h3>{title}</h3>{f'{image}</p>' if pictured else ''}<table>{rows}</table>{end}</body></html>"
+    return f"<html><body>{title}{f'{image}</p>' if pictured else ''}<table>{rows}</table>{end}</body></html>"
+
+
+_WRAPS = "overflow-wrap:anywhere"
 
 
 def _row(event: Event) -> str:
-    cells = [f"<b>{word(event)}</b>", html.escape(plain(str(event.key)))]
-    cells.append(f"{html.escape(sentence(event))}<br><small>{html.escape(_known(event))}</small>")
-    return "<tr>" + "".join(f'<td valign="top">{cell}</td>' for cell in cells) + "</tr>"
+    # One below the other: a series of many labels would leave a sentence beside it no room.
+    lines_ = [html.escape(plain(str(event.key))), html.escape(sentence(event))]
+    lines_.append(f"<small>{html.escape(_known(event))}</small>")
+    told = "<br>".join(lines_)
+    level = f'<td valign="top" style="padding-right:8px"><b>{word(event)}</b></td>'
+    return f'<tr>{level}<td style="{_WRAPS};padding-bottom:8px">{told}</td></tr>'
 
 
 def _trouble(error: Exception) -> tuple[str, str, bool]:

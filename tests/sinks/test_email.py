@@ -100,6 +100,7 @@ def test_the_text_knows_what_the_page_knows_and_the_picture_says_whose_it_is() -
         assert text is not None
         assert page is not None
         (known, *_) = re.findall("<small>(value.*?)</small>", page.get_content())
+        assert f"{escape(str(key(1)))}<br>is 29, expected 17 to 23<br>" in page.get_content(), "below, not beside"
         assert f"  {unescape(known)}" in text.get_content().splitlines()
         assert re.search(r"since: 2\d\d\d-.* UTC$", unescape(known))
         assert page.get_content().count(f"<br><small>{escape(str(key(1)))}</small></p>") == pictured
