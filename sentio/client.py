@@ -147,7 +147,7 @@ def trouble(error: requests.RequestException) -> tuple[str, str, bool]:
     if isinstance(error, requests.exceptions.SSLError):
         text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"
         if "CERTIFICATE_VERIFY_FAILED" not in why:
-            expected = "https, and a client certificate if it wants one, is expected"
+            expected = "http:// where it speaks none, or a client certificate where it wants one, is expected"
             text = f"no TLS connection comes about ({why}); {expected}"
         return text, "tls", True
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False

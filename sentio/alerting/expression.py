@@ -248,4 +248,8 @@ class _Parser:
         if token.kind != "number" or not token.text.isdecimal() or not 1 <= float(token.text) <= MOST:
             raise self._unexpected(f"a whole number from 1 to {MOST}")
         self._at += 1
+        unit = self._token
+        if unit.kind == "name" and unit.at == token.at + len(token.text):
+            wrong = f"has {quoted(token.text + unit.text)} at character {token.at}"
+            raise ExpressionError(wrong, f"a number of samples from 1 to {MOST}, and no time, is expected")
         return int(token.text)

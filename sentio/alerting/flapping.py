@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentio.alerting.memory import LEVEL, NEVER, TOP, Layout, Memory, Slot, pushed
-from sentio.alerting.rules import Flapping
+from sentio.alerting.rules import Flapping, written
 from sentio.alerting.watch import Sample
-from sentio.types import SECOND, Array, Bools
+from sentio.types import Array, Bools
 
 HELD, _ACTIVE, _TURNS, _TOPS = "held", "active", "turns", "tops"
 
@@ -28,7 +28,7 @@ class Hold:
 
     def __init__(self, flapping: Flapping) -> None:
         self._within, self._changes = flapping.within, flapping.changes
-        span = f"{flapping.within / SECOND:.12g} s"
+        span = written(flapping.within)
         self.cause = f"flapping: alerts started or ended {flapping.changes} times within {span}"
         self.over = f"flapping is over: no condition has held for {span}"
 

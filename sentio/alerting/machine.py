@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import compress
 
 import numpy as np
@@ -12,9 +13,9 @@ from sentio.alerting.flapping import HELD, Hold
 from sentio.alerting.latch import Latch
 from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
 from sentio.alerting.outcome import Change, Outcome
-from sentio.alerting.rules import Rules
+from sentio.alerting.rules import Rules, written
 from sentio.alerting.watch import Sample, Samples
-from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
+from sentio.types import AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
@@ -154,7 +155,7 @@ class Alerting:
 
     def _cause(self, before: AlertLevel, after: AlertLevel, why: int) -> str:
         if why == _OLD:
-            return f"older than max_age ({(self.rules.max_age or 0) / SECOND:.12g} s)"
+            return f"older than max_age ({written(self.rules.max_age or 0)})"
         if self._hold and why != _ORDINARY:
             return self._hold.cause if why == _FLAPS else self._hold.over
         return self._reached[after] if after > before else self._left[before]
@@ -173,11 +174,16 @@ class Alerting:
     def _failures(self, samples: Samples, series: int) -> tuple[Failure, ...]:
         """One for each output that an expression asks for and that there is not."""
         known = ", ".join(samples.known)
+
+        def meant(name: str) -> str:
+            near = get_close_matches(name.lower(), samples.known, n=1)
+            return f" (did you mean {near[0]}?)" if near else ""
+
         return tuple(
             Failure(
                 watch.where,
                 "unknown_output",
-                f'asks for "{name}", which is no output; one of {known} is expected',
+                f'asks for "{name}", which is no output; one of {known} is expected{meant(name)}',
                 series,
             )
             for latch in self._latches

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sentio.types import SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -38,3 +40,12 @@ class Rules:
     snooze: int = 0
     flapping: Flapping | None = None
     max_age: int | None = None
+
+
+def written(length: int) -> str:
+    """Nanoseconds as a configuration has them: ``1h30m``."""
+    left, text = length, ""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        count, left = divmod(left, size * SECOND)
+        text += f"{count}{unit}" if count else ""
+    return f"{text}{left / SECOND:.12g}s" if left or not text else text

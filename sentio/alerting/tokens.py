@@ -82,6 +82,8 @@ def _token(text: str, at: int) -> Token:
     word = found[0]
     if found["number"]:
         return Token("number", word, at + 1)
+    if found["name"] and word not in KEYWORDS and word.lower() in KEYWORDS:
+        raise ExpressionError(f"has {quoted(word)} at character {at + 1}", f"{word.lower()} is expected")
     return Token("name" if found["name"] and word not in KEYWORDS else "sign", word, at + 1)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sentio.config.durations import parse_delay, parse_duration
+from sentio.config.listen import parse_listen
 
 INTERRUPTED = 130
 
@@ -26,6 +27,15 @@ def delay(text: str) -> int:
         return parse_delay(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def address(text: str) -> str:
+    """What `parse_listen` understands."""
+    try:
+        parse_listen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def moment(text: str) -> int:

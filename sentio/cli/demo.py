@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from sentio.cli.arguments import address
 from sentio.cli.options import Commands, Help, log_options
 from sentio.cli.serve import digest, run_service
 from sentio.config.load import load
@@ -24,6 +25,7 @@ def add(commands: Commands) -> None:
     demo.add_argument(
         "--web.listen-address",
         dest="listen",
+        type=address,
         metavar="HOST:PORT",
         default="127.0.0.1:8000",
         help="where to look",

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from sentio.cli.options import Commands
+from sentio.cli.options import Commands, Help
 from sentio.config.load import load
 from sentio.config.misfit import one_of, show
 from sentio.config.model import Config
@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
         description="Sends one test alert, of level warning, to each SINK of the configuration, or to all of them, "
         "and prints what became of it. Nothing is retried. Exit code 0 when all have taken it, 1 otherwise.",
         epilog="example: sentio notify --config.file=sentio.yml slack",
+        formatter_class=Help,
     )
     notify.add_argument(
         "--config.file", dest="config", type=Path, action="append", metavar="PATH", default=None,

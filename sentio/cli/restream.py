@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentio.cli.arguments import address
 from sentio.cli.detect import choice_of, detector_options, request_of, table_options
 from sentio.cli.options import Commands, Help, log_options
 from sentio.cli.serve import run_service
@@ -61,7 +62,11 @@ def add(commands: Commands) -> None:
         help="whose sinks and server are used; may be given more than once",
     )  # fmt: skip
     parser.add_argument(
-        "--web.listen-address", dest="listen", metavar="HOST:PORT", help="in place of server.listen (0.0.0.0:8000)"
+        "--web.listen-address",
+        dest="listen",
+        type=address,
+        metavar="HOST:PORT",
+        help="in place of server.listen (0.0.0.0:8000)",
     )
     parser.add_argument("--stay", action="store_true", help="go on serving after the last sample")
     log_options(parser)

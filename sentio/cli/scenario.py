@@ -58,7 +58,7 @@ def _add_run(commands: Commands) -> None:
         description="Runs a scenario, phase by phase, and prints what it does and what should be flagged. Ctrl-C ends "
         "it at any time; either way nothing of it is left: no file, no process, no container that it has stopped. "
         "Containers are loaded over the Docker Engine at DOCKER_HOST.",
-        epilog="examples: sentio scenario run burst   sentio scenario run leak --duration 2m --local",
+        epilog="examples:\n  sentio scenario run burst\n  sentio scenario run leak --duration 2m --local",
         formatter_class=Help,
     )
     parser.add_argument("name", metavar="NAME", help="which: see 'sentio scenario list'")

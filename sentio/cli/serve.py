@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio import log
+from sentio.cli.arguments import address
 from sentio.cli.options import Commands, Help, log_options
 from sentio.config.environment import from_environment
 from sentio.config.listen import parse_listen
@@ -47,6 +48,7 @@ def add(commands: Commands) -> None:
     serve.add_argument(
         "--web.listen-address",
         dest="listen",
+        type=address,
         metavar="HOST:PORT",
         help="in place of server.listen (0.0.0.0:8000)",
     )

@@ -84,7 +84,8 @@ def read_secret(path: Path, option: str) -> str:
     try:
         secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        text = f"{option}: {path} cannot be read ({error}); a file with the secret is expected"
+        why = getattr(error, "strerror", None) or str(error)
+        text = f"{option}: {path} cannot be read ({why}); a file with the secret is expected"
         raise SecretFileError(text) from error
     if not secret or not secret.isprintable():
         what = "several lines, or control characters" if secret else "nothing but blanks"

@@ -21,6 +21,17 @@ def _expression(text: str) -> str:
     return text
 
 
+def _of_mapping(text: str) -> str:
+    try:
+        parse(text)
+    except ExpressionError as error:
+        # What YAML leaves of {when: smooth(score, 3) > 1}.
+        cut = error.wrong.startswith("ends at") and error.right.startswith("an operator or ,")
+        right = "quotes round a condition with a comma are expected" if cut else error.right
+        raise misfit(error.wrong, right) from error
+    return text
+
+
 def _level(value: object) -> object:
     """Text is ``when`` alone. Its mistakes are told here, at the key that is in the file."""
     if isinstance(value, str):
@@ -34,9 +45,9 @@ def _level(value: object) -> object:
 class AlertRule(Options):
     """One level."""
 
-    when: Annotated[str, AfterValidator(_expression)]
+    when: Annotated[str, AfterValidator(_of_mapping)]
     """Where it holds the level is reached."""
-    reset: Annotated[str, AfterValidator(_expression)] | None = None
+    reset: Annotated[str, AfterValidator(_of_mapping)] | None = None
     """Where it holds the level is left; None: once ``when`` has not held for `Alerts.recovery` samples."""
 
 

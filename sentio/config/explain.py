@@ -156,6 +156,8 @@ def _problems(spot: _Spot) -> list[Problem]:
     # What is said of a broken value, or of one that holds it, may be no more than its consequence.
     if any(node.broken for node in (*spot.trail, *(last.walk() if spot.there else ()))):
         return []
+    # Entries that are wrong themselves, and told, are not counted by pydantic.
+    spot.errors = [one for one in spot.errors if one["type"] != "too_short" or not _enough(spot.value, one)]
     # A default may go with one pipeline and not with another: then the pipeline is named.
     if any((one.get("ctx") or {}).get("relative") for one in spot.errors) and path.startswith("defaults."):
         path = path_of(spot.loc)
@@ -166,6 +168,10 @@ def _problems(spot: _Spot) -> list[Problem]:
         unquoted = (wrong for (wrong, _), one in zip(said, spot.errors, strict=True) if one["type"] in _KINDS)
         said = [(next(unquoted, said[0][0]), ", or ".join(rights) + _EXPECTED)]
     return [_problem(last.place, path, *halves) for halves in said]
+
+
+def _enough(value: object, one: Found) -> bool:
+    return isinstance(value, list) and len(value) >= one["ctx"]["min_length"]
 
 
 def _problem(place: Place, path: str, wrong: str, right: str) -> Problem:

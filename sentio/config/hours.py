@@ -19,7 +19,7 @@ _HOURS = re.compile(r"(\d{1,2})(?::(\d\d))?-(\d{1,2})(?::(\d\d))?")
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
-        raise misfit(f"is {name!r}", "a time zone such as Europe/Berlin is expected")
+        raise misfit(f"is {show(name)}", "a time zone such as Europe/Berlin is expected")
     return name
 
 

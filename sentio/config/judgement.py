@@ -29,7 +29,9 @@ def _budget(text: object) -> float:
     found = _BUDGET.fullmatch(text) if isinstance(text, str) else None
     rate = float(found[1]) / _PER[found[2]] if found else 0.0
     if not 1e-4 <= rate <= 100:
-        raise misfit(f"is {show(text)}", "so many in a time, such as 1/week, 3/day or 0.5/month, is expected")
+        raise misfit(
+            f"is {show(text)}", "so many per hour, day, week or month, such as 1/week or 0.5/month, are expected"
+        )
     return rate
 
 

@@ -54,7 +54,7 @@ def kind(value: object) -> str:
         case None:
             return "empty"
         case bool():
-            return "true or false"
+            return "true" if value else "false"
         case int() | float():
             return "a number"
         case str():

@@ -261,16 +261,38 @@ _SYNTAX = (
     (r"duplicate anchor", "has an anchor that is there twice; a name of its own for each is expected"),
     (r"cannot start any token", "has a value that starts with %, @ or `; quotes round it are expected"),
     (r"end of stream|<stream end>", "ends within quotes or brackets; they are expected to be closed"),
+    (
+        r"<block end>, but found '(<scalar>|\[|\{)'|block scalar|unknown escape|(sequence entries|mapping keys) are",
+        "has text that YAML takes for signs of its own; '…' round all of it, with '' for each ' in it, is expected",
+    ),
     (r"expected <block end>|expected block end", "is indented unevenly; entries in one column are expected"),
-    (r"expected ',' or", "has brackets that are not closed, or lacks a comma; [a, b] or {a: b} is expected"),
+    (
+        r"expected ',' or",
+        "has brackets that are not closed, lacks a comma, or has text with brackets; "
+        "[a, b], {a: b}, or quotes round the text, are expected",
+    ),
     (_TOO_DEEP, _TOO_DEEP),
 )
 """What PyYAML says → what we say. Its own text may quote the file, and with it a password."""
 
+_UNEVEN = "is indented unevenly; entries in one column are expected"
+_NO_KEY = "mapping values are not allowed"
+
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
     said = f"{error.problem or ''} {error.context or ''}"
+    if _NO_KEY in said and _first_colon(error.problem_mark):
+        return _UNEVEN
     for pattern, text in _SYNTAX:
         if re.search(pattern, said):
             return text
     return "is not YAML; valid YAML is expected"
+
+
+def _first_colon(mark: yaml.Mark | None) -> bool:
+    """Whether the one that PyYAML stopped at is its line's first, and so the key of an entry that stands too far
+    right: a second one is within the text of a value."""
+    if mark is None or mark.buffer is None:
+        return False
+    before = mark.buffer[: mark.pointer].rpartition("\n")[2]
+    return ": " not in before

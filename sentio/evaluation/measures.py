@@ -122,7 +122,9 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class AtThreshold:
-    """Shares, ``false`` a series and day, ``delay`` in minutes (NaN where nothing is caught)."""
+    """Shares, ``false`` a series and day, ``delay`` in minutes (NaN where nothing is caught).
+
+    ``precision`` is NaN where there is no incident, or nothing reaches the threshold."""
 
     threshold: float
     recall: float
@@ -171,13 +173,14 @@ class Curve:
         """What ``threshold`` gives."""
         each = [c.at(threshold) for c in self._counters]
         total = sum(each, Counts())
+        raised = total.caught + total.false
         rate = total.false / self.days if self.days else float("nan")
         noisy = [n.false / max(c.days, 1e-9) > 2 * rate for n, c in zip(each, self._counters, strict=True)]
         return AtThreshold(
             threshold,
             recall=total.caught / max(total.incidents, 1) if total.incidents else float("nan"),
             false=rate,
-            precision=1 - total.false / max(total.caught + total.false, 1),
+            precision=total.caught / raised if total.incidents and raised else float("nan"),
             delay=total.delay / total.caught / 60 if total.caught else float("nan"),
             noisy=float(np.mean(noisy)) if noisy else float("nan"),
             by_chance=float(np.mean([_over_twice(rate * c.days) for c in self._counters])) if noisy else float("nan"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sentio.config.durations import format_duration
 from sentio.config.load import load
-from sentio.config.misfit import show
+from sentio.config.misfit import one_of, show
 from sentio.config.model import DAY, Config
 from sentio.errors import ConfigError
 
@@ -92,8 +92,11 @@ def _chosen(settings: Settings, config: Config) -> str:
     if settings.pipeline is None and len(names) == 1:
         return names[0]
     if settings.pipeline not in names:
-        wrong = "is not given" if settings.pipeline is None else f"is {show(settings.pipeline)}, which is no pipeline"
-        raise ConfigError(f"--pipeline: {wrong}; one of {', '.join(names)} is expected")
+        # Of a replay it is no flag, and a backtest has it as DATA, too.
+        wrong = f"pipeline: is {show(settings.pipeline)}, which is no pipeline"
+        if settings.pipeline is None:
+            wrong = "--pipeline: is not given"
+        raise ConfigError(f"{wrong}; {one_of(names, settings.pipeline)}")
     return settings.pipeline
 
 

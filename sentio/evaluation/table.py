@@ -51,8 +51,7 @@ def _recall(figures: Iterable[Figures]) -> Iterator[list[str]]:
 def _flagged(figures: Iterable[Figures], rows: Iterable[AtThreshold]) -> Iterator[list[str]]:
     yield ["set", "recall", "false/day", "precision", "delay, min", "series over 2x the rate", "by chance"]
     for one, at in zip(figures, rows, strict=True):
-        precision = at.precision if one.incidents else float("nan")
-        rates = _share(at.recall), _share(at.false), _share(precision)
+        rates = _share(at.recall), _share(at.false), _share(at.precision)
         yield [one.name, *rates, _number(at.delay, 0), _share(at.noisy), _share(at.by_chance)]
 
 

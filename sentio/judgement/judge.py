@@ -154,6 +154,8 @@ class Judge:
             evidence, told = self._watch(arrays, scores.times, values, verdict, left_out)
         outputs = self._outputs(scores, _modelled(verdict, scores, unbegun), told, left_out)
         incidents = None
+        # An output that there is, also where nothing is known of it yet: alerts tell that from one that there is not.
+        outputs[KIND] = np.full(values.shape, np.nan)
         if evidence is not None:
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
             arrays, incidents = follow(arrays, scores.times, self._step, seen, evidence)

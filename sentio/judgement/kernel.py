@@ -678,7 +678,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
 
 @part
 def _lasting(track: Track, s: int, step: int, terms: Terms) -> float:
-    """How long the shift must last: of a young series as long as what was normal before it, which is no better known."""
+    """How long the shift must last: in a young series, as long as what was normal before it is known."""
     before = track.held[s, 0] - track.shifted[s, 0]
     return float(min(max(before, _soon(step)), terms.accept_after))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import smtplib
 import socket
 import ssl
@@ -38,6 +39,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    # A colon within brackets, or a second one, is of an IPv6 address.
+    if re.search(r"[\s/@]", text) or re.fullmatch(r"([^:]*|\[.*\]):\d*", text) or not text:
+        raise misfit(f"is {show(text)}", "a name or an address alone is expected; the port has a key of its own")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -47,7 +55,7 @@ class Email:
     class Options(Delivery):
         """Which server, from whom, to whom."""
 
-        host: str
+        host: Annotated[str, AfterValidator(_host)]
         port: Annotated[int, Field(ge=1, le=65_535)] | None = None
         """None for that of ``security``: 587, 465 or 25."""
         security: Literal["starttls", "tls", "none"] = "starttls"
@@ -144,7 +152,7 @@ class Email:
         message["Message-ID"] = f"<{identity(report)}@{parseaddr(o.sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         more = left_out(report.events)
-        message.set_content("\n".join(filter(None, [lines(worst(report.events)), more])) + "\n")
+        message.set_content("\n".join(filter(None, [*map(_paragraph, worst(report.events)), more])) + "\n")
         picture = png(first) if o.picture else b""
         message.add_alternative(_page(report, more, pictured=bool(picture)), subtype="html")
         if picture:
@@ -181,19 +189,34 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def _paragraph(event: Event) -> str:
+    return f"{lines([event])}\n  {_known(event)}"
+
+
+def _known(event: Event) -> str:
+    return ", ".join(f"{name}: {text}" for name, text in facts(event).items())
+
+
 def _page(report: Report, more: str, *, pictured: bool) -> str:
     rows = "".join(_row(event) for event in worst(report.events))
-    image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band"></p>'
-    title = html.escape(subject(report))
+    image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band">'
+    if len(report.events) > 1:
+        image += f"<br><small>{html.escape(plain(str(worst(report.events, 1)[0].key)))}</small>"
+    title = f'<h3 style="{_WRAPS}">{html.escape(subject(report))}</h3>'
     end = f"<p>{html.escape(more)}</p>" if more else ""
-    return f"<html><body><h3>{title}</h3>{image if pictured else ''}<table>{rows}</table>{end}</body></html>"
+    return f"<html><body>{title}{f'{image}</p>' if pictured else ''}<table>{rows}</table>{end}</body></html>"
+
+
+_WRAPS = "overflow-wrap:anywhere"
 
 
 def _row(event: Event) -> str:
-    cells = [f"<b>{word(event)}</b>", html.escape(plain(str(event.key)))]
-    known = html.escape(", ".join(f"{name}: {text}" for name, text in facts(event).items()))
-    cells.append(f"{html.escape(sentence(event))}<br><small>{known}</small>")
-    return "<tr>" + "".join(f'<td valign="top">{cell}</td>' for cell in cells) + "</tr>"
+    # One below the other: a series of many labels would leave a sentence beside it no room.
+    lines_ = [html.escape(plain(str(event.key))), html.escape(sentence(event))]
+    lines_.append(f"<small>{html.escape(_known(event))}</small>")
+    told = "<br>".join(lines_)
+    level = f'<td valign="top" style="padding-right:8px"><b>{word(event)}</b></td>'
+    return f'<tr>{level}<td style="{_WRAPS};padding-bottom:8px">{told}</td></tr>'
 
 
 def _trouble(error: Exception) -> tuple[str, str, bool]:
@@ -215,8 +238,10 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
         case FileNotFoundError() | PermissionError():
             return f"a file of tls cannot be read ({error}); one that can is expected", "tls", True
         case ssl.SSLError():
-            text = f"no TLS connection comes about ({error.reason or error}); a tls.ca_file that signed it is expected"
-            return text, "tls", True
+            right = "the security that it speaks on this port, or a certificate where it wants one, is expected"
+            if isinstance(error, ssl.SSLCertVerificationError):
+                right = "a tls.ca_file that signed it is expected"
+            return f"no TLS connection comes about ({error.reason or error}); {right}", "tls", True
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
 

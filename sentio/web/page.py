@@ -71,9 +71,13 @@ def _series(row: Row, now: int, grafana: str | None) -> str:
         f"<td><i class={state.word}>{state.word}</i>{detail}"
         f"<td>{_picture(row)}<td class=n>{value}"
         f"<td class=n{_hint(_skill(row))}>{_number(row.output(YHAT))}"
-        f"<td class=n{_hint(_coverage(row))}>{_number(row.output(LOWER))} … {_number(row.output(UPPER))}"
+        f"<td class=n{_hint(_coverage(row))}>{_band(row.output(LOWER), row.output(UPPER))}"
         f"<td class=n>{_number(row.output(SCORE))}{_verdict(row)}<td class=n>{age}</tr>"
     )
+
+
+def _band(lower: float, upper: float) -> str:
+    return f"{_number(lower)} … {_number(upper)}" if np.isfinite(lower) or np.isfinite(upper) else ""
 
 
 def _verdict(row: Row) -> str:

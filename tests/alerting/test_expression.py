@@ -127,6 +127,7 @@ ANYTHING = "a number, a name or ( is expected"
 AFTER = "an operator, for or the end is expected"
 CONDITION = "a condition such as score > 1 is expected"
 WHOLE = "a whole number from 1 to 60 is expected"
+SAMPLES = "a number of samples from 1 to 60, and no time, is expected"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,12 @@ WHOLE = "a whole number from 1 to 60 is expected"
         ("score > 1 for", f"ends at character 13; {WHOLE}"),
         ("score > 1 for 0", f'has "0" at character 15; {WHOLE}'),
         ("score > 1 for 61", f'has "61" at character 15; {WHOLE}'),
-        ("score > 1 for 5m", 'has "m" at character 16; of or the end is expected'),
+        ("score > 1 for 5m", f'has "5m" at character 15; {SAMPLES}'),
+        ("score > 1 for 3 of 5m", f'has "5m" at character 20; {SAMPLES}'),
+        ("smooth(score, 3m) > 1", f'has "3m" at character 15; {SAMPLES}'),
+        ("score > 1 for 5 m", 'has "m" at character 17; of or the end is expected'),
+        ("score > 1 AND value > 2", 'has "AND" at character 11; and is expected'),
+        ("Not score > 1", 'has "Not" at character 1; not is expected'),
         ("score > 1 for 3 of", f"ends at character 18; {WHOLE}"),
         ("score > 1 for 3 of 61", f'has "61" at character 20; {WHOLE}'),
         ("score > 1 for 3 of x", f'has "x" at character 20; {WHOLE}'),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sentio.alerting import Alerting, Flapping, Rule, Rules
-from sentio.types import SCORE, AlertLevel, State
+from sentio.alerting.flapping import Hold
+from sentio.types import SCORE, SECOND, AlertLevel, State
 
 from .work import NAN, START, STEP, changes, keys, levels, run, scored, told, warned
 
@@ -202,8 +203,16 @@ def test_what_is_on_is_not_snoozed() -> None:
 # --- flapping --------------------------------------------------------------------------------------------------
 
 FLAPPING = Flapping(changes=4, within=10 * MINUTE)
-FLAPS = "flapping: alerts started or ended 4 times within 600 s"
-OVER = "flapping is over: no condition has held for 600 s"
+FLAPS = "flapping: alerts started or ended 4 times within 10m"
+OVER = "flapping is over: no condition has held for 10m"
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(90 * MINUTE, "1h30m"), (2 * 24 * 60 * MINUTE, "2d"), (SECOND // 2, "0.5s"), (61 * SECOND, "1m1s")],
+)
+def test_lengths_are_said_as_they_are_configured(length: int, said: str) -> None:
+    assert Hold(Flapping(4, length)).over == f"flapping is over: no condition has held for {said}"
 
 
 def test_what_flaps_is_held_until_it_is_quiet() -> None:
@@ -281,7 +290,7 @@ def test_the_top_of_a_flapping_alert_counts_although_it_has_come_down() -> None:
 
 # --- age -------------------------------------------------------------------------------------------------------
 
-OLD = "older than max_age (180 s)"
+OLD = "older than max_age (3m)"
 
 
 def test_an_old_alert_ends_and_waits_for_its_condition_to_be_false() -> None:
@@ -319,7 +328,7 @@ def test_a_long_age_is_told_in_full() -> None:
     state, _ = run(alerting, scored([[2.0]]))
     late = scored([[2.0]])
     late = type(late)(late.keys, late.times + 20_000_002 * MINUTE, late.values, late.outputs)
-    assert alerting.step(state, late)[1].changed[0].cause == "older than max_age (1200000060 s)"
+    assert alerting.step(state, late)[1].changed[0].cause == "older than max_age (13888d21h21m)"
 
 
 def test_age_counts_from_the_beginning_of_the_alert() -> None:
@@ -330,7 +339,7 @@ def test_age_counts_from_the_beginning_of_the_alert() -> None:
 def test_an_old_alert_is_not_held() -> None:
     alerting = warned("value > 1", flapping=FLAPPING, max_age=5 * MINUTE)
     assert levels(alerting, [2, 0, 2, 0, 0, 0, 0, 0, 0, 0]) == [2, 0, 2, 2, 2, 2, 2, 2, 0, 0]
-    assert changes(alerting, [2, 0, 2, 0, 0, 0, 0, 0, 0])[-1] == (8, 2, 0, 2, "older than max_age (300 s)")
+    assert changes(alerting, [2, 0, 2, 0, 0, 0, 0, 0, 0])[-1] == (8, 2, 0, 2, "older than max_age (5m)")
 
 
 # --- series that come and go, and outputs that are not there ---------------------------------------------------
@@ -378,14 +387,14 @@ def test_the_state_follows_the_order_of_the_scores() -> None:
 
 
 def test_an_output_that_is_not_there() -> None:
-    rules = Rules(warning=Rule("value > 1 or pvalu < 0.1", "zscore < 1"), critical=Rule("value > 3"), recovery=1)
+    rules = Rules(warning=Rule("value > 1 or Valeu < 0.1", "zz < 1"), critical=Rule("value > 3"), recovery=1)
     alerting = Alerting(rules)
     _, outcome = alerting.step(alerting.blank(()), scored([[2.0], [4.0]]))
     assert outcome.level.tolist() == [0, 3], "the whole condition is false, the other one is not"
     right = "which is no output; one of anomaly_score, score, value is expected"
     assert [(f.where, f.reason, f.count, f.text) for f in outcome.failures] == [
-        ("alerts.warning", "unknown_output", 2, f'asks for "pvalu", {right}'),
-        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zscore", {right}'),
+        ("alerts.warning", "unknown_output", 2, f'asks for "Valeu", {right} (did you mean value?)'),
+        ("alerts.warning.reset", "unknown_output", 2, f'asks for "zz", {right}'),
     ]
 
 

@@ -103,12 +103,21 @@ CONDITION = "a condition such as score > 1, or a mapping with when and reset, is
         ("warning: {when: score > 1, reset: 0}", "warning.reset: is a number; text is expected"),
         ("warning: {when: score > 1, rest: score < 1}", "warning.rest: unknown key; did you mean reset?"),
         ("flapping: 6", "flapping: is a number; a mapping is expected"),
+        ("flapping: true", "flapping: is true; a mapping is expected"),
         ("recovery: 10001", "recovery: is 10001; a number up to 10000 is expected"),
         ("flapping: {changes: 61}", "flapping.changes: is 61; a number up to 60 is expected"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, line: str, said: str) -> None:
     assert refused(tmp_path, _text(line)) == [f"8: pipelines.cpu.alerts.{said}"]
+
+
+@pytest.mark.parametrize("text", ["smooth(score, 3) > 1", "min(score, value) > 1", "abs(max(value, 1)) > 1"])
+def test_a_comma_without_quotes_is_told(tmp_path: Path, text: str) -> None:
+    first, *_ = refused(tmp_path, _text(f"warning: {{when: {text}}}"))
+    end = text.index(",")
+    right = "quotes round a condition with a comma are expected"
+    assert first == f"8: pipelines.cpu.alerts.warning.when: ends at character {end}; {right}"
 
 
 def test_a_mistake_in_the_defaults_is_told_there_once(tmp_path: Path) -> None:

@@ -105,6 +105,14 @@ def test_defaults_of_all_sinks(tmp_path: Path) -> None:
             "",
             '5: sinks.a.from: is "me"; an address such as me@example.org or "Sentio <me@example.org>" is expected',
         ),
+        *(
+            (
+                f"{{a: {{type: email, host: '{host}', from: me@example.org, to: [a@example.org]}}}}",
+                "",
+                f'5: sinks.a.host: is "{host}"; a name or an address alone is expected; the port has a key of its own',
+            )
+            for host in ("mail.example:587", "smtp://mail.example", "[::1]:25", "sentio@mail.example", "")
+        ),
         (
             "{a: {type: email, host: h, from: me@example.org, to: [a@example.org], password: hunter2Xyzzy}}",
             "",

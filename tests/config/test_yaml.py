@@ -51,6 +51,9 @@ def test_a_mistake_in_an_anchor_is_told_where_it_is_written(tmp_path: Path) -> N
     assert refused(tmp_path, text) == [f"5: pipelines.a.step: {wrong}", f"5: pipelines.b.step: {wrong}"]
 
 
+_SIGNS = "has text that YAML takes for signs of its own; '…' round all of it, with '' for each ' in it, is expected"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -70,6 +73,14 @@ def test_a_mistake_in_an_anchor_is_told_where_it_is_written(tmp_path: Path) -> N
         ("a: " + "9" * 5000, "1: a: does not fit its tag; a value that fits is expected"),
         ("a: " + "[" * 5000, "1: document: has more than 40 levels; a configuration with fewer is expected"),
         ("a: b: c\n", "1: document: has ': ' where no key can be; quotes round text with ': ' are expected"),
+        ("a: 1\n  b: 2\n", "2: document: is indented unevenly; entries in one column are expected"),
+        ("a: 'up{job='node'}'\n", "1: document: " + _SIGNS),
+        ("a: > 3\n", "1: document: " + _SIGNS),
+        ("a: {{ score }} > 1\n", "1: document: " + _SIGNS),
+        ('a: "\\d"\n', "1: document: " + _SIGNS),
+        ("a: - b\n", "1: document: " + _SIGNS),
+        ("a: {b: rate(up[5m])}\n", "1: document: has brackets that are not closed, lacks a comma, "
+         "or has text with brackets; [a, b], {a: b}, or quotes round the text, are expected"),
         ("a: 1\nb\n", "3: document: has a line without ': '; key: value is expected"),
         ("a: @b\n", "1: document: has a value that starts with %, @ or `; quotes round it are expected"),
         ("&a a: 1\n&a b: 1\n", "2: document: has an anchor that is there twice; "

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sentio.alerting import Alerting, Rule, Rules
+from sentio.errors import SourceError
 from sentio.guard import Conditions
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
@@ -14,6 +17,7 @@ from sentio.runner import Runner
 from sentio.types import AlertLevel, Failure
 from tests.core.test_runner import HOUR, STEP, A, House, ready
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
+from tests.web.support import judged
 
 
 class Watched(House):
@@ -64,6 +68,21 @@ def test_a_condition_that_holds_nowhere_is_counted_and_logged_once(caplog):
     said = [record.getMessage() for record in caplog.records]
     assert said == ['pipeline q, alerts: alerts.warning: asks for "scores"', "pipeline q, alerts: works again"]
     assert house.value("sentio_series_failures_total", reason="unknown_output") == 2
+
+
+def test_the_type_is_an_output_whatever_a_tick_has():
+    """Also at a start, and while the source cannot be read."""
+    house = judged(A, warning="score > 1 and anomaly_type != 1")
+    house.source.error = SourceError("cannot be reached; a server that answers is expected", reason="unreachable")
+    with pytest.raises(SourceError):
+        house.score()
+    assert [report.failures for report in house.sink.reports if report.failures] == []
+    house.source.error, house.source.bump[A] = None, 40
+    house.score()
+    assert house.sink.reports[-1].firing == (), "a spike"
+    for _ in range(6):
+        house.score()
+    assert house.sink.reports[-1].firing, "a level shift"
 
 
 def test_the_service_tells_it(tmp_path):

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from sentio.cli import main
 from sentio.server import Server, ServerError
 from tests.servers import PATIENCE_S
 
@@ -84,3 +85,15 @@ def test_ipv6() -> None:
     with Server(APP, "::1") as server:
         assert server.url == f"http://[::1]:{server.port}"
         assert requests.get(server.url, timeout=PATIENCE_S).text == "hello"
+
+
+@pytest.mark.parametrize("command", [["serve"], ["demo"], ["restream", "a.csv"]])
+@pytest.mark.parametrize("address", ["8000", "127.0.0.1:99999"])
+def test_an_address_that_is_none_is_refused_with_the_call(
+    command: list[str], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--web.listen-address", address])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f'--web.listen-address: is "{address}"; host:port such as 0.0.0.0:8000 is expected')

@@ -139,6 +139,17 @@ def test_notices(check: Check, page: str, there: str, altered: str) -> None:
     assert check({**PAGES, page: PAGES[page].replace(there, altered)}) != check(PAGES)
 
 
+@pytest.mark.parametrize("name", [name for name, parser in checks.commands().items() if parser.epilog])
+def test_an_example_of_the_help_can_be_copied(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = checks.commands()[name]
+    given = re.findall(rf"(?:^|: ) *(sentio {name} .*)", parser.epilog or "", re.MULTILINE)
+    shown = [line.strip().removeprefix("example: ") for line in parser.format_help().splitlines()]
+    assert given
+    assert all(line.count(f"sentio {name} ") == 1 for line in given), "one a line"
+    assert set(given) <= set(shown)
+
+
 def test_every_check_is_seen_to_fail() -> None:
     assert {check for check, *_ in NOTICED} == set(checks.ALL)
 

@@ -168,11 +168,11 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
     )
     assert refused(capsys, path, "--config.file", config) == (
         2,
-        "--pipeline: is not given; one of narrow, wide is expected",
+        "--pipeline: is not given; narrow or wide is expected",
     )
     assert refused(capsys, "cpu", "--config.file", config) == (
         2,
-        '--pipeline: is "cpu", which is no pipeline; one of narrow, wide is expected',
+        'pipeline: is "cpu", which is no pipeline; narrow or wide is expected',
     )
     assert refused(capsys, path, "--set", "interval_width") == (
         2,

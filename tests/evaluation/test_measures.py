@@ -78,6 +78,13 @@ def test_without_an_incident_there_is_no_recall_but_a_rate() -> None:
     assert np.isnan(curve.at(1.0).recall)
     assert curve.at(1.0).false == 1 / 2
     assert np.isnan(curve.at(1.0).delay)
+    assert np.isnan(curve.at(1.0).precision)
+
+
+def test_where_nothing_is_raised_there_is_no_precision() -> None:
+    curve = Curve([one([0, 1, 1, 0], [0.0, 2.0, 0.0, 0.0])])
+    assert curve.at(2.0).precision == 1
+    assert np.isnan(curve.at(3.0).precision)
 
 
 def test_without_a_positive_score_nothing_is_caught() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import ssl
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sentio.errors import SinkError
 from sentio.outbox import close
 from sentio.sinks.email import Email
 from sentio.telemetry import Telemetry
+from sentio.types import AlertLevel
 from tests.servers import until
 from tests.sinks.alerts import ODD, event, key, report
 from tests.sinks.mailbox import mailbox
@@ -77,7 +80,7 @@ def test_a_report_is_one_mail_of_text_page_and_picture() -> None:
     assert text is not None
     assert page is not None
     said = text.get_content()
-    assert len(said.splitlines()) == 21
+    assert len(said.splitlines()) == 41
     assert said.splitlines()[-1] == "and 9,980 more"
     assert "critical: load{" in said
     (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
@@ -85,6 +88,22 @@ def test_a_report_is_one_mail_of_text_page_and_picture() -> None:
     assert picture.get_content().startswith(b"\x89PNG")
     assert picture["Content-ID"] == "<picture>"
     assert 'src="cid:picture"' in page.get_content()
+
+
+def test_the_text_knows_what_the_page_knows_and_the_picture_says_whose_it_is() -> None:
+    with mailbox() as box:
+        made(box.port).emit(report(event(of=key(1))))
+        made(box.port).emit(report(event(of=key(1)), event(AlertLevel.OK, AlertLevel.INFO, of=key(2))))
+        one, two = box.mails
+    for mail, pictured in ((one, 0), (two, 1)):
+        text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+        assert text is not None
+        assert page is not None
+        (known, *_) = re.findall("<small>(value.*?)</small>", page.get_content())
+        assert f"{escape(str(key(1)))}<br>is 29, expected 17 to 23<br>" in page.get_content(), "below, not beside"
+        assert f"  {unescape(known)}" in text.get_content().splitlines()
+        assert re.search(r"since: 2\d\d\d-.* UTC$", unescape(known))
+        assert page.get_content().count(f"<br><small>{escape(str(key(1)))}</small></p>") == pictured
 
 
 def test_odd_labels_survive_and_inject_nothing() -> None:
@@ -171,6 +190,15 @@ def test_a_certificate_that_is_gone(tmp_path: Path) -> None:
         error = refused(made(box.port, security="tls", tls={"ca_file": tmp_path / "gone.pem"}))
     assert (error.reason, error.permanent) == ("tls", True)
     assert "a file of tls cannot be read" in str(error)
+
+
+def test_tls_to_a_server_that_speaks_none() -> None:
+    with mailbox() as box:
+        error = refused(made(box.port, security="tls"))
+    assert (error.reason, error.permanent) == ("tls", True)
+    assert str(error).endswith(
+        "; the security that it speaks on this port, or a certificate where it wants one, is expected"
+    )
 
 
 def test_nobody_there() -> None:

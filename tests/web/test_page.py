@@ -146,6 +146,14 @@ def test_how_well_the_forecast_does_is_told_to_the_mouse():
     assert "title=" not in html(ready(A)), "without a judge there is nothing to tell"
 
 
+def test_a_series_without_a_band_has_none():
+    house = judged(A)
+    assert " … " in cells(html(house), "a")[5]
+    for name in (LOWER, UPPER):
+        house.runner.report.scores.outputs[name][:] = np.nan
+    assert cells(html(house), "a")[5].endswith(">"), "the cell is empty"
+
+
 def test_types_and_sentences_are_escaped():
     house = made({A: (Kind.SPIKE, AlertLevel.INFO, "<script>said</script>")})
     page = show(house, type="<script>", level='"><script>')

@@ -149,7 +149,7 @@ class Prometheus:
                 max_bytes=self._options.max_bytes,
             )
         except DeadlineExceededError as error:
-            raise SourceError(str(error), reason="timeout") from error
+            raise SourceError(f"{error}; an answer in time is expected", reason="timeout") from error
         except TooLargeError as error:
             text = f"answers more than max_bytes ({self._options.max_bytes} bytes); narrow the query or raise max_bytes"
             raise SourceError(text, reason="max_bytes", permanent=True) from error
