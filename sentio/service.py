@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sentio import build
+from sentio.claim import Claim
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config, LegacyNames, Pipeline, Shard
 from sentio.config.redact import redact
@@ -63,6 +64,7 @@ class Service:
         self._running: dict[str, Running] = {}
         self._config: Config | None = None
         self._tried = ""
+        self._claim: Claim | None = None
         self._store: Store | None = None
         self._journal: Journal | None = None
         self._pool: build.Pool | None = None
@@ -89,6 +91,7 @@ class Service:
         config = self._config = self._load()
         self._accepted()
         self._tell_shard()
+        self._claim = Claim(config.store.path)
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
@@ -116,6 +119,8 @@ class Service:
         self.ready = False
         self._stopping.set()
         with contextlib.ExitStack() as closing:  # each of them, whatever becomes of the others
+            if self._claim:
+                closing.callback(self._claim.release)
             if self._store:
                 closing.callback(self._store.close)
             if self._journal:

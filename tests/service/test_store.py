@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import sqlite3
 import tracemalloc
 
@@ -10,11 +12,14 @@ import numpy as np
 import pytest
 
 from sentio import build
+from sentio.claim import Claim
 from sentio.config.load import load
 from sentio.errors import StoreError
 from sentio.runner import Runner
+from sentio.service import Service
 from sentio.store import VERSION, Store
 from sentio.types import SeriesKey, State
+from sentio.web.app import make_server
 from tests.service import saver
 from tests.service.support import config_text, get, metric, running
 
@@ -181,6 +186,33 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be opened \(.*\); a path that may be written is expected"):
         Store(tmp_path / "file" / "sentio.db")
+
+
+def test_a_second_sentio_on_a_store_is_refused_before_it_touches_anything(tmp_path):
+    config = tmp_path / "sentio.yml"
+    config.write_text(config_text("http://127.0.0.1:1", tmp_path / "sentio.db"))
+    store = tmp_path / "sentio.db"
+    expected = (
+        f"store {store}: another Sentio is at work with it; an end of that one, or another store.path, is expected"
+    )
+    with running([config]) as (_, web):
+        second = Service(lambda: load([config], os.environ), lambda: "")
+        with pytest.raises(StoreError, match=f"^{re.escape(expected)}$"):
+            second.start(lambda s: make_server(s, "127.0.0.1", 0))
+        assert second._store is second._journal is None
+        assert get(f"{web.url}/-/healthy")[0] == 200
+        second.stop()
+    with running([config]):
+        pass
+
+
+def test_a_store_whose_file_system_knows_no_locks_is_used_all_the_same(tmp_path, monkeypatch, caplog):
+    def refused(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    Claim(tmp_path / "sentio.db").release()
+    assert "whether another Sentio is at work with it cannot be known" in caplog.text
 
 
 def test_a_state_never_holds_code(tmp_path):
