@@ -18,6 +18,8 @@ from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
+UNRULED = "the rules have no such level any more"
+"""Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
 _ALWAYS: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
 
@@ -66,9 +68,8 @@ class Alerting:
         return fits(self._layout, state)
 
     def standing(self, told: State) -> Keys:
-        """The series that have an alert; none where ``told`` does not fit."""
-        if not self.fits(told):
-            return ()
+        """The series that have an alert, whatever the rules that it began under."""
+        told = self._taken_over(told)
         return tuple(compress(told.keys, (told[LEVEL] > AlertLevel.OK).tolist()))
 
     def resumed(self, saved: State, told: State | None, keys: Keys) -> State:
@@ -76,9 +77,12 @@ class Alerting:
 
         ``told`` has all series of which an alert was told, as they were when the last one was: where it is known,
         nobody has heard of what differs from it. What counts towards the next level is newer in ``saved``.
+
+        Where either is of other rules, its alerts stand on: whoever was told of one is to be told of its end. What
+        these rules remember and those did not begins blank.
         """
-        memory = onto(self._layout, saved if self.fits(saved) else self.blank(()), keys)
-        if told is None or not self.fits(told):
+        memory = onto(self._layout, self._taken_over(saved), keys)
+        if told is None or not (told := self._taken_over(told)).keys:
             return State(keys, memory)
         known = onto(self._layout, told, keys)
         other = np.flatnonzero(np.any([memory[name] != known[name] for name in _ALWAYS], axis=0))
@@ -86,6 +90,16 @@ class Alerting:
             memory[name] = array.copy()
             memory[name][other] = known[name][other]
         return State(keys, memory)
+
+    def _taken_over(self, state: State) -> State:
+        """``state`` as these rules remember it; of no series where it is no state of alerts."""
+        if self.fits(state):
+            return state
+        if not all(name in state.arrays and slot.fits(state[name]) for name, slot in _ALWAYS.items()):
+            return self.blank(())
+        fresh = self.blank(state.keys).arrays
+        same = {name: a for name, a in state.arrays.items() if name in fresh and self._layout[name].fits(a)}
+        return State(state.keys, {**fresh, **same})
 
     def step(self, state: State, scores: Scores) -> tuple[State, Outcome]:
         """Judge every time of ``scores``, of which there is at least one. The state that comes out has their series.
@@ -157,7 +171,7 @@ class Alerting:
             return f"older than max_age ({(self.rules.max_age or 0) / SECOND:.12g} s)"
         if self._hold and why != _ORDINARY:
             return self._hold.cause if why == _FLAPS else self._hold.over
-        return self._reached[after] if after > before else self._left[before]
+        return self._reached.get(after, UNRULED) if after > before else self._left.get(before, UNRULED)
 
     def _gone(self, state: State, scores: Scores) -> list[Change]:
         """The ends of the alerts of series that ``scores`` do not have."""
@@ -188,7 +202,7 @@ class Alerting:
 
     def _outcome(self, memory: Memory, changed: list[Change], failures: tuple[Failure, ...]) -> Outcome:
         level, firing = memory[LEVEL], np.flatnonzero(memory[LEVEL] > AlertLevel.OK)
-        causes = [self._reached[AlertLevel(one)] for one in level[firing].tolist()]
+        causes = [self._reached.get(AlertLevel(one), UNRULED) for one in level[firing].tolist()]
         if self._hold:
             held = memory[HELD][firing].tolist()
             causes = [self._hold.cause if kept else cause for kept, cause in zip(held, causes, strict=True)]
