@@ -239,7 +239,8 @@ class Judge:
         """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
         policy = self.policy
         asked = np.where(off > 0, policy.above, policy.below) | np.isnan(off)
-        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
+        with np.errstate(invalid="ignore"):  # 0 % of what is beyond all numbers
+            small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
         return np.asarray(asked & ~small)
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
