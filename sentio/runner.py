@@ -337,6 +337,7 @@ class Runner:
             if len(self._attempted) > 4 * len(self._history.keys):
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
+            self._flagged.keep(union(self._history.keys, self._young.keys))
         if fitted.keys:
             self._count(fitted)
         if fitted.keys or not unbegun:

@@ -313,6 +313,20 @@ def test_what_is_gone_is_not_fitted_again_and_in_the_end_forgotten():
     assert house.runner._history.keys == (A,)
 
 
+def test_when_a_series_was_anomalous_goes_with_it():
+    """The history goes back two weeks; where pods come and go, what was flagged of those that are gone would too."""
+    house = ready(A, B, window=100 * HOUR, model_ttl=5 * HOUR, max_points=1_000)
+    at = np.array([house.now])
+    house.runner._flagged.add((A, B), at, np.ones((2, 1), bool))
+    house.source.gone[B] = (house.now, 2**62)
+    for hours in range(1, 8):
+        house.now += HOUR
+        house.score(0)
+        house.train()
+        assert house.runner._flagged.mask((A, B), at).tolist() == [[True], [B in house.runner._history.keys]], hours
+    assert house.runner._history.keys == (A,)
+
+
 def test_a_failed_training_is_told_until_one_succeeds():
     house = ready(A)
     house.now += 2 * HOUR
