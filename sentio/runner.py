@@ -230,7 +230,8 @@ class Runner:
         gone = self._arrivals.take(fresh, now - self.timing.ttl - self.timing.delay)
         if gone:
             self._telemetry.vanished.labels(self.line.alias).inc(gone)
-            log.info("pipeline %s: %d series stopped arriving", self.line.alias, gone)
+        if news := self._arrivals.news(now):
+            log.info("pipeline %s: %d series stopped arriving", self.line.alias, news)
         return self._arrivals.live
 
     def _begun(self, model: State, live: Keys) -> State:

@@ -10,6 +10,7 @@ import pytest
 
 from sentio import pipeline, runner
 from sentio.alerting import Alerting, Rules, told
+from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
@@ -325,6 +326,20 @@ def test_when_a_series_was_anomalous_goes_with_it():
         house.train()
         assert house.runner._flagged.mask((A, B), at).tolist() == [[True], [B in house.runner._history.keys]], hours
     assert house.runner._history.keys == (A,)
+
+
+def test_series_that_come_and_go_all_day_are_told_of_every_ten_minutes():
+    arrivals = Arrivals()
+    told = []
+    for minute in range(60):
+        keys = (SeriesKey("m", (("pod", str(minute)),)),)
+        at = minute * 60 * SECOND
+        arrivals.take(Panel(keys, np.array([at]), np.ones((1, 1))), at)
+        told.append(arrivals.news(at))
+    assert [minute for minute, count in enumerate(told) if count] == [1, 11, 21, 31, 41, 51]
+    assert told[1] == 1
+    assert told[11] == 10
+    assert arrivals.news(61 * 60 * SECOND) == 8, "also where none goes any more"
 
 
 def test_a_failed_training_is_told_until_one_succeeds():
