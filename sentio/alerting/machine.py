@@ -82,9 +82,9 @@ class Alerting:
         these rules remember and those did not begins blank.
         """
         memory = onto(self._layout, self._taken_over(saved), keys)
-        if told is None or not (told := self._taken_over(told)).keys:
+        if told is None or not fits(_ALWAYS, _part(told, _ALWAYS)):
             return State(keys, memory)
-        known = onto(self._layout, told, keys)
+        known = onto(self._layout, self._taken_over(told), keys)
         other = np.flatnonzero(np.any([memory[name] != known[name] for name in _ALWAYS], axis=0))
         for name, array in memory.items():
             memory[name] = array.copy()
@@ -95,7 +95,7 @@ class Alerting:
         """``state`` as these rules remember it; of no series where it is no state of alerts."""
         if self.fits(state):
             return state
-        if not all(name in state.arrays and slot.fits(state[name]) for name, slot in _ALWAYS.items()):
+        if not fits(_ALWAYS, _part(state, _ALWAYS)):
             return self.blank(())
         fresh = self.blank(state.keys).arrays
         same = {name: a for name, a in state.arrays.items() if name in fresh and self._layout[name].fits(a)}
@@ -217,3 +217,8 @@ def _settle(memory: Memory, level: Array, at: int) -> None:
     memory[TOP] = np.where(begun, level, np.maximum(memory[TOP], level))
     memory[ENDED] = np.where(ended, at, memory[ENDED])
     memory[LEVEL] = level
+
+
+def _part(state: State, layout: Layout) -> State:
+    """``state`` with those of its arrays alone that ``layout`` names."""
+    return State(state.keys, {name: array for name, array in state.arrays.items() if name in layout})

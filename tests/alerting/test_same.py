@@ -219,6 +219,14 @@ def test_an_alert_of_other_rules_stands_on_and_its_end_is_told(rules: Rules, cau
     assert [(c.level_from, c.level_to, c.since, c.cause) for c in outcome.changed] == [(2, 0, START + STEP, *causes)]
 
 
+@pytest.mark.parametrize("when", ["value > 1", "smooth(value, 3) > 1"])
+def test_where_nothing_was_told_of_any_series_nothing_stands(when: str) -> None:
+    """A journal without a series, beside a save that is older than it."""
+    saved, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
+    alerting = Alerting(Rules(warning=Rule(when)))
+    assert alerting.resumed(saved, saved.select(np.empty(0, np.int64)), saved.keys)["level"].tolist() == [0]
+
+
 def test_an_alert_of_other_rules_whose_condition_still_holds_is_the_same_one() -> None:
     state, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
     alerting = Alerting(Rules(warning=Rule("value > 1"), critical=Rule("value > 5"), flapping=Flapping(4, minutes(6))))
