@@ -27,6 +27,7 @@ from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, s
 from sentio.preparing import prepared
 from sentio.recent import Recent
 from sentio.saved import fitting, packed, unpacked
+from sentio.selection import of_alerts
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
 from sentio.types import (
@@ -34,6 +35,7 @@ from sentio.types import (
     SECOND,
     YHAT,
     Bools,
+    Event,
     Failure,
     Keys,
     Panel,
@@ -112,6 +114,20 @@ class Runner:
         """Publish and save nothing more: a tick under way belongs to a pipeline that is no more."""
         with self._lock:
             self._stopped = True
+
+    def end(self, now: int) -> None:
+        """After `stop`, where the pipeline is no more: tell the ends of its alerts, which nothing else will."""
+        with self._lock:
+            alerting, alias = self.line.alerting, self.line.alias
+            ends = [
+                Event(one.key, one.level_from, one.level_to, one.since, one.at, one.cause, step=self.line.step)
+                for one in alerting.ends(self._memory.alerts, now)
+            ]
+            if ends:
+                nothing = Scores((), np.array([now]), np.empty((0, 1)), {})
+                report = replace(of_alerts(alias, now, ends), scores=nothing, alerts=alerting.blank(()))
+                for sink in self._sinks:
+                    sink.emit(report)
 
     # What others look at: the page and the scrape.
 

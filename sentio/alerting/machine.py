@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 
@@ -14,10 +15,11 @@ from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memo
 from sentio.alerting.outcome import Change, Outcome
 from sentio.alerting.rules import Rules
 from sentio.alerting.watch import Sample, Samples
-from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
+from sentio.types import SECOND, AlertLevel, Array, Bools, Failure, Keys, Scores, SeriesKey, State, positions
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
+REMOVED = "pipeline is no longer in the configuration"
 UNRULED = "the rules have no such level any more"
 """Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
@@ -173,16 +175,16 @@ class Alerting:
             return self._hold.cause if why == _FLAPS else self._hold.over
         return self._reached.get(after, UNRULED) if after > before else self._left.get(before, UNRULED)
 
+    def ends(self, state: State, at: int) -> list[Change]:
+        """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
+        return _ends(state, self.standing(state), at, REMOVED)
+
     def _gone(self, state: State, scores: Scores) -> list[Change]:
         """The ends of the alerts of series that ``scores`` do not have."""
         if state.keys == scores.keys:
             return []
-        gone = (positions(state.keys, scores.keys) < 0) & (state[LEVEL] > AlertLevel.OK)
-        at, ok = int(scores.times[0]), AlertLevel.OK
-        return [
-            Change(state.keys[i], -1, -1, AlertLevel(int(state[LEVEL][i])), ok, int(state[SINCE][i]), at, GONE)
-            for i in np.flatnonzero(gone).tolist()
-        ]
+        gone = compress(state.keys, (positions(state.keys, scores.keys) < 0).tolist())
+        return _ends(state, gone, int(scores.times[0]), GONE)
 
     def _failures(self, samples: Samples, series: int) -> tuple[Failure, ...]:
         """One for each output that an expression asks for and that there is not."""
@@ -217,6 +219,17 @@ def _settle(memory: Memory, level: Array, at: int) -> None:
     memory[TOP] = np.where(begun, level, np.maximum(memory[TOP], level))
     memory[ENDED] = np.where(ended, at, memory[ENDED])
     memory[LEVEL] = level
+
+
+def _ends(state: State, of: Iterable[SeriesKey], at: int, cause: str) -> list[Change]:
+    """Of the alerts that the series ``of`` ``state`` have."""
+    keys = tuple(of)
+    rows = zip(keys, positions(keys, state.keys).tolist(), strict=True)
+    return [
+        Change(key, -1, -1, AlertLevel(int(state[LEVEL][row])), AlertLevel.OK, int(state[SINCE][row]), at, cause)
+        for key, row in rows
+        if state[LEVEL][row] > AlertLevel.OK
+    ]
 
 
 def _part(state: State, layout: Layout) -> State:
