@@ -91,6 +91,11 @@ def blank(series: int) -> dict[str, Array]:
     return {**_runs.blank(series), **_memory.blank(series)}
 
 
+def over(memory: Mapping[str, Array]) -> dict[str, Array]:
+    """What of ``memory`` is another where the incidents that are open have ended with the newest sample."""
+    return {"open": np.zeros_like(memory["open"])}
+
+
 def follow(
     memory: Mapping[str, Array], times: Ints, step: int, samples: Samples, evidence: Evidence, *, quiet: int = QUIET
 ) -> tuple[dict[str, Array], Incidents]:

@@ -109,6 +109,11 @@ class Judge:
         blank = self.blank(keys)
         return state.onto(blank) if state.keys and self.fits(state) else blank
 
+    def let_go(self, state: State) -> State:
+        """``state`` of series that are not awaited any more: what was the matter with them is over, whether or not they
+        come back."""
+        return State(state.keys, {**state.arrays, **_incidents.over(state.arrays)})
+
     def times(self, state: State) -> Ints:
         """``[S]`` ns of the newest sample that was judged; far in the past where there is none."""
         return np.asarray(state[_TRACK + "at"])
