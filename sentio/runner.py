@@ -147,7 +147,7 @@ class Runner:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
             memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
-        return packed(self.line, memory, live, seen, self._flagged)
+        return packed(self.line, memory, live, seen, self._flagged, self.timing.ttl)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
         """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or

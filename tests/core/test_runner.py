@@ -230,6 +230,24 @@ def test_what_had_gone_before_a_restart_does_not_come_back_with_it():
     assert set(later.state.keys) == {A, B}
 
 
+def test_a_series_that_was_let_go_is_not_awaited_again_after_a_restart():
+    """It was fitted while it was awaited still, and its fit is of a time at which it was gone already. Whoever was told
+    that it is missing was told that this is over."""
+    house = ready(A, B, train_every=60 * SECOND)
+    house.source.gone[B] = (house.now + STEP, 2**62)
+    for _ in range(6):
+        house.score()
+    house.train()
+    assert house.score().scores.keys == (A,)
+    saved = house.runner.snapshot()
+    at = saved.keys.index(B)
+    assert saved["fitted_at"][at] > house.now - house.timing.ttl
+    later = house.another()
+    later.restore(State.from_arrays(saved.to_arrays()), house.now + SECOND)
+    assert later.report.scores.keys == (A,)
+    assert set(later.state.keys) == {A, B}, "it may come back"
+
+
 def test_an_alert_that_was_told_outlives_a_save_that_does_not_know_it():
     house = ready(A, B)
     saved = house.runner.snapshot()
