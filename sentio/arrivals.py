@@ -6,9 +6,11 @@ from itertools import compress
 
 import numpy as np
 
-from sentio.types import Ints, Keys, Panel, positions, union
+from sentio.types import SECOND, Ints, Keys, Panel, positions, union
 
 _NEVER = np.iinfo(np.int64).min
+_TELL_EVERY = 600 * SECOND
+"""Where pods come and go all day, a line for each would be all that the log has."""
 
 
 class Arrivals:
@@ -17,6 +19,7 @@ class Arrivals:
     def __init__(self) -> None:
         self.live: Keys = ()
         self.seen: Ints = np.empty(0, np.int64)
+        self._untold, self._told_at = 0, -_TELL_EVERY
 
     def begin(self, live: Keys, now: int) -> None:
         """As if ``live`` had been seen ``now``."""
@@ -36,7 +39,15 @@ class Arrivals:
         seen[at[some]] = np.maximum(seen[at[some]], last[some])
         alive = seen >= since
         gone = len(self.live) - int(alive[: len(self.live)].sum())
+        self._untold += gone
         if not alive.all():
             keys = tuple(compress(keys, alive.tolist()))
         self.live, self.seen = keys, seen[alive]
         return gone
+
+    def news(self, now: int) -> int:
+        """How many have gone since this was told last; 0 where that is less than ten minutes ago."""
+        if not self._untold or now < self._told_at + _TELL_EVERY:
+            return 0
+        untold, self._untold, self._told_at = self._untold, 0, now
+        return untold

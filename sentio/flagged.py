@@ -41,6 +41,13 @@ class Flagged:
         recent = spans[:, -1, 1] >= times[-1] - self._length
         self._kept = tuple(compress(known, recent.tolist())), spans[recent]
 
+    def keep(self, keys: Keys) -> None:
+        """Forget all but ``keys``: nothing of the others is there to be learned from."""
+        known, spans = self._kept
+        some = positions(known, keys) >= 0
+        if not some.all():
+            self._kept = tuple(compress(known, some.tolist())), spans[some]
+
     def mask(self, keys: Keys, times: Ints) -> Bools:
         """``[S, m]``: which samples of ``keys`` at ``times`` ns are of such a span."""
         known, spans = self._kept

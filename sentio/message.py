@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from sentio.alerting import GONE
+from sentio.alerting import GONE, REMOVED
 from sentio.types import SECOND, Event, Report
 
 WORST = 20
@@ -55,16 +55,18 @@ def subject(report: Report) -> str:
 _RANKS = {"critical": 0, "warning": 1, "info": 2, "resolved": 3}
 
 
+_ENDS = {
+    GONE: "is no longer awaited, for it stopped arriving; its alert has ended",
+    REMOVED: "is no longer watched; its alert has ended",
+}
+
+
 def sentence(event: Event) -> str:
     """What is the matter, on one line."""
     if event.text:
         return plain(event.text)
-    if not event.level_to and event.cause == GONE:
-        return (
-            f"is no longer awaited, for it stopped arriving; its alert has ended after {span(event.at - event.since)}"
-        )
     if not event.level_to:
-        return f"resolved after {span(event.at - event.since)}"
+        return f"{_ENDS.get(event.cause, 'resolved')} after {span(event.at - event.since)}"
     value = f"is {number(event.value)}" if math.isfinite(event.value) else "has no value"
     if math.isfinite(event.lower) and math.isfinite(event.upper):
         return f"{value}, expected {band(event)}"

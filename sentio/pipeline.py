@@ -151,7 +151,7 @@ def score(
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
         onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found),
     )  # fmt: skip
-    return Memory(model, _kept(memory.judged, judged, model.keys), memory.alerts), report, found
+    return Memory(model, _kept(line.judge, memory.judged, judged, model.keys), memory.alerts), report, found
 
 
 def _scores(detector: Detector, model: State, fresh: Panel, left_out: Bools | None) -> tuple[State, Scores]:
@@ -202,12 +202,12 @@ def _words(line: Line, incidents: Incidents, times: Ints) -> tuple[Say, Say]:
     return kind, text
 
 
-def _kept(old: State, new: State, modelled: Keys) -> State:
+def _kept(judge: Judge, old: State, new: State, modelled: Keys) -> State:
     """``new``, and of ``old`` the series that do not arrive and have a model still: they may come back."""
     if old.keys == new.keys or not old.keys or old.arrays.keys() != new.arrays.keys():
         return new
     away = (positions(old.keys, new.keys) < 0) & (positions(old.keys, modelled) >= 0)
-    return merged([new, old.select(np.flatnonzero(away))]) if away.any() else new
+    return merged([new, judge.let_go(old.select(np.flatnonzero(away)))]) if away.any() else new
 
 
 def _fitted(model: State, keys: Keys) -> Ints:

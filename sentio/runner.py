@@ -18,6 +18,7 @@ import numpy as np
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
+from sentio.farewell import farewell
 from sentio.fitted import better, known, not_older, usable
 from sentio.flagged import Flagged
 from sentio.held import give_back
@@ -110,6 +111,13 @@ class Runner:
         with self._lock:
             self._stopped = True
 
+    def end(self, now: int) -> None:
+        """After `stop`, where the pipeline is no more: tell the ends of its alerts, which nothing else will."""
+        with self._lock:
+            if report := farewell(self.line, self._memory.alerts, now):
+                for sink in self._sinks:
+                    sink.emit(report)
+
     # What others look at: the page and the scrape.
 
     @property
@@ -124,7 +132,7 @@ class Runner:
         """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
         with self._lock:
             memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
-        return packed(self.line, memory, live, seen, self._flagged)
+        return packed(self.line, memory, live, seen, self._flagged, self.timing.ttl)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
         """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or
@@ -221,7 +229,7 @@ class Runner:
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""
         gone = self._arrivals.take(fresh, now - self.timing.ttl - self.timing.delay)
-        self._vitals.vanished(gone)
+        self._vitals.vanished(gone, self._arrivals.news(now))
         return self._arrivals.live
 
     def _begun(self, model: State, live: Keys) -> State:
@@ -312,6 +320,7 @@ class Runner:
             if len(self._attempted) > 4 * len(self._history.keys):
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
+            self._flagged.keep(union(self._history.keys, self._young.keys))
         if fitted.keys:
             self._vitals.fitted(fitted)
         if fitted.keys or not unbegun:

@@ -14,14 +14,18 @@ _ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}
 """The arrays of every state."""
 
 
-def packed(line: Line, memory: Memory, live: Keys, seen: Ints, flagged: Flagged) -> State:
-    """``memory`` and ``flagged`` for the series of its models; ``seen [L]`` ns is of the series ``live``."""
+def packed(line: Line, memory: Memory, live: Keys, seen: Ints, flagged: Flagged, ttl: int) -> State:
+    """``memory`` and ``flagged`` for the series of its models; ``seen [L]`` ns is of the series ``live``, which
+    were seen within ``ttl`` ns."""
     model = memory.model
     if not model.keys:
         return model
     at = positions(model.keys, live)
     last = model["fitted_at"].copy()
     last[at >= 0] = seen[at[at >= 0]]
+    if live:
+        # Fitted while they were awaited still, they are of a time at which they were gone already.
+        last[at < 0] = np.minimum(last[at < 0], seen.max() - ttl - 1)
     judged = line.judge.onto(memory.judged, model.keys)
     alerts = line.alerting.resumed(memory.alerts, None, model.keys)
     more = {_SEEN: last, _FLAGGED: flagged.onto(model.keys)}

@@ -180,6 +180,8 @@ class Service:
         outlets = self._outlets.made(config)
         if (before.server, before.store, before.executor) != (config.server, config.store, config.executor):
             log.warning("configuration: server, store and executor take effect at the next start")
+        for alias in [a for a in self._running if a not in config.pipelines]:
+            self._drop(alias, ended=True)
         self._config = config
         self._outlets.use(config, outlets)
         self._tell_shard()
@@ -262,11 +264,14 @@ class Service:
             late_after=runner.timing.train_every,
         )
 
-    def _drop(self, alias: str) -> None:
+    def _drop(self, alias: str, *, ended: bool = False) -> None:
+        """``ended``: it is no more; else another takes its place."""
         self._scheduler.remove_ticks(alias)
         running = self._running[alias]
         running.runner.stop()
         self._close(alias, running)
+        if ended:
+            running.runner.end(clock())
         del self._running[alias]
         self.exposition.drop(alias)
         # Of a pipeline that comes back changed, too: its source may have another name.

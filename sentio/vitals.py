@@ -34,11 +34,12 @@ class Vitals:
         """This was read to be judged."""
         self._telemetry.samples.labels(self._alias).inc(int(np.isfinite(fresh.values).sum()))
 
-    def vanished(self, series: int) -> None:
-        """So many stopped arriving."""
+    def vanished(self, series: int, told: int) -> None:
+        """So many stopped arriving; ``told`` are so many that did since that was logged last."""
         if series:
             self._telemetry.vanished.labels(self._alias).inc(series)
-            log.info("pipeline %s: %d series stopped arriving", self._alias, series)
+        if told:
+            log.info("pipeline %s: %d series stopped arriving", self._alias, told)
 
     def progress(self, share: float) -> None:
         """So much of what is due is fitted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import compress
@@ -15,10 +16,13 @@ from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memo
 from sentio.alerting.outcome import Change, Outcome
 from sentio.alerting.rules import Rules, written
 from sentio.alerting.watch import Sample, Samples
-from sentio.types import AlertLevel, Array, Bools, Failure, Keys, Scores, State, positions
+from sentio.types import AlertLevel, Array, Bools, Failure, Keys, Scores, SeriesKey, State, positions
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
+REMOVED = "pipeline is no longer in the configuration"
+UNRULED = "the rules have no such level any more"
+"""Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
 _ALWAYS: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
 
@@ -67,9 +71,8 @@ class Alerting:
         return fits(self._layout, state)
 
     def standing(self, told: State) -> Keys:
-        """The series that have an alert; none where ``told`` does not fit."""
-        if not self.fits(told):
-            return ()
+        """The series that have an alert, whatever the rules that it began under."""
+        told = self._taken_over(told)
         return tuple(compress(told.keys, (told[LEVEL] > AlertLevel.OK).tolist()))
 
     def resumed(self, saved: State, told: State | None, keys: Keys) -> State:
@@ -77,16 +80,29 @@ class Alerting:
 
         ``told`` has all series of which an alert was told, as they were when the last one was: where it is known,
         nobody has heard of what differs from it. What counts towards the next level is newer in ``saved``.
+
+        Where either is of other rules, its alerts stand on: whoever was told of one is to be told of its end. What
+        these rules remember and those did not begins blank.
         """
-        memory = onto(self._layout, saved if self.fits(saved) else self.blank(()), keys)
-        if told is None or not self.fits(told):
+        memory = onto(self._layout, self._taken_over(saved), keys)
+        if told is None or not fits(_ALWAYS, _part(told, _ALWAYS)):
             return State(keys, memory)
-        known = onto(self._layout, told, keys)
+        known = onto(self._layout, self._taken_over(told), keys)
         other = np.flatnonzero(np.any([memory[name] != known[name] for name in _ALWAYS], axis=0))
         for name, array in memory.items():
             memory[name] = array.copy()
             memory[name][other] = known[name][other]
         return State(keys, memory)
+
+    def _taken_over(self, state: State) -> State:
+        """``state`` as these rules remember it; of no series where it is no state of alerts."""
+        if self.fits(state):
+            return state
+        if not fits(_ALWAYS, _part(state, _ALWAYS)):
+            return self.blank(())
+        fresh = self.blank(state.keys).arrays
+        same = {name: a for name, a in state.arrays.items() if name in fresh and self._layout[name].fits(a)}
+        return State(state.keys, {**fresh, **same})
 
     def step(self, state: State, scores: Scores) -> tuple[State, Outcome]:
         """Judge every time of ``scores``, of which there is at least one. The state that comes out has their series.
@@ -158,18 +174,18 @@ class Alerting:
             return f"older than max_age ({written(self.rules.max_age or 0)})"
         if self._hold and why != _ORDINARY:
             return self._hold.cause if why == _FLAPS else self._hold.over
-        return self._reached[after] if after > before else self._left[before]
+        return self._reached.get(after, UNRULED) if after > before else self._left.get(before, UNRULED)
+
+    def ends(self, state: State, at: int) -> list[Change]:
+        """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
+        return _ends(state, self.standing(state), at, REMOVED)
 
     def _gone(self, state: State, scores: Scores) -> list[Change]:
         """The ends of the alerts of series that ``scores`` do not have."""
         if state.keys == scores.keys:
             return []
-        gone = (positions(state.keys, scores.keys) < 0) & (state[LEVEL] > AlertLevel.OK)
-        at, ok = int(scores.times[0]), AlertLevel.OK
-        return [
-            Change(state.keys[i], -1, -1, AlertLevel(int(state[LEVEL][i])), ok, int(state[SINCE][i]), at, GONE)
-            for i in np.flatnonzero(gone).tolist()
-        ]
+        gone = compress(state.keys, (positions(state.keys, scores.keys) < 0).tolist())
+        return _ends(state, gone, int(scores.times[0]), GONE)
 
     def _failures(self, samples: Samples, series: int) -> tuple[Failure, ...]:
         """One for each output that an expression asks for and that there is not."""
@@ -194,7 +210,7 @@ class Alerting:
 
     def _outcome(self, memory: Memory, changed: list[Change], failures: tuple[Failure, ...]) -> Outcome:
         level, firing = memory[LEVEL], np.flatnonzero(memory[LEVEL] > AlertLevel.OK)
-        causes = [self._reached[AlertLevel(one)] for one in level[firing].tolist()]
+        causes = [self._reached.get(AlertLevel(one), UNRULED) for one in level[firing].tolist()]
         if self._hold:
             held = memory[HELD][firing].tolist()
             causes = [self._hold.cause if kept else cause for kept, cause in zip(held, causes, strict=True)]
@@ -209,3 +225,19 @@ def _settle(memory: Memory, level: Array, at: int) -> None:
     memory[TOP] = np.where(begun, level, np.maximum(memory[TOP], level))
     memory[ENDED] = np.where(ended, at, memory[ENDED])
     memory[LEVEL] = level
+
+
+def _ends(state: State, of: Iterable[SeriesKey], at: int, cause: str) -> list[Change]:
+    """Of the alerts that the series ``of`` ``state`` have."""
+    keys = tuple(of)
+    rows = zip(keys, positions(keys, state.keys).tolist(), strict=True)
+    return [
+        Change(key, -1, -1, AlertLevel(int(state[LEVEL][row])), AlertLevel.OK, int(state[SINCE][row]), at, cause)
+        for key, row in rows
+        if state[LEVEL][row] > AlertLevel.OK
+    ]
+
+
+def _part(state: State, layout: Layout) -> State:
+    """``state`` with those of its arrays alone that ``layout`` names."""
+    return State(state.keys, {name: array for name, array in state.arrays.items() if name in layout})

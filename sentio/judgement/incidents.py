@@ -77,6 +77,8 @@ class Incidents(NamedTuple):
     """Steps by which a pattern is late; negative: early; else 0."""
     spread: Floats
     """Of the deviations, in scales of the noise; NaN but for a change of variance."""
+    gone: Bools
+    """No sample has arrived, and that is anomalous."""
 
     def duration(self, step: int) -> Ints:
         """``[S, m]`` ns: one sample lasts a ``step``; 0 where there has been no incident."""
@@ -87,6 +89,11 @@ def blank(series: int) -> dict[str, Array]:
     """The memory of ``series`` of which nothing is known, for `runs.watch` and `follow`: arrays by name whose first
     axis is the series."""
     return {**_runs.blank(series), **_memory.blank(series)}
+
+
+def over(memory: Mapping[str, Array]) -> dict[str, Array]:
+    """What of ``memory`` is another where the incidents that are open have ended with the newest sample."""
+    return {"open": np.zeros_like(memory["open"])}
 
 
 def follow(
@@ -107,6 +114,7 @@ def follow(
         _follow(t, step, now, found, kept, quiet)
         name_kinds(t, step, Seen(now.values, now.anomalous, found.stuck, found.zeroed), kept)
         _describe(kept, Incidents._make(a[:, j] for a in incidents))
+        incidents.gone[:, j] = (now.anomalous == 1) & ~np.isfinite(now.values)
     return {**memory, **kept._asdict()}, incidents
 
 
@@ -119,7 +127,7 @@ def warm() -> None:
 
 
 def _made(name: str, shape: tuple[int, ...]) -> Array:
-    kinds: dict[str, type] = {"open": np.bool_, "kind": np.int8, "onset": np.int64, "end": np.int64}
+    kinds: dict[str, type] = {"open": np.bool_, "kind": np.int8, "onset": np.int64, "end": np.int64, "gone": np.bool_}
     wholes = ("samples", "run", "usual", "lag")
     return np.zeros(shape, np.int32 if name in wholes else kinds.get(name, np.float64))
 

@@ -109,6 +109,11 @@ class Judge:
         blank = self.blank(keys)
         return state.onto(blank) if state.keys and self.fits(state) else blank
 
+    def let_go(self, state: State) -> State:
+        """``state`` of series that are not awaited any more: what was the matter with them is over, whether or not they
+        come back."""
+        return State(state.keys, {**state.arrays, **_incidents.over(state.arrays)})
+
     def times(self, state: State) -> Ints:
         """``[S]`` ns of the newest sample that was judged; far in the past where there is none."""
         return np.asarray(state[_TRACK + "at"])
@@ -241,7 +246,8 @@ class Judge:
         """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
         policy = self.policy
         asked = np.where(off > 0, policy.above, policy.below) | np.isnan(off)
-        small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
+        with np.errstate(invalid="ignore"):  # 0 % of what is beyond all numbers
+            small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
         return np.asarray(asked & ~small)
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:

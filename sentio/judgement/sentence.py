@@ -85,7 +85,7 @@ def _usual(one: Incidents) -> str:
 
 def _missing(one: Incidents, step: int, now: int, clock: _Clock) -> str:
     usual = f"usually no gap is longer than {span(int(one.usual) * step)}" if one.usual else "usually none is missing"
-    if one.open and one.end == now:
+    if one.gone:
         return f"Stopped arriving {span(now - int(one.end) + int(one.run) * step)} ago; {usual}."
     return f"Did not arrive from {clock(int(one.onset))} UTC on, for {span(int(one.run) * step)}; {usual}."
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, told
-from sentio.types import Scores, State
+from sentio.types import Array, Scores, State
 
 from .oracle import Level, minutes, oracle
-from .work import NAN, cut, levels, rows, run, scored
+from .work import NAN, START, STEP, cut, levels, rows, run, scored
 
 RULES = (
     Rules(recovery=2),
@@ -191,8 +192,52 @@ def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
     assert alerting.standing(told(first)) == keys[:1]
 
 
-def test_what_other_rules_have_told_is_no_use() -> None:
+@pytest.mark.parametrize(
+    ("rules", "causes"),
+    [
+        (Rules(Rule("value > 0.5"), Rule("value > 1"), recovery=1), ["value > 1 has not held for 1 sample"]),
+        (Rules(warning=Rule("smooth(value, 2) > 1"), recovery=1), ["smooth(value, 2) > 1 has not held for 1 sample"]),
+        (Rules(warning=Rule("value > 1", "value < 0.5")), ["reset: value < 0.5"]),
+        (Rules(warning=None, critical=Rule("value > 3")), ["the rules have no such level any more"]),
+        (Rules(warning=None), ["the rules have no such level any more"]),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_an_alert_of_other_rules_stands_on_and_its_end_is_told(rules: Rules, causes: list[str], known: bool) -> None:
+    """Who was told that it began would have it for ever."""
+    before = Alerting(Rules(warning=Rule("value > 1"), recovery=1))
+    state, _ = run(before, scored([[0, 2], [0, 0]]))
+    alerting = Alerting(rules)
+    begun = told(state) if known else None
+    if begun:
+        assert alerting.standing(begun) == state.keys[:1]
+    state = alerting.resumed(state, begun, state.keys)
+    assert state["level"].tolist() == [2, 0]
+    state, outcome = alerting.step(state, scored([[NAN], [NAN]]))
+    assert (outcome.level.tolist(), outcome.changed) == ([2, 0], ())
+    _, outcome = alerting.step(state, scored([[0], [0]]))
+    assert [(c.level_from, c.level_to, c.since, c.cause) for c in outcome.changed] == [(2, 0, START + STEP, *causes)]
+
+
+@pytest.mark.parametrize("when", ["value > 1", "smooth(value, 3) > 1"])
+def test_where_nothing_was_told_of_any_series_nothing_stands(when: str) -> None:
+    """A journal without a series, beside a save that is older than it."""
+    saved, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
+    alerting = Alerting(Rules(warning=Rule(when)))
+    assert alerting.resumed(saved, saved.select(np.empty(0, np.int64)), saved.keys)["level"].tolist() == [0]
+
+
+def test_an_alert_of_other_rules_whose_condition_still_holds_is_the_same_one() -> None:
     state, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
-    other = Alerting(Rules(critical=Rule("value > 1")))
-    assert other.standing(told(state)) == ()
-    same(other.resumed(state, told(state), state.keys), other.blank(state.keys))
+    alerting = Alerting(Rules(warning=Rule("value > 1"), critical=Rule("value > 5"), flapping=Flapping(4, minutes(6))))
+    _, outcome = alerting.step(alerting.resumed(state, told(state), state.keys), scored([[2]]))
+    assert (outcome.level.tolist(), outcome.changed) == ([2], ())
+
+
+@pytest.mark.parametrize("arrays", [{}, {"level": np.full(1, 2, np.int8)}])
+def test_what_is_no_state_of_alerts_is_no_use(arrays: dict[str, Array]) -> None:
+    alerting = Alerting(Rules())
+    keys = scored([[2]]).keys
+    other = State(keys, arrays)
+    assert alerting.standing(other) == ()
+    same(alerting.resumed(other, other, keys), alerting.blank(keys))

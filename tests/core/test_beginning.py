@@ -259,3 +259,21 @@ def test_only_the_kernels_run_in_threads(monkeypatch):
     assert asked == {threading.get_ident()}
     assert taught
     assert not taught & asked
+
+
+def test_what_is_said_of_a_series_that_is_back_is_not_what_was_said_when_it_went():
+    """Its alert has ended, for it was not awaited any more; the next one is of what it does now."""
+    house = Judging()
+    house.train()
+    house.score(0)
+    key = SERIES[0]
+    house.source.gone[key] = (house.now + STEP, house.now + 30 * STEP)
+    house.source.bump[key] += 1000.0
+    said = [event for _ in range(31) for event in house.score().events if event.key == key]
+    assert [(event.level_to, event.kind, event.cause) for event in said] == [
+        (AlertLevel.WARNING, "missing", "score > 1"),
+        (AlertLevel.OK, "", "series stopped arriving"),
+        (AlertLevel.WARNING, "spike", "score > 1"),
+    ]
+    assert said[2].text.startswith("Spike since ")
+    assert said[2].text.endswith(" above what was expected, for 10 s.")

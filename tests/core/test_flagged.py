@@ -49,6 +49,18 @@ def test_of_many_spans_the_newest_are_known_and_of_series_those_that_had_one_lat
     assert flagged._kept[0] == (C,)
 
 
+def test_what_is_told_to_be_gone_is_forgotten():
+    odd = np.zeros((2, 400), bool)
+    odd[:, ::20] = True
+    flagged = Flagged(1, LENGTH)
+    told(flagged, (A, B), odd)
+    before = flagged.mask((B,), TIMES)
+    flagged.keep((C, B))
+    assert flagged._kept[0] == (B,)
+    assert not flagged.mask((A,), TIMES).any()
+    np.testing.assert_array_equal(flagged.mask((B,), TIMES), before)
+
+
 def test_it_is_the_same_after_a_restart_and_nothing_where_it_is_of_another_version():
     odd = np.zeros((2, 400), bool)
     odd[0, ::20] = True

@@ -10,6 +10,7 @@ import pytest
 
 from sentio import pipeline, runner
 from sentio.alerting import Alerting, Rules, told
+from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
@@ -229,6 +230,24 @@ def test_what_had_gone_before_a_restart_does_not_come_back_with_it():
     assert set(later.state.keys) == {A, B}
 
 
+def test_a_series_that_was_let_go_is_not_awaited_again_after_a_restart():
+    """It was fitted while it was awaited still, and its fit is of a time at which it was gone already. Whoever was told
+    that it is missing was told that this is over."""
+    house = ready(A, B, train_every=60 * SECOND)
+    house.source.gone[B] = (house.now + STEP, 2**62)
+    for _ in range(6):
+        house.score()
+    house.train()
+    assert house.score().scores.keys == (A,)
+    saved = house.runner.snapshot()
+    at = saved.keys.index(B)
+    assert saved["fitted_at"][at] > house.now - house.timing.ttl
+    later = house.another()
+    later.restore(State.from_arrays(saved.to_arrays()), house.now + SECOND)
+    assert later.report.scores.keys == (A,)
+    assert set(later.state.keys) == {A, B}, "it may come back"
+
+
 def test_an_alert_that_was_told_outlives_a_save_that_does_not_know_it():
     house = ready(A, B)
     saved = house.runner.snapshot()
@@ -311,6 +330,34 @@ def test_what_is_gone_is_not_fitted_again_and_in_the_end_forgotten():
         known = B in house.runner.state.keys
         assert known == (hours <= 5)
     assert house.runner._history.keys == (A,)
+
+
+def test_when_a_series_was_anomalous_goes_with_it():
+    """The history goes back two weeks; where pods come and go, what was flagged of those that are gone would too."""
+    house = ready(A, B, window=100 * HOUR, model_ttl=5 * HOUR, max_points=1_000)
+    at = np.array([house.now])
+    house.runner._flagged.add((A, B), at, np.ones((2, 1), bool))
+    house.source.gone[B] = (house.now, 2**62)
+    for hours in range(1, 8):
+        house.now += HOUR
+        house.score(0)
+        house.train()
+        assert house.runner._flagged.mask((A, B), at).tolist() == [[True], [B in house.runner._history.keys]], hours
+    assert house.runner._history.keys == (A,)
+
+
+def test_series_that_come_and_go_all_day_are_told_of_every_ten_minutes():
+    arrivals = Arrivals()
+    told = []
+    for minute in range(60):
+        keys = (SeriesKey("m", (("pod", str(minute)),)),)
+        at = minute * 60 * SECOND
+        arrivals.take(Panel(keys, np.array([at]), np.ones((1, 1))), at)
+        told.append(arrivals.news(at))
+    assert [minute for minute, count in enumerate(told) if count] == [1, 11, 21, 31, 41, 51]
+    assert told[1] == 1
+    assert told[11] == 10
+    assert arrivals.news(61 * 60 * SECOND) == 8, "also where none goes any more"
 
 
 def test_a_failed_training_is_told_until_one_succeeds():

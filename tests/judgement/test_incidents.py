@@ -7,6 +7,7 @@ import pytest
 
 from sentio.judgement import incidents, runs
 from sentio.judgement.kinds import Kind
+from sentio.judgement.sentence import sentence
 from tests.judgement import made
 from tests.judgement.grid import STEP, times
 from tests.judgement.made import BEFORE, SCALES, Run, happens
@@ -253,6 +254,19 @@ def test_a_series_back_after_it_was_missing():
     shut = ~run.incidents.open[:, -1]
     assert shut.mean() > 0.95
     np.testing.assert_array_equal(run.incidents.run[shut, BEFORE + 18], 12)
+
+
+@pytest.mark.parametrize("back", [50.0, 90.0])
+def test_a_series_that_is_back_is_not_said_to_be_missing(back):
+    """With a sample that is as strange as its absence was, either."""
+    values, expected, scale = noisy(40)
+    values[0, 10:20], values[0, 20] = np.nan, back
+    found = flagged(values, expected, scale, (np.arange(40) >= 13) & (np.arange(40) <= 20 - (back == 50)))
+    said = [sentence(found, 0, column, step=STEP, now=int(times(1, column)[0])) for column in (19, 20)]
+    assert found.open[0, 20]
+    assert said[0].startswith("Stopped arriving")
+    assert said[1].startswith("Did not arrive from")
+    assert said[1].endswith("for 10 min; usually none is missing.")
 
 
 def test_words():

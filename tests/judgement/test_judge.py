@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 
@@ -557,6 +558,17 @@ def test_strange_numbers_give_none_that_are_not_finite(odd):
     assert np.isfinite(out[SCORE][0, -1])
     assert np.isfinite(out[YHAT][0, -1])
     assert 0 <= out[PVALUE][0, -1] <= 1
+
+
+def test_a_model_at_the_end_of_all_numbers_warns_of_nothing():
+    """A warning of NumPy's stands in the log of whoever runs Sentio."""
+    values = noisy(2 * DAY, 18)
+    values[0, DAY : DAY + 400 : 2] = 1e308
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        judge = Judge(Policy(), STEP)
+        scores = said(values, yhat=np.full_like(values, 1e308))
+        judged(judge, replace(scores, outputs={**scores.outputs, LOWER: 0.99 * scores.outputs[YHAT]}))
 
 
 def test_the_score_never_sees_a_later_sample():

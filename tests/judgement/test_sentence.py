@@ -18,7 +18,7 @@ def one(kind, *, open_=True, seconds=1500, **more):
     """An incident since 14:05, its last anomalous sample ``seconds`` after that."""
     onset = AT + 300 * SECOND
     given = {"kind": kind, "open": open_, "onset": onset, "end": onset + seconds * SECOND - STEP, **more}
-    kinds = {"kind": np.int8, "open": bool, "onset": np.int64, "end": np.int64}
+    kinds = {"kind": np.int8, "open": bool, "gone": bool, "onset": np.int64, "end": np.int64}
     kinds |= dict.fromkeys(("samples", "run", "usual", "lag"), np.int32)
     blank = {name: 0 if name in kinds else np.nan for name in Incidents._fields}
     return Incidents(**{n: np.array([[v]], kinds.get(n, float)) for n, v in (blank | given).items()})
@@ -79,13 +79,13 @@ def test_sentences(incident, text):
 
 
 def test_what_is_missing():
-    incident = one(Kind.MISSING, seconds=45, run=3, usual=1)
+    incident = one(Kind.MISSING, seconds=45, run=3, usual=1, gone=True)
     end = int(incident.end[0, 0])
     said = sentence(incident, 0, step=STEP, now=end)
     assert said == "Stopped arriving 45 s ago; usually no gap is longer than 15 s."
-    said = sentence(incident, 0, step=STEP, now=end + STEP)
+    said = sentence(incident._replace(gone=np.array([[False]])), 0, step=STEP, now=end + STEP)
     assert said == "Did not arrive from 14:05 UTC on, for 45 s; usually no gap is longer than 15 s."
-    never = one(Kind.MISSING, run=3)
+    never = one(Kind.MISSING, run=3, gone=True)
     assert sentence(never, 0, step=STEP, now=int(never.end[0, 0])).endswith("ago; usually none is missing.")
 
 

@@ -66,6 +66,40 @@ def test_a_pipeline_tells_its_sinks_and_a_reload_changes_them_without_beginning_
             assert metric(page, 'sentio_sink_queue_size{sink="a"}') == 0
 
 
+def test_the_alerts_of_a_pipeline_that_a_reload_removes_end(tmp_path):
+    """Whoever was told of them would have them for ever."""
+    file = tmp_path / "sentio.yml"
+    rules = "alerts: {warning: value > 0}, judgement: {enabled: false}"
+    both = {"load": f"query: load, {rules}", "other": f"query: 'load{{i=\"0\"}}', {rules}"}
+
+    def text_of(url, to, *aliases):
+        sink = f"sinks: {{hook: {{type: webhook, url: '{to}'}}}}\n"
+        return config_text(url, tmp_path / "db", **{alias: both[alias] for alias in aliases}) + sink
+
+    def of(hook, pipeline):
+        return [message for message in events_of(hook) if message["pipeline"] == pipeline]
+
+    with prometheus() as source, FaultyServer(GOOD) as hook:
+        file.write_text(text_of(source.url, hook.url, "load", "other"))
+        with running([file]) as (service, web):
+            eventually(lambda: of(hook, "load") and of(hook, "other"))
+            file.write_text(text_of(source.url, hook.url, "other"))
+            assert service.reload() is None
+            eventually(lambda: len(of(hook, "load")) == 2)
+            ended = of(hook, "load")[1]
+            assert (len(ended["events"]), ended["firing"]) == (3, 0)
+            for one in ended["events"]:
+                assert (one["level_from"], one["level_to"]) == ("warning", "ok")
+                assert one["cause"] == "pipeline is no longer in the configuration"
+                assert one["text"].startswith("is no longer watched; its alert has ended after ")
+            assert len(of(hook, "other")) == 1
+            assert 'query="load",state' not in get(f"{web.url}/metrics")[1]
+            file.write_text(text_of(source.url, hook.url, "load", "other"))
+            assert service.reload() is None
+            eventually(lambda: len(of(hook, "load")) == 3)
+            assert {one["level_from"] for one in of(hook, "load")[2]["events"]} == {"ok"}, "they begin anew"
+
+
 def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp_path):
     file = tmp_path / "sentio.yml"
     holds = threading.Event()

@@ -13,7 +13,8 @@ from html import escape
 import pytest
 import requests
 
-from sentio.types import SECOND
+from sentio.sources.prometheus import Prometheus
+from sentio.types import SECOND, Window
 from tests.faulty import (
     Behaviour,
     Connection,
@@ -24,6 +25,7 @@ from tests.faulty import (
     drip_body,
     gzipped,
     hang_up,
+    in_turn,
     matrix,
     text,
     wave,
@@ -341,3 +343,15 @@ def test_samples_within_a_millisecond_of_the_grid(together: MakeTogether) -> Non
     found.server.behave = answer(rounded)
     assert found.bench.score(2) == ""
     assert found.bench.page().get("sentio_value", instance="a") == A.value(first)
+
+
+def test_labels_that_are_gone_for_good_are_not_remembered(server: MakeServer) -> None:
+    """However many series an answer may have: where pods come and go, each deployment would leave its own."""
+    bodies = [matrix(*(OneSeries({"pod": f"{n}-{i}"}, lambda _: 1.0) for i in range(500))) for n in range(20)]
+    source = Prometheus(Prometheus.Options(url=server(in_turn(*map(answer, bodies))).url))
+    remembered = []
+    for _ in bodies:
+        assert len(source.read("m", Window(0, 0, SECOND)).keys) == 500
+        remembered.append(len(source._interning._memory[0]))
+    assert remembered[7] == 4000, "eight deployments are not many"
+    assert max(remembered) <= 4500

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 # waits for the decoding: a kernel does it, and lets go of the interpreter meanwhile.
 _SAMPLES_AT_ONCE = 300_000
 _GROWTH = 8
+_FEW, _MORE = 1000, 4
+"""Label sets are remembered up to so many times those of the last answer, or of so few: each is a kilobyte, and
+where label values keep changing nearly all of them are gone for good."""
 
 
 class Prometheus:
@@ -60,12 +63,14 @@ class Prometheus:
         self._connection: PrometheusConnect | None = None
         self._connecting = threading.Lock()  # both ticks of a pipeline read
         self._interning = Interning()
+        self._series = 0  # of the last answer
         self._discovery = Discovery(self._metric_names)
 
     def read(self, query: str, window: Window) -> Panel:
         """`Source.read`; as many requests as the server's limit of points and a bounded memory need."""
-        self._interning.forget_beyond(4 * self._options.max_series)
+        self._interning.forget_beyond(_MORE * max(_FEW, self._series))
         panel = stack(list(self._parts(query, window))) if len(window) else Panel.empty(window.times())
+        self._series = len(panel.keys)
         if not panel.keys and not panel.notes.failures and (why := self._discovery.explain(query)):
             return replace(panel, notes=replace(panel.notes, failures=(why,)))
         return panel
