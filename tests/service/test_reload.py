@@ -288,7 +288,7 @@ def test_hangup_reloads_and_terminate_ends(program):
 def test_a_port_that_is_taken_is_said(program, tmp_path):
     _, path, _, url = program
     other = tmp_path / "other.yml"
-    other.write_text(path.read_text())
+    other.write_text(path.read_text().replace(str(tmp_path / "db"), str(tmp_path / "other-db")))
     address = url.removeprefix("http://")
     done = subprocess.run(
         [sys.executable, "-m", "sentio", "serve", f"--config.file={other}", f"--web.listen-address={address}"],
