@@ -122,7 +122,7 @@ def measure(url: str, series: int) -> Figures:
             stages.spent.clear()
             now += step
             _check(runner, series, now)
-        found |= {"page": len(exposition.page(now).plain), "packed": len(exposition.page(now).packed)}
+        found |= {"page": exposition.page(now).text.size, "packed": len(exposition.page(now).text.packed)}
         found["store"] = config.store.path.stat().st_size
         pool.shutdown(wait=False)
     return found

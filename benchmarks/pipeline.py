@@ -189,8 +189,8 @@ def _scrape(exposition: Any, telemetry: Any) -> Figures:
             body = client.getresponse().read()
             times.append(time.perf_counter() - started)
         client.close()
-    page = exposition.page(time.time_ns())
-    return {"scrape": statistics.median(times), "page": len(page.plain), "packed": len(body)}
+    text = exposition.page(time.time_ns()).text
+    return {"scrape": statistics.median(times), "page": text.size, "packed": len(body)}
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def _renderings(learned: Learned, series: int) -> tuple[float, float]:
     for _ in range(_RENDERINGS):
         ours.append(_cpu(lambda: exposition.emit(report)))
         theirs.append(_cpu(lambda: generate_latest(made)))
-    each = [_samples(exposition.page(at).plain) / series, _samples(generate_latest(made)) / series]
+    each = [_samples(exposition.page(at).text.plain()) / series, _samples(generate_latest(made)) / series]
     return statistics.median(ours) / series, statistics.median(theirs) / series * each[0] / each[1]
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -20,6 +18,7 @@ from itertools import compress
 import numpy as np
 
 from sentio.config.model import LegacyNames
+from sentio.deflated import Deflated
 from sentio.errors import SinkError
 from sentio.held import give_back
 from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, KIND, SKILL
@@ -81,54 +80,23 @@ _LEGACY = {"": "yhat", "_lower": "lower", "_upper": "upper"}
 _NAME = re.compile(r"[^a-zA-Z0-9_]")
 
 
-_GZIP_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255])
-"""Deflate, no name, no time, the fastest, no matter which system (RFC 1952, section 2.3)."""
-_LEVEL = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The series part of the page, plain and as deflate blocks; ``until`` ns it may be served as it is."""
+    """The series part of the page; ``until`` ns it may be served as it is."""
 
-    plain: bytes | bytearray
-    packed: bytes
+    text: Deflated
     until: float
-    crc: int
-
-    @classmethod
-    def of(cls, plain: bytes | bytearray, packed: bytes, until: float) -> Page:
-        return cls(plain, packed, until, zlib.crc32(plain))
-
-    def gzipped(self, more: bytes) -> bytes:
-        """The page and ``more`` behind it, as a gzip file of one member: no browser reads a second one."""
-        last = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        size = (len(self.plain) + len(more)) % 2**32
-        tail = struct.pack("<II", zlib.crc32(more, self.crc), size)
-        return b"".join([_GZIP_HEAD, self.packed, last.compress(more), last.flush(), tail])
 
 
 _Old = dict[str, dict[str, float]]
 """By metric, then by label text in its braces: what is published under the names of the first Sentio."""
 
 
-@dataclass(slots=True)
-class _Text:
-    """A part of the page. Once it is there, ``plain`` is that part of the page itself: it is not kept twice."""
-
-    plain: bytes | memoryview
-    packed: bytes
-
-    @classmethod
-    def of(cls, plain: bytes) -> _Text:
-        blocks = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        return cls(plain, blocks.compress(plain) + blocks.flush(zlib.Z_FULL_FLUSH))
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """One pipeline's lines by metric, good until ``until`` ns; ``old`` are those under the first Sentio's names."""
 
-    lines: Mapping[str, _Text]
+    lines: Mapping[str, Deflated]
     until: int
     old: _Old
 
@@ -144,22 +112,22 @@ class Exposition:
         self._lock = threading.Lock()
         self._blocks: dict[str, _Block] = {}
         self._labels: dict[str, _Labels] = {}
-        self._page = Page.of(b"", b"", math.inf)
+        self._page = Page(Deflated.joined(()), math.inf)
 
     def emit(self, report: Report) -> None:
         """Render ``report``. Raises `SinkError` for what cannot be told apart; all else is there."""
-        give_back()  # what the judge has let go of, before there is a second page
+        give_back()  # what the judge has let go of, before the lines are made
         alias = report.pipeline
         labels = self._labels.get(alias)
         if labels is None or labels.keys != report.scores.keys:
             labels = self._labels[alias] = _Labels(alias, report.scores.keys, labels)
-        lines = {name: _Text.of(text) for name, text in _lines(report, labels) if text}
+        lines = {name: Deflated.of(text) for name, text in _lines(report, labels) if text}
         legacy = self._legacy(alias)
         old = _old(report, legacy) if legacy else {}
         clash = _clear_ours(old)
         with self._lock:
             twice = self._clear_others(old, alias, report.at)
-            lines |= {name: _Text.of(_text(name, values)) for name, values in old.items() if values}
+            lines |= {name: Deflated.of(_text(name, values)) for name, values in old.items() if values}
             self._blocks[alias] = _Block(lines, report.at + self._ttl(alias), old)
             self._page = self._join(report.at)
         _complain(labels.twins, clash + twice)
@@ -199,19 +167,11 @@ class Exposition:
             del self._blocks[alias]
         families = dict.fromkeys(FAMILIES)
         families.update(dict.fromkeys(name for b in self._blocks.values() for name in b.lines))
-        parts: list[_Text] = []
+        parts: list[Deflated] = []
         for name in families:
             if blocks := [b.lines[name] for b in self._blocks.values() if name in b.lines]:
                 parts += [_head(name), *blocks]
-        plain = bytearray(sum(len(part.plain) for part in parts))
-        rest = memoryview(plain)
-        for part in parts:
-            # One after another is let go, so that no two pages are there beside the one that is served.
-            place, rest = rest[: len(part.plain)], rest[len(part.plain) :]
-            place[:] = part.plain
-            part.plain = place
-        until = min((b.until for b in self._blocks.values()), default=math.inf)
-        return Page.of(plain, b"".join(part.packed for part in parts), until)
+        return Page(Deflated.joined(parts), min((b.until for b in self._blocks.values()), default=math.inf))
 
 
 class _Labels:
@@ -247,9 +207,9 @@ def label_text(key: SeriesKey, alias: str) -> str:
     return ",".join(f'{name}="{escape(value)}"' for name, value in published)
 
 
-def _head(name: str) -> _Text:
+def _head(name: str) -> Deflated:
     text = FAMILIES.get(name, "Predicted metric, under the name of the first Sentio.")
-    return _Text.of(f"# HELP {name} {text}\n# TYPE {name} gauge\n".encode())
+    return Deflated.of(f"# HELP {name} {text}\n# TYPE {name} gauge\n".encode())
 
 
 def _lines(report: Report, labels: _Labels) -> Iterator[tuple[str, bytes]]:

@@ -28,16 +28,16 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
 
     async def metrics(request: Request) -> Response:
         started = time.perf_counter()
-        page = service.exposition.page(clock())
-        service.telemetry.page_bytes.set(len(page.plain))
+        text = service.exposition.page(clock()).text
+        service.telemetry.page_bytes.set(text.size)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         own = encode(service.telemetry.registry)
         headers = {"content-type": content_type}
         if "gzip" in request.headers.get("accept-encoding", ""):
-            body = page.gzipped(own)
+            body = text.gzipped(own)
             headers["content-encoding"] = "gzip"
         else:
-            body = b"".join([page.plain, own])
+            body = b"".join([text.plain(), own])
         service.telemetry.scrape_seconds.observe(time.perf_counter() - started)
         return Response(body, headers=headers)
 

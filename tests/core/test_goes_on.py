@@ -205,7 +205,7 @@ def test_several_are_published_each_by_its_name():
     report = house.score()
     page = Exposition(lambda _: HOUR, lambda _: None)
     page.emit(report)
-    lines = page.page(house.now).plain.decode().splitlines()
+    lines = page.page(house.now).text.plain().decode().splitlines()
     near = [line for line in lines if line.startswith("sentio_output{") and 'detector="near",output="distance"' in line]
     assert len(near) == 2
     assert [line.rpartition(" ")[2] for line in lines if line.startswith("sentio_anomaly{")] == ["0.0", "1.0"]
