@@ -165,7 +165,7 @@ def _watch(stages: Any) -> None:
     for name in ("score", "forecast"):
         stages.watch(Prophet, name, "judge")
     stages.watch(exposition.Exposition, "emit", "render")
-    stages.watch(exposition._Text, "of", "gzip")
+    stages.watch(exposition.Deflated, "of", "gzip")
     stages.watch(Keeper, "save", "save")
 
 
