@@ -66,9 +66,9 @@ def clean(kind: str, series: int) -> Panel:
     return Panel(keys, times, KINDS[kind](rng, (series, len(times))))
 
 
-def false_alarms(kind: str, budget: str | None, series: int) -> tuple[AtThreshold, float]:
+def false_alarms(kind: str, budget: str | None, series: int, train_every: int) -> tuple[AtThreshold, float]:
     """What is flagged after the first week, and the share of samples that lie in the band."""
-    config, alias = configured(asking(budget), {}, STEP)
+    config, alias = configured(asking(budget, train_every), {}, STEP)
     start = LEARNED * A_DAY
     found = replay(config, alias, clean(kind, series), start=start)
     seconds, none = found.times[start:] / SECOND, np.zeros(len(found.times) - start, np.int64)

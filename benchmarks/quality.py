@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.clean import KINDS, QUICK_SERIES, SERIES, false_alarms
 from benchmarks.figures import Reach, number, parser, table, verdict
 from benchmarks.judging import BUDGETS, Progress, asking, can_ask
+from sentio.cli.arguments import duration
 from sentio.evaluation.backtest import Running, of_folder
 from sentio.evaluation.evaluate import in_processes
 from sentio.evaluation.figures import Figures, figures_of
@@ -32,20 +33,23 @@ def main() -> int:
     made.add_argument(
         "--data", type=Path, default=os.environ.get(_FOLDER), metavar="DIR", help=f"in place of {_FOLDER}"
     )
+    made.add_argument(
+        "--train-every", type=duration, default="1d", metavar="LENGTH", help="in place of train.every: 1h as a service"
+    )
     arguments = made.parse_args()
     if arguments.quick:
         print("labelled series: left out with --quick")
     elif arguments.data is None:
         print(f"labelled series: left out: none are shipped; a folder with {MANIFEST}, in {_FOLDER}, is expected")
     else:
-        _labelled(Path(arguments.data))
-    reaches = list(_clean(QUICK_SERIES if arguments.quick else SERIES))
+        _labelled(Path(arguments.data), arguments.train_every)
+    reaches = list(_clean(QUICK_SERIES if arguments.quick else SERIES, arguments.train_every))
     return verdict([] if arguments.quick else reaches)
 
 
-def _labelled(folder: Path) -> None:
+def _labelled(folder: Path, train_every: int) -> None:
     began = time.monotonic()
-    judged = of_folder(folder, asking(None), Running(_WORKERS), Progress("labelled series"))
+    judged = of_folder(folder, asking(None, train_every), Running(_WORKERS), Progress("labelled series"))
     taken = time.monotonic() - began
     figures = figures_of(judged)
     head = ["set", "series", "incidents", "recall at 0.05/day", "0.1", "0.2", "0.5"]
@@ -69,15 +73,15 @@ def _figure(value: float) -> str:
     return "n/a" if value != value else number(value)
 
 
-def _clean(series: int) -> Iterator[Reach]:
+def _clean(series: int, train_every: int) -> Iterator[Reach]:
     budgets: list[str | None] = [*BUDGETS] if can_ask() else [None]
     if not can_ask():
         print("\nfalse-alarm budgets: left out: a pipeline has no setting for one; what it flags by default is shown")
-    calls = [(kind, budget, series) for budget in budgets for kind in KINDS]
+    calls = [(kind, budget, series, train_every) for budget in budgets for kind in KINDS]
     progress = Progress("clean series")
     found = list(in_processes(false_alarms, calls, _WORKERS, lambda done: progress("panels", done, len(calls))))
     rows = []
-    for (kind, budget, _), (count, coverage) in zip(calls, found, strict=True):
+    for (kind, budget, *_), (count, coverage) in zip(calls, found, strict=True):
         rows.append([kind, budget or "none", *map(_figure, (count.false, count.noisy, coverage))])
         if budget is not None:
             limit = _SLACK * BUDGETS[budget]

@@ -87,6 +87,8 @@ _EDGE_GAIN, _OUTLIERS = 0.2, 2.0
 samples is no tail of what is usual."""
 _MOVES = 1e3
 """Scales in one step: a series that moves so far has stood still before."""
+_FOLLOWED = 0.5
+"""The part of the way to a new model that the level goes at once, and in scales the most of it."""
 _LEAST_SHIFT = 12.0
 """Samples for which a shift must last, whatever is known of where it leads to."""
 _SOUND = 30.0
@@ -175,11 +177,21 @@ def _restart(track: Track, s: int, step: int) -> None:
 
 @part
 def _reanchor(track: Track, s: int, change: float) -> None:
-    """Another model expects ``change`` less: what the last values were off by is so much more."""
+    """Another model expects ``change`` less: what the last values were off by is so much more.
+
+    Where nothing is flagged the level follows in part whichever of the two models is nearer to the last hour: a drift
+    that the new one knows of is no deviation, and an incident that it has learned from must not be normal at once.
+    """
     track.errors[s] += change
     track.hour[s] += change
-    track.level[s] += change
     track.former[s] += change
+    before, stays = track.level[s], track.level[s] + change
+    if track.quiet[s] > 0:
+        off = track.hour[s] - track.profile[s, int(track.at[s] // BINS_NS) % BINS]
+        near = min(max(off, min(before, stays)), max(before, stays))
+        most = _FOLLOWED * _MEAN_TO_SCALE * track.far[s]
+        stays += min(max(_FOLLOWED * (near - stays), -most), most)
+    track.level[s] = stays
 
 
 class Ahead(NamedTuple):

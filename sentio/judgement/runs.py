@@ -4,7 +4,8 @@ How long a run of equal values may be is learned from the runs that have ended. 
 have exceeded, their excesses are taken as geometric (peaks over threshold; Coles 2001, *An Introduction to Statistical
 Modeling of Extreme Values*, ch. 4), and a run is abnormal that is longer than all that are expected within 100 weeks.
 Further thresholds above ``u`` may make the bound longer and never shorter, so that a mixture, such as noisy days and
-quiet nights, is bounded by its slowest part. A gap in the samples is the same: a run of steps up to the next arrival.
+quiet nights, is bounded by its slowest part. A series may rest: where it stood still for too long again and again, it
+may for twice as long as ever. A gap in the samples is a run, too: of steps up to the next arrival.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
@@ -40,6 +41,9 @@ _FORGIVEN = 3
 _FIRST, _OFTEN, _CAREFUL = 36 * 3600 * SECOND, 0.1, 2.5
 """Until this time was seen, night and day with it, the bound of a series of whose samples this part repeats is this
 much longer."""
+_RESTS, _REST_KEPT = 2.0, 0.98
+"""Where a series rests it may do so for this many times the longest rest, of which this part is left at each further
+one."""
 _SAME = 1e-9
 """Values that differ by less, in noise scales, are equal."""
 _ROUNDING = 1e-15
@@ -80,6 +84,12 @@ class Runs(NamedTuple):
     """``[S]`` 1: that run of zeros is abnormal."""
     odd: npt.NDArray[np.int16]
     """``[S, 2]`` abnormal runs of equal values, and of steps without a sample, that were not counted."""
+    rest: Floats
+    """``[S]`` the value of abnormal runs of equal ones, NaN before the first."""
+    rests: npt.NDArray[np.int8]
+    """``[S]`` how many there were of this value, less those of others."""
+    rest_longest: npt.NDArray[np.float32]
+    """``[S]`` the longest of them, the older ones with less weight."""
     arrived: npt.NDArray[np.float32]
     """``[S]`` samples, the older ones with less weight; and the zeros among them."""
     zeros: npt.NDArray[np.float32]
@@ -127,6 +137,9 @@ def blank(series: int) -> dict[str, Array]:
         zero_run=zeros(np.int32),
         zero_odd=zeros(np.int8),
         odd=zeros(np.int16, 2),
+        rest=np.full(series, np.nan),
+        rests=zeros(np.int8),
+        rest_longest=zeros(np.float32),
         arrived=zeros(np.float32),
         zeros=zeros(np.float32),
     )._asdict()
@@ -184,6 +197,8 @@ def _step(
         out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
         if runs.equal[s] >= 3:
             bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
+            if _rests(runs, s, value):
+                bound = max(bound, _RESTS * runs.rest_longest[s])
             out.stuck[s, j] = runs.equal[s] / bound
     elif not np.isnan(runs.last[s]):
         if runs.gap[s] == 0:
@@ -210,8 +225,34 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
     if abs(value - before) <= tolerance:
         runs.equal[s] += 1
         return
-    _record(runs.equal_lengths[s], runs.equal_longest[s], runs.equal[s], horizon, runs.odd[s, :1])
+    _end(runs, s, before, horizon)
     runs.equal[s], runs.equal_from[s] = 1, t
+
+
+@kernel
+def _rests(runs: Runs, s: int, value: float) -> bool:
+    """Whether ``value`` is where the series rests: it stood still there for too long, again and again."""
+    return bool(runs.rests[s] >= _FORGIVEN and abs(value - runs.rest[s]) <= _ROUNDING * abs(value))
+
+
+@kernel
+def _end(runs: Runs, s: int, value: float, horizon: float) -> None:
+    """The run of equal values has ended; those where the series rests are apart, so that to stand still elsewhere is
+    found as soon as ever."""
+    length, lengths, longest = runs.equal[s], runs.equal_lengths[s], runs.equal_longest[s]
+    if length > max(_LEAST_EQUAL, _bound(lengths, longest, horizon)):
+        same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
+        if same:
+            runs.rests[s] = min(runs.rests[s] + 1, 2 * _FORGIVEN)
+        elif runs.rests[s] > 1:
+            runs.rests[s] -= 1
+        else:
+            runs.rest[s], runs.rests[s], runs.rest_longest[s], same = value, 1, 0.0, True
+        if same:
+            runs.rest_longest[s] = max(length, _REST_KEPT * runs.rest_longest[s])
+        if _rests(runs, s, value):
+            return
+    _record(lengths, longest, length, horizon, runs.odd[s, :1])
 
 
 @kernel
@@ -264,7 +305,7 @@ def _bound(lengths: Array, longest: Array, horizon: float) -> float:
         excess = max(number, total - above * number)
         repeats = excess - number
         # The share of repeats is put 1.5 standard errors above what was seen.
-        surely = repeats + 1 + 1.5 * np.sqrt(repeats)
+        surely = repeats + 1 + 1.5 * np.sqrt(repeats * (1 + repeats / number))
         q = surely / (surely + number + 1)
         further = 1 + np.log(max(1.0, horizon * number / (steps - once))) / -np.log(q)
         bound = max(bound, above + further)

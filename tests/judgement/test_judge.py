@@ -304,6 +304,26 @@ def test_another_model_does_not_change_where_a_series_was():
     assert flagged[:, DAY + DAY // 24 + 1 :].mean() < 0.01
 
 
+@pytest.mark.parametrize(("drift", "least", "most"), [(2.0, 0.6, 1.4), (8.0, 1.6, 3.0), (0.0, -0.4, 0.4)])
+def test_what_is_normal_goes_half_the_way_to_a_model_that_knows_of_a_drift_and_half_a_deviation_at_most(
+    drift, least, most
+):
+    """The new model expects 8 more, or the ``drift`` of the last two hours where there is one."""
+    cut = 12 * DAY
+    values = noisy(cut, 7, series=200)
+    values[:, cut - 24 :] += drift
+    judge, more = Judge(Policy(), STEP), drift or 8.0
+    state, _ = judged(judge, said(values))
+    known = state["track.level"].copy()
+    calm = state["track.quiet"] > 0
+    before = np.full(len(values), shape(cut - 1, 1)[0] + more)
+    nothing = said(np.full((len(values), 1), np.nan), cut, shape(cut, 1) + more)
+    state, _ = judged(judge, nothing, state, before=before, fitted_at=np.full(len(values), 2))
+    moved = state["track.level"] + more - known
+    assert least <= np.median(moved[calm]) <= most
+    assert np.abs(moved[~calm]).max(initial=0) < 1e-9
+
+
 def test_nothing_is_the_new_normal_before_it_can_be_seen():
     """A day, the default, is one sample of a daily series."""
     values = noisy(12 * DAY, 21, series=6)
