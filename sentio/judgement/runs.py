@@ -240,7 +240,8 @@ def _end(runs: Runs, s: int, value: float, horizon: float) -> None:
     """The run of equal values has ended; those where the series rests are apart, so that to stand still elsewhere is
     found as soon as ever."""
     length, lengths, longest = runs.equal[s], runs.equal_lengths[s], runs.equal_longest[s]
-    if length > max(_LEAST_EQUAL, _bound(lengths, longest, horizon)):
+    # The bound is only worked out for what may be beyond it: most runs are of one sample.
+    if length > _LEAST_EQUAL and length > _bound(lengths, longest, horizon):
         same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
         if same:
             runs.rests[s] = min(runs.rests[s] + 1, 2 * _FORGIVEN)
