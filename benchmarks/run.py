@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.figures import machine, parser
 
 NAMES = (
-    "parity", "fit", "decode", "score", "detectors", "cycle", "pipeline", "page", "peers", "quality", "injected",
-    "receivers",
+    "parity", "fit", "decode", "score", "detectors", "cycle", "pipeline", "page", "peers", "quality", "kinds",
+    "injected", "receivers",
 )  # fmt: skip
 _LIMIT_S = 1200
 _ROOT = Path(__file__).resolve().parent.parent

@@ -24,6 +24,7 @@ from sentio.types import (
     LOWER,
     PVALUE,
     SCORE,
+    SECOND,
     UPPER,
     YHAT,
     Array,
@@ -55,6 +56,8 @@ _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
 _OUT_OF_RANGE = 2.0
 _LEAST_STEPS = 10
+_SECOND_NIGHT = 36 * 3600 * SECOND
+"""Until a series is so old it may have had one night."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +134,8 @@ class Judge:
         verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         if step == self._step:
-            self._watch(arrays, history.times, scores.values, verdict, left_out)
+            young = np.asarray(arrays[_TRACK + "age"]) < _SECOND_NIGHT
+            self._watch(arrays, history.times, scores.values, verdict, left_out, young)
         return State(state.keys, arrays)
 
     def judge(
@@ -193,18 +197,19 @@ class Judge:
         return out._replace(base=np.full(shape, np.nan), scale=np.full(shape, np.nan))
 
     def _watch(
-        self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None
-    ) -> tuple[Evidence, Floats]:
+        self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None,
+        young: Bools | None = None,
+    ) -> tuple[Evidence, Floats]:  # fmt: skip
         """Evidence, and what is told of it; ``arrays`` get what is remembered. What stands still, or is not there, or
         is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
         they are the new normal."""
-        learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out)
+        learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out, young)
         evidence = self._of_interest(values, verdict.base, evidence)
         new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
         counts = np.isfinite(verdict.expected) & new
-        spent, told = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
+        spent, decades = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
         arrays |= learned | spent
-        return evidence, told
+        return evidence, decades
 
     def _of_interest(self, values: Floats, base: Floats, evidence: Evidence) -> Evidence:
         """``evidence`` without zeros, one or many, that are not of the side or the size that is asked for."""

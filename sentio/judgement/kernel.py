@@ -10,6 +10,7 @@ an error is usual at this time of day, and how rare one like this is.
   was before (the left matrix profile; Yeh and others 2016).
 * What of that is usual is charged: from what the hours of the day reach, on either side, above a level that a few a day
   exceed (peaks over threshold; Coles 2001, ch. 4), cut off so that incidents do not count, and weighed with a prior.
+* What lasts at the same hour of each day is charged there, too, for it is flagged and never learned.
 * Each flag puts the next one of the series further away, and time brings it back (a leaky bucket): a budget.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
@@ -23,7 +24,7 @@ import numpy as np
 
 from sentio.compiled import kernel, part
 from sentio.judgement.runs import NEVER
-from sentio.judgement.track import BINS, CLASSES, LAGS, QUANTILES, RING, Track
+from sentio.judgement.track import BINS, CLASSES, HOURS, LAGS, QUANTILES, RING, Track
 from sentio.types import SECOND, Bools, Floats, Ints
 
 BINS_NS = 86_400 * SECOND // BINS
@@ -72,6 +73,16 @@ _FADES, _SHARP = 0.7, 10.0
 """Two decades below the flag the score has fallen to 1/e; above it, how soon it grows as the strangeness does."""
 _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
+_YOUNG = 2.0
+"""Days of a series until which a model does not know the day, so that yesterday is asked, too."""
+_LASTS, _LEAST_LASTING = 1800.0 * SECOND, 2.0
+"""What is far off to one side for so long, and for so many samples, may be what comes at this hour each day."""
+_ALIKE, _LESS_ALIKE = 2.0, 0.9
+"""What is this many times as far off is another thing; and what is left of that size on each further day."""
+_GROWS, _WANES = 0.6, 0.25
+"""By how much a habit grows with a day on which it came, and fades with one on which it did not."""
+_EXACT = 64.0
+"""Parts of 1 in which habits are kept: small numbers, of which there are many."""
 _GAIN, _LEAST_DUE = 0.2, -0.4
 """By how much a flag puts the next one further away, to where it is a fourth as frequent. Two are owed to a series that
 is quiet, and no more."""
@@ -170,6 +181,7 @@ def _restart(track: Track, s: int, step: int) -> None:
         track.weights[s, 3] = 0.2
         track.precision[s] = np.eye(LAGS)
         track.novelty[s] = 0.0
+        track.reached[s], track.lasting[s] = 0.0, 0
         # The scales are good ones; the rest begins anew.
         track.seen[s] = min(track.seen[s], _SOUND)
     track.step[s] = step
@@ -240,6 +252,7 @@ def _look_ahead(track: Track, s: int, t: int, step: int, model: float, half: flo
         # After a gap the last errors say nothing of the next one.
         track.errors[s] = track.level[s]
         track.hour[s] = track.level[s]
+        track.lasting[s] = 0
     base = track.level[s] + track.profile[s, day]
     near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
     far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
@@ -288,6 +301,10 @@ def _judge(
     error = value - ahead.model
     z_near = (value - ahead.expected) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
+    if track.age[s] < _YOUNG * _DAY:
+        off = _off_yesterday(track, s, ahead.day, value)
+        z_near = _nearer(z_near, off / ahead.near_scale)
+        z_far = _nearer(z_far, off / ahead.far_scale)
     distance, z_new = _novel(track, s, value, ahead.sigma)
     small = _small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
     strange = _LEAST if small else _strangeness(z_near, z_far, z_new, terms)
@@ -295,13 +312,14 @@ def _judge(
     _turn_hour(track, s, t, step)
     flagged = False
     if track.seen[s] >= _SOUND:
-        out.score[s, j] = _scored(track, s, step, side, strange, z_far, terms)
+        out.score[s, j] = _scored(track, s, step, side, strange, z_far, abs(error - ahead.base), terms)
         out.pvalue[s, j] = _pvalue(track, s, strange)
         flagged = out.score[s, j] > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
     _learn_figures(track, s, step, value, ahead, inside)
     _learn_bands(track, s, step, value, ahead, flagged, terms)
     _learn_rarity(track, s, step, side, strange, distance, flagged)
+    _learn_hour(track, s, step, strange, z_far, abs(error - ahead.base))
     _follow_shift(track, s, step, error - ahead.base, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
     if not flagged:
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
@@ -309,6 +327,23 @@ def _judge(
         track.today[s, 0] += np.float32(value)
         track.today[s, 1] += np.float32(1)
     _move_on(track, s, t, step, error, ahead.model)
+
+
+@part
+def _off_yesterday(track: Track, s: int, day: int, value: float) -> float:
+    """Units by which ``value`` is out of what came at this time of the day before, or next to it; infinity where
+    nothing did."""
+    low, high = np.inf, -np.inf
+    for mean in (track.replaced[s], track.yesterday[s, day], track.yesterday[s, (day + 1) % BINS]):
+        if np.isfinite(mean):
+            low, high = min(low, mean), max(high, mean)
+    return float(max(low - value, value - high, 0.0))
+
+
+@part
+def _nearer(z: float, distance: float) -> float:
+    """``z``, but no further off than ``distance``."""
+    return float(min(max(z, -distance), distance))
 
 
 @part
@@ -320,6 +355,7 @@ def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float
     track.at[s] = t
     track.expected[s] = model
     track.seen[s] += 1
+    track.age[s] += step
 
 
 @part
@@ -335,6 +371,7 @@ def _turn_day(track: Track, s: int, t: int) -> None:
     part = t // BINS_NS
     if part == track.part[s]:
         return
+    track.replaced[s] = track.yesterday[s, (part - 1) % BINS]
     if track.today[s, 1] > 0:
         track.yesterday[s, track.part[s] % BINS] = track.today[s, 0] / track.today[s, 1]
     track.today[s] = 0
@@ -421,9 +458,13 @@ def _bend(track: Track, s: int, side: int) -> float:
 
 
 @part
-def _worth(track: Track, s: int, side: int, strange: float) -> float:
-    """How strange the sample is on any series: beyond what is charged of what is usual on this one."""
-    charged = _CHARGED * max(track.usual[s, side] - _FREE, 0.0)
+def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float) -> float:
+    """How strange the sample is on any series: beyond what is charged of what is usual on this one, or of what comes
+    at this hour each day and is as far ``off``."""
+    hour = track.hour_of[s] % HOURS
+    habitual = step <= _APART and off <= _ALIKE * track.habit_size[s, hour]
+    habit = track.habit[s, hour] / _EXACT if habitual else 0.0
+    charged = max(_CHARGED * (track.usual[s, side] - _FREE), habit - _FREE, 0.0)
     return float((strange - charged - 1) / _bend(track, s, side))
 
 
@@ -451,9 +492,11 @@ def _score(worth: float, asked: float, due: float) -> float:
 
 
 @part
-def _scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, terms: Terms) -> float:
+def _scored(
+    track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms
+) -> float:
     """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
-    worth, asked, due = _worth(track, s, side, strange), _asked(terms), _due(track, s, side)
+    worth, asked, due = _worth(track, s, step, side, strange, off), _asked(terms), _due(track, s, side)
     score = _score(worth, asked, due)
     unwanted = strange <= _LEAST
     _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
@@ -497,8 +540,40 @@ def _turn_hour(track: Track, s: int, t: int, step: int) -> None:
             at = min(max(int(track.peak[s, side] / _CLASS), 0), CLASSES - 1)
             track.peaks[s, side, at] += np.float32(1)
             _follow_tail(track, s, side)
+        if length == _APART:
+            _learn_habits(track, s, hour)
     track.hour_of[s] = hour
     track.peak[s] = -9.0
+
+
+@part
+def _learn_habits(track: Track, s: int, hour: int) -> None:
+    """Now that an hour has ended, the one before it is known with both beside it: what comes each day does so a little
+    earlier or later. Of hours without a sample there is nothing."""
+    reached = track.reached[s]
+    for ended in range(track.hour_of[s], min(hour, track.hour_of[s] + HOURS)):
+        of_hour = (ended - 1) % HOURS
+        lasted, most, size = 0.0, 0.0, 0.0
+        for i in range(3):
+            most = max(most, reached[i, 0])
+            if reached[i, 1] > 0:
+                lasted, size = max(lasted, reached[i, 0]), max(size, reached[i, 2])
+        before = track.habit[s, of_hour] / _EXACT
+        habit = _habit(before, lasted, most)
+        kept = _LESS_ALIKE if habit < before or lasted > 0 else 1.0
+        track.habit_size[s, of_hour] = np.float32(max(kept * track.habit_size[s, of_hour], size))
+        track.habit[s, of_hour] = np.uint8(habit * _EXACT)
+        reached[1:] = reached[:2].copy()
+        reached[0] = 0.0
+
+
+@part
+def _habit(habit: float, lasted: float, most: float) -> float:
+    """``habit`` after a day on which the hour has reached ``most``, and ``lasted`` in what was far off for long."""
+    if lasted > habit:
+        return min(lasted, habit + _GROWS)
+    # It stays while the hour is strange at all: once its middle is expected its edges are not yet.
+    return min(habit, max(most, habit - _WANES))
 
 
 @part
@@ -557,6 +632,18 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
         track.novelty[s, 1] = count + 1
         track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * _DAY))) * (least - mean)
     track.quiet[s] = 0 if flagged else track.quiet[s] + 1
+
+
+@part
+def _learn_hour(track: Track, s: int, step: int, strange: float, z_far: float, off: float) -> None:
+    """What this hour reaches, and whether something lasts in it."""
+    count, sign = track.lasting[s], 1 if z_far > 0 else -1
+    far = strange > _LEAST and abs(z_far) > _STILL_FAR
+    track.lasting[s] = (max(count * sign, 0) + 1) * sign if far else 0
+    track.reached[s, 0, 0] = max(track.reached[s, 0, 0], strange)
+    track.reached[s, 0, 2] = max(track.reached[s, 0, 2], off)
+    if abs(track.lasting[s]) >= max(_LEAST_LASTING, _LASTS / step):
+        track.reached[s, 0, 1] = 1.0
 
 
 @part
@@ -684,6 +771,7 @@ def _follow_shift(track: Track, s: int, step: int, off: float, moved: float, sca
         track.seen[s] = 1
         track.novelty[s] = 0.0
         track.hour_of[s] = -1
+        track.habit[s], track.habit_size[s], track.reached[s], track.lasting[s] = 0, 0.0, 0.0, 0
         _shift(track, s, 0.0)
         track.moving[s] = 0
 

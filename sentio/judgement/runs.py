@@ -4,8 +4,9 @@ How long a run of equal values may be is learned from the runs that have ended. 
 have exceeded, their excesses are taken as geometric (peaks over threshold; Coles 2001, *An Introduction to Statistical
 Modeling of Extreme Values*, ch. 4), and a run is abnormal that is longer than all that are expected within 100 weeks.
 Further thresholds above ``u`` may make the bound longer and never shorter, so that a mixture, such as noisy days and
-quiet nights, is bounded by its slowest part. A series may rest: where it stood still for too long again and again, it
-may for twice as long as ever. A gap in the samples is a run, too: of steps up to the next arrival.
+quiet nights, is bounded by its slowest part. A series may rest: where it stood still for too long again and again, or
+once in a history that has had no second night, it may for twice as long as ever. A gap in the samples is a run, too: of
+steps up to the next arrival.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
@@ -44,6 +45,8 @@ much longer."""
 _RESTS, _REST_KEPT = 2.0, 0.98
 """Where a series rests it may do so for this many times the longest rest, of which this part is left at each further
 one."""
+_LEAST_REST = 12
+"""Equal samples in a row that are a rest, too, while no bound is known."""
 _SAME = 1e-9
 """Values that differ by less, in noise scales, are equal."""
 _ROUNDING = 1e-15
@@ -87,7 +90,7 @@ class Runs(NamedTuple):
     rest: Floats
     """``[S]`` the value of abnormal runs of equal ones, NaN before the first."""
     rests: npt.NDArray[np.int8]
-    """``[S]`` how many there were of this value, less those of others."""
+    """``[S]`` how many there were of this value, less those of others; in a young series one counts for enough."""
     rest_longest: npt.NDArray[np.float32]
     """``[S]`` the longest of them, the older ones with less weight."""
     arrived: npt.NDArray[np.float32]
@@ -147,7 +150,7 @@ def blank(series: int) -> dict[str, Array]:
 
 def watch(
     memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats,
-    left_out: Bools | None = None,
+    left_out: Bools | None = None, young: Bools | None = None,
 ) -> tuple[dict[str, Array], Evidence]:  # fmt: skip
     """The memory after ``values [S, m]`` at ``times [m]``, and what they are evidence of.
 
@@ -155,7 +158,8 @@ def watch(
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
     makes ``zeroed`` 0 and equality exact. A value that is not finite did not arrive. History may be given first, on
     the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing.
-    The memory that is given stays as it is. Any cut in time gives the same bits.
+    ``young [S]``: what was seen for so short that a single rest may come each night. The memory that is given stays as
+    it is. Any cut in time gives the same bits.
     """
     runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
     shape = values.shape
@@ -163,20 +167,22 @@ def watch(
     evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
     skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
-    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, runs, evidence)
+    new = np.zeros(len(values), bool) if young is None else np.ascontiguousarray(young)
+    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, new, runs, evidence)
     return runs._asdict(), evidence
 
 
 @kernel
 def _watch(
-    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, runs: Runs, out: Evidence
-) -> None:
+    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools, runs: Runs,
+    out: Evidence,
+) -> None:  # fmt: skip
     horizon = _WITHIN / step
     for s in range(len(values)):
         for j in range(len(times)):
             t, value = times[j], values[s, j]
             if not left_out[s, j]:
-                _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, out)
+                _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, young[s], out)
             out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
             out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
             out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
@@ -186,14 +192,14 @@ def _watch(
 @kernel
 def _step(
     runs: Runs, s: int, j: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float,
-    out: Evidence,
+    young: bool, out: Evidence,
 ) -> None:  # fmt: skip
     """Take the sample at ``t``, or that there is none."""
     if runs.seen[s] != NEVER and t - runs.seen[s] > step:
         runs.gap[s] = 0
     runs.seen[s] = t
     if np.isfinite(value):
-        _arrive(runs, s, t, value, scale, horizon)
+        _arrive(runs, s, t, value, scale, horizon, young)
         out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
         if runs.equal[s] >= 3:
             bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
@@ -209,7 +215,7 @@ def _step(
 
 
 @kernel
-def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: float) -> None:
+def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: float, young: bool) -> None:
     """Go on with the run of equal values, or end it; the gap before the sample has ended."""
     before = runs.last[s]
     runs.last[s] = value
@@ -225,7 +231,7 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
     if abs(value - before) <= tolerance:
         runs.equal[s] += 1
         return
-    _end(runs, s, before, horizon)
+    _end(runs, s, before, young, horizon)
     runs.equal[s], runs.equal_from[s] = 1, t
 
 
@@ -236,12 +242,13 @@ def _rests(runs: Runs, s: int, value: float) -> bool:
 
 
 @kernel
-def _end(runs: Runs, s: int, value: float, horizon: float) -> None:
+def _end(runs: Runs, s: int, value: float, young: bool, horizon: float) -> None:
     """The run of equal values has ended; those where the series rests are apart, so that to stand still elsewhere is
-    found as soon as ever."""
+    found as soon as ever. In a ``young`` series, which has had no second night, a single one is enough."""
     length, lengths, longest = runs.equal[s], runs.equal_lengths[s], runs.equal_longest[s]
     # The bound is only worked out for what may be beyond it: most runs are of one sample.
-    if length > _LEAST_EQUAL and length > _bound(lengths, longest, horizon):
+    bound = _bound(lengths, longest, horizon) if length > _LEAST_EQUAL else np.inf
+    if length > bound or (np.isinf(bound) and length >= _LEAST_REST):
         same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
         if same:
             runs.rests[s] = min(runs.rests[s] + 1, 2 * _FORGIVEN)
@@ -250,6 +257,8 @@ def _end(runs: Runs, s: int, value: float, horizon: float) -> None:
         else:
             runs.rest[s], runs.rests[s], runs.rest_longest[s], same = value, 1, 0.0, True
         if same:
+            if young:
+                runs.rests[s] = max(runs.rests[s], _FORGIVEN)
             runs.rest_longest[s] = max(length, _REST_KEPT * runs.rest_longest[s])
         if _rests(runs, s, value):
             return

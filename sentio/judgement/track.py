@@ -12,6 +12,8 @@ from sentio.types import Array, Floats, Ints
 
 BINS = 24
 """Parts of a day of which the errors are told apart."""
+HOURS = 24
+"""Of a day, for which habits are kept."""
 LAGS = 4
 """Features that the next error is predicted from."""
 RING = 300
@@ -34,7 +36,9 @@ class Track(NamedTuple):
     at: Ints
     """``[S]`` ns of the newest sample; `NEVER` before the first."""
     seen: Floats
-    """``[S]`` samples so far."""
+    """``[S]`` samples so far, or since all was learned anew."""
+    age: Floats
+    """``[S]`` ns for which the series has been seen."""
     expected: Floats
     """``[S]`` units: what the model expected at ``at``; another model expects something else of the same time."""
     errors: Floats
@@ -61,6 +65,8 @@ class Track(NamedTuple):
     """``[S, BINS]`` samples seen at this time of day."""
     yesterday: Singles
     """``[S, BINS]`` mean value at this time of the last day; NaN where there was none."""
+    replaced: Singles
+    """``[S]`` what ``yesterday`` had at the part of the day before the one that is under way."""
     today: Singles
     """``[S, 2]`` sum and number of the values in the part of the day that is under way."""
     part: npt.NDArray[np.int64]
@@ -91,6 +97,15 @@ class Track(NamedTuple):
     """``[S, 2]`` the strangeness that it has reached above and below what was expected."""
     peaks: Singles
     """``[S, 2, CLASSES]`` hours by what they have reached; older ones with less weight."""
+    habit: npt.NDArray[np.uint8]
+    """``[S, HOURS]`` 64ths: the strangeness that what lasts has reached at this hour of the days before."""
+    habit_size: Singles
+    """``[S, HOURS]`` units: and how far off it was."""
+    reached: Floats
+    """``[S, 3, 3]`` the strangeness that this hour and the two before have reached, 1 where something lasted, and by
+    how many units they were off."""
+    lasting: npt.NDArray[np.int64]
+    """``[S]`` samples in a row that were far off to one side; negative: below."""
     watched: Floats
     """``[S]`` days in which they were, with the same weights."""
     usual: Floats
@@ -132,6 +147,7 @@ def blank(series: int) -> dict[str, Array]:
         step=zeros(kind=np.int64),
         at=np.full(series, NEVER),
         seen=zeros(),
+        age=zeros(),
         expected=zeros(),
         errors=zeros(3),
         hour=zeros(),
@@ -145,6 +161,7 @@ def blank(series: int) -> dict[str, Array]:
         far_of_day=zeros(BINS, kind=np.float32),
         days=zeros(BINS, kind=np.float32),
         yesterday=np.full((series, BINS), np.nan, np.float32),
+        replaced=np.full(series, np.nan, np.float32),
         today=zeros(2, kind=np.float32),
         part=zeros(kind=np.int64),
         ring=zeros(RING, kind=np.float32),
@@ -160,6 +177,10 @@ def blank(series: int) -> dict[str, Array]:
         hour_of=np.full(series, -1),
         peak=np.full((series, 2), -9.0),
         peaks=zeros(2, CLASSES, kind=np.float32),
+        habit=zeros(HOURS, kind=np.uint8),
+        habit_size=zeros(HOURS, kind=np.float32),
+        reached=zeros(3, 3),
+        lasting=zeros(kind=np.int64),
         watched=zeros(),
         usual=zeros(2),
         excess=zeros(2),

@@ -170,6 +170,68 @@ def test_a_spike_each_hour_is_not_flagged_each_hour():
     assert flagged[:, 3 * DAY :].sum() < flagged[:, :DAY].sum()
 
 
+def nightly(days: int, length: int, seed: int) -> Floats:
+    """Values that hardly move, but for some ``length`` samples each day, a little later or earlier."""
+    rng = np.random.default_rng(seed)
+    values = 10 + NOISE * rng.normal(size=(8, days * DAY))
+    for day in range(days):
+        for row in values:
+            begin = day * DAY + 30 + rng.integers(3)
+            row[begin : begin + length] += 20 * NOISE
+    return values
+
+
+def days_with_a_flag(values: Floats) -> Floats:
+    """``[S, days]`` of a detector that does not know of the day."""
+    out = judged(Judge(Policy(), STEP), said(values, yhat=np.full(values.shape[1], 10.0)))[1].scores.outputs
+    return np.asarray((out[ANOMALY] == 1).reshape(len(values), -1, DAY).any(axis=2))
+
+
+def test_what_comes_for_an_hour_each_night_is_not_flagged_each_night_and_what_is_new_is():
+    values = nightly(21, 12, 31)
+    values[:, 18 * DAY + 200] += 20 * NOISE
+    flagged = days_with_a_flag(values)
+    assert flagged[:, 1:3].mean() > 0.9
+    assert flagged[:, 7:18].mean() < 2 / 7
+    assert flagged[:, 18].all()
+
+
+@pytest.mark.parametrize("at", [15, 36, 50])
+def test_what_is_far_larger_than_what_comes_at_this_hour_each_day_is_flagged(at):
+    values = nightly(16, 12, 31)
+    values[:4, 14 * DAY + at : 14 * DAY + at + 6] += 300 * NOISE
+    values[4:, 14 * DAY + at : 14 * DAY + at + 6] -= 1e6 * NOISE
+    outputs = judged(Judge(Policy(), STEP), said(values, yhat=np.full(16 * DAY, 10.0)))[1].scores.outputs
+    assert (outputs[SCORE][:, 14 * DAY + at] > 1.5).all()
+
+
+def test_a_collapse_on_the_day_after_a_shift_is_found():
+    values = 20 + 0.5 * np.random.default_rng(37).normal(size=(6, 13 * DAY))
+    values[:, 10 * DAY :] += 80
+    fall = 11 * DAY + 90
+    values[:, fall : fall + 36] -= np.array([20, 40, 60, 20, 40, 60])[:, None]
+    outputs = judged(Judge(Policy(), STEP), said(values, yhat=np.full(13 * DAY, 20.0)))[1].scores.outputs
+    assert (outputs[ANOMALY][:, fall] == 1).all()
+
+
+def test_what_has_not_come_for_some_days_is_no_habit_any_more():
+    values = nightly(24, 12, 32)
+    values[:, 14 * DAY : 22 * DAY] = 10 + NOISE * np.random.default_rng(33).normal(size=(8, 8 * DAY))
+    assert days_with_a_flag(values)[:, 22].all()
+
+
+def test_what_is_short_is_no_habit_and_neither_is_what_comes_at_another_hour_each_day():
+    values = noisy(21 * DAY, 34, series=4)
+    for day in range(2, 21):
+        values[:, day * DAY + 30 : day * DAY + 32] += 25 * NOISE
+    assert flags(values).reshape(4, -1, DAY).any(axis=2)[:, 7:].all()
+    values = noisy(21 * DAY, 35, series=4)
+    for day in range(2, 21):
+        begin = day * DAY + 60 * (day % 4)
+        values[:, begin : begin + 12] += 25 * NOISE
+    assert flags(values).reshape(4, -1, DAY).any(axis=2)[:, 7:].all()
+
+
 def test_a_series_that_never_moved_is_missed_all_the_same():
     values = np.full((1, 12 * DAY), MEAN)
     values[0, 10 * DAY : 10 * DAY + 20] = np.nan

@@ -11,11 +11,19 @@ from tests.judgement.grid import STEP, times
 SERIES, WEEK = 40, 10_080
 
 
-def watched(values, expected=50.0, scale=1.0, memory=None, first=0):
+def watched(values, expected=50.0, scale=1.0, memory=None, first=0, young=False):
     values = np.asarray(values, float)
     memory = runs.blank(len(values)) if memory is None else memory
     full = np.full(values.shape, 1.0)
-    return runs.watch(memory, times(values.shape[1], first), STEP, values, expected * full, scale * full)
+    return runs.watch(
+        memory,
+        times(values.shape[1], first),
+        STEP,
+        values,
+        expected * full,
+        scale * full,
+        young=np.full(len(values), young),
+    )
 
 
 def opened(evidence):
@@ -72,6 +80,44 @@ def test_five_equal_values_are_enough_after_an_hour():
     memory, _ = watched(values)
     _, evidence = watched(np.full((SERIES, 5), 0.5), memory=memory, first=60)
     assert (evidence.stuck[:, 4] >= 1).all()
+
+
+def resting(days, rest, seed):
+    """Noise, and so many minutes of zero each night."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(SERIES, days * 1440))
+    values[:, np.arange(days * 1440) % 1440 < rest] = 0
+    return values
+
+
+@pytest.mark.parametrize("begins", [0, 700])
+def test_a_night_that_is_in_a_history_is_known_as_a_rest_and_a_longer_one_is_not(begins):
+    values = resting(4, 480, 21)[:, begins:]
+    memory, _ = watched(values[:, :1440], young=True)
+    _, evidence = watched(values[:, 1440:], memory=memory, first=1440)
+    assert opened(evidence.stuck) == 0
+    begin = 1440 - begins if begins else 1440
+    longer = values[:, 1440:].copy()
+    longer[:, begin : begin + 1100] = 0
+    _, evidence = watched(longer, memory=memory, first=1440)
+    assert (evidence.stuck[:, begin + 970] >= 1).all()
+
+
+def test_a_value_that_stands_still_where_none_rested_is_found_as_soon_as_ever():
+    values = resting(3, 480, 23)
+    values[:, 2 * 1440 + 700 : 2 * 1440 + 800] = 0.123
+    memory, _ = watched(values[:, :1440], young=True)
+    _, evidence = watched(values[:, 1440:], memory=memory, first=1440)
+    assert (evidence.stuck[:, 1440 + 715] >= 1).all()
+
+
+def test_one_rest_is_not_enough_where_the_nights_are_known():
+    values = np.random.default_rng(24).normal(size=(SERIES, 5 * 1440))
+    values[:, 3 * 1440 : 3 * 1440 + 480] = 0
+    values[:, 4 * 1440 : 4 * 1440 + 480] = 0
+    memory, _ = watched(values[:, : 4 * 1440])
+    _, evidence = watched(values[:, 4 * 1440 :], memory=memory, first=4 * 1440)
+    assert (evidence.stuck[:, 60] >= 1).all()
 
 
 def test_values_that_differ_by_rounding_alone_are_equal():
