@@ -79,7 +79,7 @@ _LASTS, _LEAST_LASTING = 1800.0 * SECOND, 2.0
 """What is far off to one side for so long, and for so many samples, may be what comes at this hour each day."""
 _ALIKE, _LESS_ALIKE = 2.0, 0.9
 """What is this many times as far off is another thing; and what is left of that size on each further day."""
-_GROWS, _WANES = 0.6, 0.25
+_GROWS, _WANES = 0.6, 0.45
 """By how much a habit grows with a day on which it came, and fades with one on which it did not."""
 _EXACT = 64.0
 """Parts of 1 in which habits are kept: small numbers, of which there are many."""
