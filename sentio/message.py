@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ WORST = 20
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SUBJECT = 120
+_LINK = 1000
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -158,6 +160,21 @@ def identity(report: Report) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def lines(events: Iterable[Event]) -> str:
-    """One of each, as text: level, series, sentence."""
-    return "\n".join(f"{word(e)}: {plain(str(e.key))}: {sentence(e)}" for e in events)
+def page(address: str | None, pipeline: str, event: Event) -> str:
+    """Where a browser finds the series of ``event``, ``address`` being where it finds Sentio; empty without one.
+
+    Of a series whose name is too long for an address, or cannot be said in UTF-8, it is all of its pipeline.
+    """
+    if address is None:
+        return ""
+    whole = f"{address}/?{urlencode({'query': pipeline})}"
+    try:
+        one = f"{whole}&{urlencode({'q': str(event.key)})}"
+    except UnicodeEncodeError:
+        return whole
+    return one if len(one) <= _LINK else whole
+
+
+def line(event: Event) -> str:
+    """Level, series, sentence."""
+    return f"{word(event)}: {plain(str(event.key))}: {sentence(event)}"

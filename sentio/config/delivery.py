@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from sentio.config.durations import Duration
-from sentio.config.options import Options
+from sentio.config.options import Options, Url
 from sentio.types import SECOND, AlertLevel
 
 
@@ -15,6 +15,8 @@ class Delivery(Options):
     min_level: Literal["info", "warning", "critical"] = "info"
     """What is below counts as no alert."""
     send_resolved: bool = True
+    external_url: Url | None = None
+    """Where a browser reaches Sentio: alerts link to it."""
     timeout: Duration = 10 * SECOND
     """For one attempt."""
     retry_for: Duration = 3600 * SECOND

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Self
-from urllib.parse import urlencode
 
 from pydantic import Field
 
@@ -20,7 +19,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.durations import Duration
 from sentio.config.options import LabelName, Url
 from sentio.config.secrets import secret_texts
-from sentio.message import facts, plain, rfc3339, sentence, word
+from sentio.message import facts, page, plain, rfc3339, sentence, word
 from sentio.types import SECOND, AlertLevel, Event, Report, SeriesKey
 
 _PATH = "/api/v2/alerts"
@@ -48,8 +47,6 @@ class Alertmanager:
         alertname: str = "SentioAnomaly"
         labels: dict[LabelName, str] = Field(default_factory=dict)
         """Put on every alert; they win over those of the series."""
-        external_url: Url | None = None
-        """Where a browser reaches Sentio: alerts link to it."""
         resend_every: Duration = 60 * SECOND
 
         def apart(self) -> tuple[Self, ...]:
@@ -136,7 +133,7 @@ class _Peer:
     def _alert(self, id_: Id, event: Event, ends_at: int) -> dict[str, object]:
         alias, _, level = id_
         o = self._options
-        link = f"{o.external_url}/?{urlencode({'query': alias})}" if o.external_url else ""
+        link = page(o.external_url, alias, event)
         ours = {"alertname": o.alertname, "severity": level.word, "metric": event.key.name or alias, "query": alias}
         about = {"summary": f"{word(event)}: {plain(str(event.key))}", "description": sentence(event), **facts(event)}
         return {

@@ -17,7 +17,7 @@ from sentio.config.redact import redact
 from sentio.config.secrets import secret_texts
 from sentio.deadline import remaining
 from sentio.errors import SinkError
-from sentio.message import left_out, lines, subject, worst
+from sentio.message import left_out, line, page, subject, worst
 from sentio.types import SECOND, AlertLevel, Report
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Apprise:
             sender.add(service)
         result = sender.notify(
             title=subject(report),
-            body="\n".join(filter(None, [lines(worst(report.events)), left_out(report.events)])),
+            body=self._text(report),
             notify_type=_TYPES[first.level_to],
             attach=attached,
             timeout=max(0.01, remaining(self._options.timeout / SECOND)),
@@ -88,6 +88,12 @@ class Apprise:
         )
         if not result:
             raise self._error(result.status.name == "TIMEOUT", heard)
+
+    def _text(self, report: Report) -> str:
+        address, told = self._options.external_url, list[str]()
+        for event in worst(report.events):
+            told += [line(event), page(address, report.pipeline, event)]
+        return "\n".join(filter(None, [*told, left_out(report.events)]))
 
     def _error(self, late: bool, heard: list[str]) -> SinkError:
         scheme = self._options.urls[0].get_secret_value().partition(":")[0]

@@ -7,10 +7,11 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from itertools import starmap
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +26,7 @@ from sentio.config.secrets import secret_texts
 from sentio.deadline import remaining
 from sentio.errors import SinkError
 from sentio.http import hold, watched
-from sentio.message import facts, identity, left_out, lines, plain, sentence, subject, word, worst
+from sentio.message import facts, identity, left_out, line, page, plain, sentence, subject, word, worst
 from sentio.types import SECOND, Event, Report
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -152,12 +153,13 @@ class Email:
         message["Message-ID"] = f"<{identity(report)}@{parseaddr(o.sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         more = left_out(report.events)
-        message.set_content("\n".join(filter(None, [*map(_paragraph, worst(report.events)), more])) + "\n")
+        told = [(event, page(o.external_url, report.pipeline, event)) for event in worst(report.events)]
+        message.set_content("\n".join(filter(None, [*starmap(_paragraph, told), more])) + "\n")
         picture = png(first) if o.picture else b""
-        message.add_alternative(_page(report, more, pictured=bool(picture)), subtype="html")
+        message.add_alternative(_html(report, told, more, pictured=bool(picture)), subtype="html")
         if picture:
-            page: Any = message.get_payload(1)
-            page.add_related(picture, "image", "png", cid="<picture>", filename="alert.png")
+            rich: Any = message.get_payload(1)
+            rich.add_related(picture, "image", "png", cid="<picture>", filename="alert.png")
         return message
 
 
@@ -189,16 +191,16 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _paragraph(event: Event) -> str:
-    return f"{lines([event])}\n  {_known(event)}"
+def _paragraph(event: Event, link: str) -> str:
+    return "\n  ".join(filter(None, [line(event), _known(event), link]))
 
 
 def _known(event: Event) -> str:
     return ", ".join(f"{name}: {text}" for name, text in facts(event).items())
 
 
-def _page(report: Report, more: str, *, pictured: bool) -> str:
-    rows = "".join(_row(event) for event in worst(report.events))
+def _html(report: Report, told: Iterable[tuple[Event, str]], more: str, *, pictured: bool) -> str:
+    rows = "".join(starmap(_row, told))
     image = '<p><img src="cid:picture" width="480" height="160" alt="the last samples and the expected band">'
     if len(report.events) > 1:
         image += f"<br><small>{html.escape(plain(str(worst(report.events, 1)[0].key)))}</small>"
@@ -210,11 +212,12 @@ def _page(report: Report, more: str, *, pictured: bool) -> str:
 _WRAPS = "overflow-wrap:anywhere"
 
 
-def _row(event: Event) -> str:
+def _row(event: Event, link: str) -> str:
     # One below the other: a series of many labels would leave a sentence beside it no room.
-    lines_ = [html.escape(plain(str(event.key))), html.escape(sentence(event))]
-    lines_.append(f"<small>{html.escape(_known(event))}</small>")
-    told = "<br>".join(lines_)
+    name = html.escape(plain(str(event.key)))
+    if link:
+        name = f'<a href="{html.escape(link)}">{name}</a>'
+    told = "<br>".join([name, html.escape(sentence(event)), f"<small>{html.escape(_known(event))}</small>"])
     level = f'<td valign="top" style="padding-right:8px"><b>{word(event)}</b></td>'
     return f'<tr>{level}<td style="{_WRAPS};padding-bottom:8px">{told}</td></tr>'
 

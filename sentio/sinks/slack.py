@@ -8,7 +8,7 @@ from sentio.client import Client
 from sentio.config.delivery import Delivery
 from sentio.config.options import SecretUrl
 from sentio.config.secrets import secret_texts
-from sentio.message import band, cut, facts, left_out, plain, sentence, sparkline, subject, word, worst
+from sentio.message import band, cut, facts, left_out, page, plain, sentence, sparkline, subject, word, worst
 from sentio.types import AlertLevel, Event, Report
 
 _HEADER, _SECTION = 150, 3000
@@ -32,28 +32,30 @@ class Slack:
         """The incoming webhook: whoever has it can post, so it is a secret."""
 
     def __init__(self, options: Options) -> None:
-        self._url = options.url
+        self._options = options
         self._client = Client("slack", options.timeout, secrets=secret_texts(options))
 
     def emit(self, report: Report) -> None:
         """Post the events of ``report``, if there are any. Raises `SinkError`."""
         if report.events:
-            self._client.post(self._url.get_secret_value(), json.dumps(_message(report)).encode())
+            message = _message(report, self._options.external_url)
+            self._client.post(self._options.url.get_secret_value(), json.dumps(message).encode())
 
 
-def _message(report: Report) -> dict[str, object]:
+def _message(report: Report, address: str | None) -> dict[str, object]:
     title = subject(report)
     blocks: list[dict[str, object]] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(title, _HEADER), "emoji": False}}
     ]
-    blocks += [_section(_about(event)) for event in worst(report.events)]
+    blocks += [_section(_about(event), page(address, report.pipeline, event)) for event in worst(report.events)]
     if more := left_out(report.events):
         blocks.append(_section(more))
     return {"text": title.translate(_ESCAPES), "blocks": blocks}
 
 
-def _section(text: str) -> dict[str, object]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION)}}
+def _section(text: str, link: str = "") -> dict[str, object]:
+    end = f"\n<{link.translate(_ESCAPES)}|Look at it>" if link else ""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION - len(end)) + end}}
 
 
 def _about(event: Event) -> str:

@@ -12,7 +12,7 @@ from sentio.config.access import Access
 from sentio.config.delivery import Delivery
 from sentio.config.options import SecretUrl
 from sentio.config.secrets import secret_texts
-from sentio.message import identity, rfc3339, sentence, subject, worst
+from sentio.message import identity, page, rfc3339, sentence, subject, worst
 from sentio.types import Event, Report
 
 _VERSION = 1
@@ -43,18 +43,19 @@ class Webhook:
         self._client.post(self._options.url.get_secret_value(), body, **{"Idempotency-Key": identity(report)})
 
     def _payload(self, report: Report) -> dict[str, object]:
+        address, alias = self._options.external_url, report.pipeline
         pictured = set(map(id, worst(report.events, _PICTURES))) if self._options.picture else set()
         return {
             "version": _VERSION,
-            "pipeline": report.pipeline,
+            "pipeline": alias,
             "at": rfc3339(report.at),
             "subject": subject(report),
             "firing": len(report.firing),
-            "events": [_event(event, picture=id(event) in pictured) for event in report.events],
+            "events": [_event(e, page(address, alias, e), picture=id(e) in pictured) for e in report.events],
         }
 
 
-def _event(event: Event, *, picture: bool) -> dict[str, object]:
+def _event(event: Event, link: str, *, picture: bool) -> dict[str, object]:
     numbers = {name: getattr(event, name) for name in ("value", "yhat", "lower", "upper", "score")}
     drawn = {"picture": base64.b64encode(png(event)).decode()} if picture else {}
     return {
@@ -67,6 +68,7 @@ def _event(event: Event, *, picture: bool) -> dict[str, object]:
         "cause": event.cause,
         "kind": event.kind,
         "text": sentence(event),
+        "page": link or None,
         **{name: float(value) if math.isfinite(value) else None for name, value in numbers.items()},
         **drawn,
     }

@@ -90,7 +90,7 @@ def test_an_alert_stands_with_its_labels_and_times(tmp_path: Path) -> None:
         "score": "3",
         "cause": "score > 1 for 3 of 5",
     }
-    assert alert["generatorURL"] == "http://sentio.example/?query=cpu"
+    assert alert["generatorURL"] == "http://sentio.example/?query=cpu&q=load%7Bi%3D%22a%22%7D"
     assert seconds(alert["startsAt"]) == pytest.approx(one.since / SECOND, abs=0.01)
     assert seconds(alert["endsAt"]) == pytest.approx(clock.now / SECOND + 240, abs=0.01)
 

@@ -124,6 +124,7 @@ def test_webhook_payload() -> None:
                 "cause": "score > 1 for 3 of 5",
                 "kind": "",
                 "text": "It is over.",
+                "page": None,
                 "value": None,
                 "yhat": 20.0,
                 "lower": 17.0,
