@@ -66,7 +66,7 @@ def clean(kind: str, series: int) -> Panel:
     return Panel(keys, times, KINDS[kind](rng, (series, len(times))))
 
 
-def false_alarms(kind: str, budget: str | None, series: int, train_every: int) -> tuple[AtThreshold, float]:
+def false_alarms(kind: str, budget: str, series: int, train_every: int) -> tuple[AtThreshold, float]:
     """What is flagged after the first week, and the share of samples that lie in the band."""
     config, alias = configured(asking(budget, train_every), {}, STEP)
     start = LEARNED * A_DAY

@@ -5,23 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from sentio.config.model import DAY, Pipeline
+from sentio.config.model import DAY
 from sentio.evaluation.settings import Settings
 
 BUDGETS = {"1/day": 1.0, "1/week": 1 / 7}
 """What is asked for → false alarms a series and day."""
-_SECTION, _OPTION = "judgement", "false_alarms"
-"""The setting of a pipeline that says so."""
-
-
-def can_ask() -> bool:
-    """Whether a pipeline has that setting."""
-    return _SECTION in Pipeline.model_fields
 
 
 def asking(budget: str | None, train_every: int = DAY) -> Settings:
     """A pipeline with every default, but so many false alarms; None for as many as it gives by default."""
-    changes = (f"{_SECTION}.{_OPTION}={budget}",) if budget is not None and can_ask() else ()
+    changes = () if budget is None else (f"judgement.false_alarms={budget}",)
     return Settings(changes=changes, train_every=train_every)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.clean import KINDS, QUICK_SERIES, SERIES, false_alarms
 from benchmarks.figures import Reach, number, parser, table, verdict
-from benchmarks.judging import BUDGETS, Progress, asking, can_ask
+from benchmarks.judging import BUDGETS, Progress, asking
 from sentio.cli.arguments import duration
 from sentio.evaluation.backtest import Running, of_folder
 from sentio.evaluation.evaluate import in_processes
@@ -74,18 +74,14 @@ def _figure(value: float) -> str:
 
 
 def _clean(series: int, train_every: int) -> Iterator[Reach]:
-    budgets: list[str | None] = [*BUDGETS] if can_ask() else [None]
-    if not can_ask():
-        print("\nfalse-alarm budgets: left out: a pipeline has no setting for one; what it flags by default is shown")
-    calls = [(kind, budget, series, train_every) for budget in budgets for kind in KINDS]
+    calls = [(kind, budget, series, train_every) for budget in BUDGETS for kind in KINDS]
     progress = Progress("clean series")
     found = list(in_processes(false_alarms, calls, _WORKERS, lambda done: progress("panels", done, len(calls))))
     rows = []
     for (kind, budget, *_), (count, coverage) in zip(calls, found, strict=True):
-        rows.append([kind, budget or "none", *map(_figure, (count.false, count.noisy, coverage))])
-        if budget is not None:
-            limit = _SLACK * BUDGETS[budget]
-            yield Reach(f"{kind}, {budget} asked: false alarms", count.false, limit, "a series and day")
+        rows.append([kind, budget, *map(_figure, (count.false, count.noisy, coverage))])
+        limit = _SLACK * BUDGETS[budget]
+        yield Reach(f"{kind}, {budget} asked: false alarms", count.false, limit, "a series and day")
     head = ["series in which nothing is the matter", "asked", "false alarms/day", "over twice the rate", "in the band"]
     table(f"{series} series of each kind, two weeks after one that is learned from", head, rows)
 

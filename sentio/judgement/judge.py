@@ -16,7 +16,7 @@ from sentio.judgement.budget import tell
 from sentio.judgement.incidents import Incidents, Samples, follow
 from sentio.judgement.kernel import A_DECADE, Terms, Verdict, run
 from sentio.judgement.policy import Policy
-from sentio.judgement.runs import Evidence, watch
+from sentio.judgement.runs import SECOND_NIGHT, Evidence, watch
 from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
 from sentio.types import (
@@ -24,7 +24,6 @@ from sentio.types import (
     LOWER,
     PVALUE,
     SCORE,
-    SECOND,
     UPPER,
     YHAT,
     Array,
@@ -56,8 +55,6 @@ _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
 _OUT_OF_RANGE = 2.0
 _LEAST_STEPS = 10
-_SECOND_NIGHT = 36 * 3600 * SECOND
-"""Until a series is so old it may have had one night."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +131,7 @@ class Judge:
         verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         if step == self._step:
-            young = np.asarray(arrays[_TRACK + "age"]) < _SECOND_NIGHT
+            young = np.asarray(arrays[_TRACK + "age"]) < SECOND_NIGHT
             self._watch(arrays, history.times, scores.values, verdict, left_out, young)
         return State(state.keys, arrays)
 

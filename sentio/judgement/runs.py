@@ -39,9 +39,10 @@ _LEAST_EQUAL, _LEAST_MISSING = 4.0, 3.0
 """Shorter runs are never abnormal."""
 _FORGIVEN = 3
 """Abnormal runs that do not count as what is usual."""
-_FIRST, _OFTEN, _CAREFUL = 36 * 3600 * SECOND, 0.1, 2.5
-"""Until this time was seen, night and day with it, the bound of a series of whose samples this part repeats is this
-much longer."""
+SECOND_NIGHT = 36 * 3600 * SECOND
+"""What was seen for less may have had one night."""
+_OFTEN, _CAREFUL = 0.1, 2.5
+"""Until then the bound of a series of whose samples this part repeats is this much longer."""
 _RESTS, _REST_KEPT = 2.0, 0.98
 """Where a series rests it may do so for this many times the longest rest, of which this part is left at each further
 one."""
@@ -302,7 +303,7 @@ def _bound(lengths: Array, longest: Array, horizon: float) -> float:
         steps += lengths[b, 1]
     if runs < _RUNS:
         return np.inf
-    careful = _CAREFUL if steps < horizon * _FIRST / _WITHIN and steps - runs > _OFTEN * steps else 1.0
+    careful = _CAREFUL if steps < horizon * SECOND_NIGHT / _WITHIN and steps - runs > _OFTEN * steps else 1.0
     # The longest run counts as the second longest: one incident of the past does not make the next one normal.
     once = longest[0] - longest[1]
     bound, number, total = 0.0, 0.0, -once
