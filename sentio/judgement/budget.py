@@ -51,10 +51,12 @@ def tell(
     gives the same bits.
     """
     budget = Budget(**{name: np.array(memory[name]) for name in Budget._fields})
-    found = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
+    strong = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
+    found = np.maximum(strong, evidence.lasting)
     told = np.full(found.shape, np.nan)
     _tell(step, a_day, np.where(counts, found, 0.0), budget, told)
-    return budget._asdict(), told
+    # How strange what is far off is, the score says: to last does not put it above what is stranger elsewhere.
+    return budget._asdict(), np.minimum(told, np.log10(np.maximum(strong, 1.0)))
 
 
 @kernel

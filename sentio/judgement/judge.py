@@ -209,9 +209,14 @@ class Judge:
         return evidence, decades
 
     def _of_interest(self, values: Floats, base: Floats, evidence: Evidence) -> Evidence:
-        """``evidence`` without zeros, one or many, that are not of the side or the size that is asked for."""
+        """``evidence`` without zeros, one or many, and without what lasts, that are not of the side or the size that is
+        asked for."""
         idle = ((values == 0) | (evidence.zeroed > 0)) & ~self._matters(-base, base)
-        return evidence._replace(zeroed=np.where(idle, 0.0, evidence.zeroed), stuck=np.where(idle, 0.0, evidence.stuck))
+        return evidence._replace(
+            zeroed=np.where(idle, 0.0, evidence.zeroed),
+            stuck=np.where(idle, 0.0, evidence.stuck),
+            lasting=np.where(self._matters(values - base, base), evidence.lasting, 0.0),
+        )
 
     def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
         """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and

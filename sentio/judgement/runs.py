@@ -1,4 +1,4 @@
-"""Values that stand still, samples that fail to arrive, and zeros: each against the series' own past.
+"""Values that stand still or stay far off, samples that fail to arrive, and zeros: each against the series' own past.
 
 How long a run of equal values may be is learned from the runs that have ended. Above a length ``u`` that enough of them
 have exceeded, their excesses are taken as geometric (peaks over threshold; Coles 2001, *An Introduction to Statistical
@@ -6,7 +6,8 @@ Modeling of Extreme Values*, ch. 4), and a run is abnormal that is longer than a
 Further thresholds above ``u`` may make the bound longer and never shorter, so that a mixture, such as noisy days and
 quiet nights, is bounded by its slowest part. A series may rest: where it stood still for too long again and again, or
 once in a history that has had no second night, it may for twice as long as ever. A gap in the samples is a run, too: of
-steps up to the next arrival.
+steps up to the next arrival; and so are values that are far off to one side, however far: among spikes that come every
+hour one more is nothing, and ten of them in a row are.
 
 All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
@@ -24,8 +25,8 @@ from sentio.types import SECOND, Array, Bools, Floats, Ints
 
 NEVER = np.iinfo(np.int64).min
 """The time of what has not been yet."""
-_BINS = 13
-"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048."""
+_BINS, _FAR_BINS = 13, 8
+"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 64."""
 _WITHIN = 100 * 7 * 86_400 * SECOND
 """One false detection in this time of one series."""
 _RUNS = 20
@@ -52,6 +53,8 @@ _SAME = 1e-9
 """Values that differ by less, in noise scales, are equal."""
 _ROUNDING = 1e-15
 """And so are those that rounding alone could have made different, as a part of their size."""
+_OFF = 8.0
+"""In noise scales: what is further off is told from what is not by its length, too."""
 _NIL, _FAR = 0.01, 5.0
 """In noise scales: what counts as zero, and how far from it the expected value must be."""
 _RARE = 50.0
@@ -79,15 +82,20 @@ class Runs(NamedTuple):
     """``[S, bins, 2]``: how many runs have ended, and their lengths together."""
     gap_lengths: npt.NDArray[np.float32]
     """The same of steps from a sample to the next."""
+    far: npt.NDArray[np.int32]
+    """``[S]`` samples up to the newest that were far off to one side; negative: below."""
+    far_lengths: npt.NDArray[np.float32]
+    """``[S, far bins, 2]``: the same of samples from one that is not far off to the next, far ones between them."""
     equal_longest: npt.NDArray[np.float32]
     """``[S, 2]``: the longest run that has ended, and the second longest."""
     gap_longest: npt.NDArray[np.float32]
+    far_longest: npt.NDArray[np.float32]
     zero_run: npt.NDArray[np.int32]
     """``[S]`` zeros up to the newest sample."""
     zero_odd: npt.NDArray[np.int8]
     """``[S]`` 1: that run of zeros is abnormal."""
     odd: npt.NDArray[np.int16]
-    """``[S, 2]`` abnormal runs of equal values, and of steps without a sample, that were not counted."""
+    """``[S, 3]`` abnormal runs that were not counted: of equal values, of steps without a sample, of values far off."""
     rest: Floats
     """``[S]`` the value of abnormal runs of equal ones, NaN before the first."""
     rests: npt.NDArray[np.int8]
@@ -109,6 +117,8 @@ class Evidence(NamedTuple):
     zeroed: Floats
     """How many times as far from zero as it takes the expected value of a zero was, or as rare zeros are, whichever is
     less."""
+    lasting: Floats
+    """Length of the run of values far off to one side over the longest plausible one; 0 for fewer than three."""
     equal: npt.NDArray[np.int32]
     """Samples in the run of equal values; the newest is the last of them."""
     equal_from: Ints
@@ -136,11 +146,14 @@ def blank(series: int) -> dict[str, Array]:
         gap_from=zeros(np.int64),
         equal_lengths=zeros(np.float32, _BINS, 2),
         gap_lengths=zeros(np.float32, _BINS, 2),
+        far=zeros(np.int32),
+        far_lengths=zeros(np.float32, _FAR_BINS, 2),
         equal_longest=zeros(np.float32, 2),
         gap_longest=zeros(np.float32, 2),
+        far_longest=zeros(np.float32, 2),
         zero_run=zeros(np.int32),
         zero_odd=zeros(np.int8),
-        odd=zeros(np.int16, 2),
+        odd=zeros(np.int16, 3),
         rest=np.full(series, np.nan),
         rests=zeros(np.int8),
         rest_longest=zeros(np.float32),
@@ -157,14 +170,14 @@ def watch(
 
     ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
-    makes ``zeroed`` 0 and equality exact. A value that is not finite did not arrive. History may be given first, on
-    the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing.
-    ``young [S]``: what was seen for so short that a single rest may come each night. The memory that is given stays as
-    it is. Any cut in time gives the same bits.
+    makes ``zeroed`` and ``lasting`` 0 and equality exact. A value that is not finite did not arrive. History may be
+    given first, on the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and
+    evidence of nothing. ``young [S]``: what was seen for so short that a single rest may come each night. The memory
+    that is given stays as it is. Any cut in time gives the same bits.
     """
     runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
     shape = values.shape
-    kinds = 3 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
+    kinds = 4 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
     evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
     skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
@@ -201,6 +214,7 @@ def _step(
     runs.seen[s] = t
     if np.isfinite(value):
         _arrive(runs, s, t, value, scale, horizon, young)
+        out.lasting[s, j] = _last(runs, s, value - expected, scale, horizon)
         out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
         if runs.equal[s] >= 3:
             bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
@@ -323,6 +337,25 @@ def _bound(lengths: Array, longest: Array, horizon: float) -> float:
         if number >= _ENOUGH:
             break
     return careful * bound
+
+
+@kernel
+def _last(runs: Runs, s: int, off: float, scale: float, horizon: float) -> float:
+    """Go on with the run of values that are far ``off`` to one side, or end it: how abnormal its length is."""
+    if not (np.isfinite(off) and scale > 0):
+        return 0.0
+    side = 0
+    if abs(off) > _OFF * scale:
+        side = 1 if off > 0 else -1
+    far = runs.far[s]
+    if side == 0 or side * far < 0:
+        _record(runs.far_lengths[s], runs.far_longest[s], abs(far) + 1, horizon, runs.odd[s, 2:])
+        far = 0
+    runs.far[s] = far + side
+    length = abs(runs.far[s])
+    if length < 3:
+        return 0.0
+    return float(length / max(_LEAST_EQUAL, _bound(runs.far_lengths[s], runs.far_longest[s], horizon) - 1))
 
 
 @kernel

@@ -101,7 +101,7 @@ class Track(NamedTuple):
     """``[S, HOURS]`` 64ths: the strangeness that what lasts has reached at this hour of the days before."""
     habit_size: Singles
     """``[S, HOURS]`` units: and how far off it was."""
-    reached: Floats
+    reached: Singles
     """``[S, 3, 3]`` the strangeness that this hour and the two before have reached, 1 where something lasted, and by
     how many units they were off."""
     lasting: npt.NDArray[np.int64]
@@ -179,7 +179,7 @@ def blank(series: int) -> dict[str, Array]:
         peaks=zeros(2, CLASSES, kind=np.float32),
         habit=zeros(HOURS, kind=np.uint8),
         habit_size=zeros(HOURS, kind=np.float32),
-        reached=zeros(3, 3),
+        reached=zeros(3, 3, kind=np.float32),
         lasting=zeros(kind=np.int64),
         watched=zeros(),
         usual=zeros(2),

@@ -18,10 +18,11 @@ DAY, HOUR = 288, 12
 WEEKLY = 1 / 7
 
 
-def against(found: Floats) -> Evidence:
-    """Evidence that samples stand still, and of nothing else."""
+def against(found: Floats, of: str = "stuck") -> Evidence:
+    """Evidence that samples stand still, and of nothing else; or ``of`` something else."""
     nothing, none = np.zeros_like(found), np.zeros(found.shape, np.int32)
-    return Evidence(found, nothing, nothing, none, none.astype(np.int64), none, none, none.astype(np.int64), none)
+    wholes = 2 * (none, none.astype(np.int64), none)
+    return Evidence(nothing, nothing, nothing, nothing, *wholes)._replace(**{of: found})
 
 
 def told(
@@ -117,3 +118,12 @@ def test_the_memory_that_is_given_stays_as_it_is():
     told(found_at({0: 2.0}, 1), memory=memory)
     for name, array in blank(1).items():
         np.testing.assert_array_equal(memory[name], array, err_msg=name)
+
+
+def test_what_lasts_is_told_by_the_same_budget_and_no_stranger_for_it():
+    found = found_at({10: 1.0, 10.5: 1.0, 11: 1.9, 13: 4.0}, 20)
+    _, stuck = tell(blank(1), STEP, WEEKLY, against(found), np.ones(found.shape, bool))
+    _, lasting = tell(blank(1), STEP, WEEKLY, against(found, "lasting"), np.ones(found.shape, bool))
+    np.testing.assert_array_equal(np.isfinite(stuck), np.isfinite(lasting))
+    assert np.nanmax(stuck) == pytest.approx(np.log10(4))
+    assert np.nanmax(lasting) == 0

@@ -106,7 +106,7 @@ def test_the_memory_that_is_given_stays_as_it_is():
 
 def test_blank_memory_is_small_and_of_plain_numbers():
     memory = incidents.blank(1000)
-    assert sum(a.nbytes for a in memory.values()) <= 1200 * 1000
+    assert sum(a.nbytes for a in memory.values()) <= 1280 * 1000
     assert all(len(a) == 1000 and a.dtype.kind in "if" for a in memory.values())
     assert not incidents.blank(0)["deviation"].size
 

@@ -224,6 +224,43 @@ def test_an_outage_does_not_make_the_next_one_normal():
     assert evidence.zeroed[0, 2500] >= 1
 
 
+def spiky(days, seed=5):
+    """Noise with spikes, one in fifty, far beyond all that is told apart."""
+    rng = np.random.default_rng(seed)
+    shape = (SERIES, days * 1440)
+    return 50 + rng.normal(size=shape) + np.where(rng.random(shape) < 0.02, rng.gamma(2, 20, shape) + 20, 0)
+
+
+def test_single_spikes_do_not_last():
+    _, evidence = watched(spiky(14))
+    assert opened(evidence.lasting) <= 3  # in 80 series-weeks
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_what_stays_as_far_off_as_spikes_are_is_found(side):
+    values = spiky(2)
+    values[:, 2000:2010] = 50 + side * 45 + np.random.default_rng(1).normal(size=(SERIES, 10))
+    _, evidence = watched(values)
+    assert (evidence.lasting[:, 2000:2010].max(axis=1) >= 1).mean() >= 0.95
+    assert (evidence.lasting[:, 2000:2003] < 1).all()
+
+
+def test_a_far_run_to_either_side_in_turn_is_none():
+    values = spiky(2)
+    values[:, 2000:2040] = 50 + 45 * (-1.0) ** np.arange(40)
+    _, evidence = watched(values)
+    assert evidence.lasting[:, 2000:2040].max() < 1
+
+
+def test_spells_that_come_again_and_again_are_usual():
+    values = spiky(7)
+    for start in range(500, values.shape[1], 200):
+        values[:, start : start + 20] = 95
+    _, evidence = watched(values)
+    assert (evidence.lasting[:, :1440] >= 1).any(axis=1).all()
+    assert (evidence.lasting[:, -1440:] < 1).all()
+
+
 def test_too_few_samples_say_nothing():
     _, evidence = watched(np.full((3, 500), np.nan))
     assert not any(np.any(column) for column in (evidence.stuck, evidence.absent, evidence.zeroed))
