@@ -75,6 +75,9 @@ _APART = 3600.0 * SECOND
 """Excesses nearer than that are of one cluster."""
 _YOUNG = 2.0
 """Days of a series until which a model does not know the day, so that yesterday is asked, too."""
+_FIRST, _FORETOLD = 1.0, 0.7
+"""Days of a series of which the samples foretell what hours reach; and by how much of what they would if none was like
+its neighbours."""
 _LASTS, _LEAST_LASTING = 1800.0 * SECOND, 2.0
 """What is far off to one side for so long, and for so many samples, may be what comes at this hour each day."""
 _ALIKE, _LESS_ALIKE = 2.0, 0.9
@@ -458,13 +461,23 @@ def _bend(track: Track, s: int, side: int) -> float:
 
 
 @part
+def _usual(track: Track, s: int, step: int, side: int) -> float:
+    """What a few hours a day reach. On the first day, of which hours are too few to know that by, it may be more: what
+    as many samples a day reach, by the exponential of `_pvalue`."""
+    usual, samples = track.usual[s, side], _RARE * _DAY / step / _A_DAY
+    if track.age[s] < _FIRST * _DAY and samples > 1:
+        usual = max(usual, track.quantiles[s, 2] + _FORETOLD * track.tail[s] * np.log(samples))
+    return float(usual)
+
+
+@part
 def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float) -> float:
     """How strange the sample is on any series: beyond what is charged of what is usual on this one, or of what comes
     at this hour each day and is as far ``off``."""
     hour = track.hour_of[s] % HOURS
     habitual = step <= _APART and off <= _ALIKE * track.habit_size[s, hour]
     habit = track.habit[s, hour] / _EXACT if habitual else 0.0
-    charged = max(_CHARGED * (track.usual[s, side] - _FREE), habit - _FREE, 0.0)
+    charged = max(_CHARGED * (_usual(track, s, step, side) - _FREE), habit - _FREE, 0.0)
     return float((strange - charged - 1) / _bend(track, s, side))
 
 

@@ -1,10 +1,11 @@
-"""A series of which one day is known, judged behind a real model that does not know the day yet."""
+"""A series of which an hour or a day is known, judged behind a real model that does not know the day yet."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sentio.config.model import DAY as A_DAY
+from sentio.config.model import HOUR
 from sentio.evaluation.replay import replay
 from sentio.evaluation.settings import Settings, configured
 from sentio.types import ANOMALY, SECOND, Bools, Floats, Panel, SeriesKey
@@ -15,12 +16,17 @@ BEGIN = 1_699_920_000 * SECOND
 SERIES = 12
 
 
+def judged(values: Floats, step: int, start: int, train_every: int) -> Bools:
+    """``[S, n]`` what is flagged from ``start`` on."""
+    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
+    panel = Panel(keys, BEGIN + step * np.arange(values.shape[1], dtype=np.int64), values)
+    config, alias = configured(Settings(train_every=train_every), {}, step)
+    return np.asarray(replay(config, alias, panel, start=start).outputs[ANOMALY] == 1)
+
+
 def judged_from_the_second_day(values: Floats) -> Bools:
     """``[S, n]`` what is flagged, where the model is fitted once a day."""
-    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
-    panel = Panel(keys, BEGIN + STEP * np.arange(values.shape[1], dtype=np.int64), values)
-    config, alias = configured(Settings(train_every=A_DAY), {}, STEP)
-    return np.asarray(replay(config, alias, panel, start=DAY).outputs[ANOMALY] == 1)
+    return judged(values, STEP, DAY, A_DAY)
 
 
 def test_a_young_series_may_be_where_it_was_at_this_time_yesterday_and_nowhere_else():
@@ -42,3 +48,20 @@ def test_a_slow_fall_in_a_young_series_does_not_become_what_it_is_measured_by():
     flagged = judged_from_the_second_day(values)[:, begin:]
     assert flagged[:, :36].any(axis=1).all()
     assert flagged[:, 36:100].mean() > 0.9
+
+
+def spiky(hours: int) -> Floats:
+    """By the minute: an idle processor, which one sample in fifty finds at work."""
+    rng = np.random.default_rng(42)
+    shape = (SERIES, 60 * hours)
+    return np.clip(3 + 0.5 * rng.normal(size=shape) + (rng.random(shape) < 0.02) * rng.gamma(2, 8, shape), 0, 100)
+
+
+def test_on_its_first_day_a_spiky_series_is_hardly_flagged_and_what_lasts_is():
+    values = spiky(21)
+    load = slice(60 * 20, 60 * 20 + 30)
+    values[:, load] += 60
+    flagged = judged(values, 60 * SECOND, 60, HOUR)
+    assert flagged[:, load].any(axis=1).sum() >= SERIES - 1
+    begun = flagged[:, 61 : load.start] & ~flagged[:, 60 : load.start - 1]
+    assert begun.sum() <= 3.5 * SERIES
