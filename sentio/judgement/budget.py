@@ -1,4 +1,5 @@
-"""How often a series is told of for evidence alone: a budget for each, beside the one for strange samples.
+"""How often a series is told of for evidence alone: two budgets for each, beside the one for strange samples. One is
+for what lasts far off, of which there may be much, and which is not to keep a series that has died from being told of.
 
 A leaky bucket (Turner 1986, *New directions in communications*): an episode puts the next one further away, to where
 its evidence must be stronger, and time brings it back.
@@ -25,19 +26,19 @@ has had none, and no more. Nor is a series silenced: four times is enough, howev
 
 
 class Budget(NamedTuple):
-    """Of ``S`` series."""
+    """Of ``S`` series: of what stands still, is missing or zero, and of what lasts."""
 
     spent: Floats
-    """``[S]`` decades above 1 that the next episode must reach, for those that were told of; negative: owed."""
+    """``[S, 2]`` decades above 1 that the next episode must reach, for those that were told of; negative: owed."""
     wanted: Floats
-    """``[S]`` and those that the episode that is under way had to reach."""
+    """``[S, 2]`` and those that the episode that is under way had to reach."""
     untold: npt.NDArray[np.int64]
-    """``[S]`` steps since the evidence that was told of last."""
+    """``[S, 2]`` steps since the evidence that was told of last."""
 
 
 def blank(series: int) -> dict[str, Array]:
     """The budget of ``series`` of which nothing is known, by name; the first axis is the series."""
-    return Budget(np.zeros(series), np.zeros(series), np.full(series, 1 << 40))._asdict()
+    return Budget(np.zeros((series, 2)), np.zeros((series, 2)), np.full((series, 2), 1 << 40))._asdict()
 
 
 def tell(
@@ -52,27 +53,28 @@ def tell(
     """
     budget = Budget(**{name: np.array(memory[name]) for name in Budget._fields})
     strong = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
-    found = np.maximum(strong, evidence.lasting)
+    found = np.where(counts, np.stack((strong, evidence.lasting)), 0.0)
     told = np.full(found.shape, np.nan)
-    _tell(step, a_day, np.where(counts, found, 0.0), budget, told)
+    _tell(step, a_day, found, budget, told)
     # How strange what is far off is, the score says: to last does not put it above what is stranger elsewhere.
-    return budget._asdict(), np.minimum(told, np.log10(np.maximum(strong, 1.0)))
+    return budget._asdict(), np.where(np.isnan(told[0]) & np.isfinite(told[1]), 0.0, told[0])
 
 
 @kernel
 def _tell(step: int, a_day: float, found: Floats, budget: Budget, told: Floats) -> None:
     cost, apart = _COST / max(a_day, 1.0), max(3.0, _APART / step)
     leak = cost * a_day * step / _DAY
-    for s in range(len(found)):
-        for j in range(found.shape[1]):
-            budget.spent[s] = max(budget.spent[s] - leak, -cost)
-            budget.untold[s] += 1
-            begins = budget.untold[s] > apart
-            if begins:
-                budget.wanted[s] = min(max(budget.spent[s], 0.0), _COST)
-            if found[s, j] < 1 or np.log10(found[s, j]) < budget.wanted[s]:
-                continue
-            if begins:
-                budget.spent[s] += cost
-            budget.untold[s] = 0
-            told[s, j] = np.log10(found[s, j])
+    for k in range(found.shape[0]):
+        for s in range(found.shape[1]):
+            for j in range(found.shape[2]):
+                budget.spent[s, k] = max(budget.spent[s, k] - leak, -cost)
+                budget.untold[s, k] += 1
+                begins = budget.untold[s, k] > apart
+                if begins:
+                    budget.wanted[s, k] = min(max(budget.spent[s, k], 0.0), _COST)
+                if found[k, s, j] < 1 or np.log10(found[k, s, j]) < budget.wanted[s, k]:
+                    continue
+                if begins:
+                    budget.spent[s, k] += cost
+                budget.untold[s, k] = 0
+                told[k, s, j] = np.log10(found[k, s, j])

@@ -129,6 +129,8 @@ class Terms(NamedTuple):
     """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
+    told: bool
+    """Whether anybody is told; else it is a past that is learned from."""
 
 
 class Verdict(NamedTuple):
@@ -285,9 +287,9 @@ def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -
 def _foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
     """What is said of a sample whether or not it comes."""
     stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
-    shift = (ahead.naive if stands_in else ahead.model) - ahead.model
     out.expected[s, j] = ahead.expected
-    out.base[s, j] = ahead.model + ahead.base + shift
+    # What came a day before has what the model is off by already.
+    out.base[s, j] = ahead.naive if stands_in else ahead.model + ahead.base
     out.scale[s, j] = ahead.far_scale
     out.lower[s, j] = ahead.expected - ahead.near_scale * np.exp(track.edges[s, 0])
     out.upper[s, j] = ahead.expected + ahead.near_scale * np.exp(track.edges[s, 1])
@@ -471,13 +473,13 @@ def _usual(track: Track, s: int, step: int, side: int) -> float:
 
 
 @part
-def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float) -> float:
-    """How strange the sample is on any series: beyond what is charged of what is usual on this one, or of what comes
-    at this hour each day and is as far ``off``."""
+def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float, usual: float) -> float:
+    """How strange the sample is on any series: beyond what is charged of what is ``usual`` on this one, or of what
+    comes at this hour each day and is as far ``off``."""
     hour = track.hour_of[s] % HOURS
     habitual = step <= _APART and off <= _ALIKE * track.habit_size[s, hour]
     habit = track.habit[s, hour] / _EXACT if habitual else 0.0
-    charged = max(_CHARGED * (_usual(track, s, step, side) - _FREE), habit - _FREE, 0.0)
+    charged = max(_CHARGED * (usual - _FREE), habit - _FREE, 0.0)
     return float((strange - charged - 1) / _bend(track, s, side))
 
 
@@ -509,8 +511,11 @@ def _scored(
     track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms
 ) -> float:
     """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
-    worth, asked, due = _worth(track, s, step, side, strange, off), _asked(terms), _due(track, s, side)
-    score = _score(worth, asked, due)
+    asked, due = _asked(terms), _due(track, s, side)
+    usual = _usual(track, s, step, side) if terms.told else track.usual[s, side]
+    score = _score(_worth(track, s, step, side, strange, off, usual), asked, due)
+    # What would have been told, had it not been foretold: so its budget knows the series when its first day is over.
+    worth = _worth(track, s, step, side, strange, off, track.usual[s, side])
     unwanted = strange <= _LEAST
     _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
     if unwanted:
@@ -635,6 +640,10 @@ def _learn_rarity(track: Track, s: int, step: int, side: int, strange: float, di
         p = QUANTILES[i]
         quick = 4 * track.spread[s] * max(min(0.5, 3 / n), rate)
         track.quantiles[s, i] += quick * (p if strange > track.quantiles[s, i] else p - 1)
+    if n == _SOUND:
+        # The first samples are judged by what the model says, and one of them may be anything.
+        track.spread[s] = min(track.spread[s], 0.3)
+        track.quantiles[s, 2] = min(track.quantiles[s, 2], max(track.quantiles[s, 1], _PRIOR_USUAL))
     if not flagged or track.quiet[s] > 0:
         # What is anomalous and lasts is no tail of what is usual; its first sample may be.
         _learn_tail(track, s, n, rate, strange)

@@ -25,8 +25,8 @@ from sentio.types import SECOND, Array, Bools, Floats, Ints
 
 NEVER = np.iinfo(np.int64).min
 """The time of what has not been yet."""
-_BINS, _FAR_BINS = 13, 8
-"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 64."""
+_BINS, _FAR_BINS = 13, 7
+"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 32."""
 _WITHIN = 100 * 7 * 86_400 * SECOND
 """One false detection in this time of one series."""
 _RUNS = 20
@@ -210,9 +210,11 @@ def _step(
 ) -> None:  # fmt: skip
     """Take the sample at ``t``, or that there is none."""
     if runs.seen[s] != NEVER and t - runs.seen[s] > step:
-        runs.gap[s] = 0
+        runs.gap[s], runs.far[s] = 0, 0
     runs.seen[s] = t
     if np.isfinite(value):
+        if runs.gap[s] > _LEAST_MISSING:
+            runs.far[s] = 0
         _arrive(runs, s, t, value, scale, horizon, young)
         out.lasting[s, j] = _last(runs, s, value - expected, scale, horizon)
         out.zeroed[s, j] = _zero(runs, s, value, expected, scale)

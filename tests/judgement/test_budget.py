@@ -120,10 +120,14 @@ def test_the_memory_that_is_given_stays_as_it_is():
         np.testing.assert_array_equal(memory[name], array, err_msg=name)
 
 
-def test_what_lasts_is_told_by_the_same_budget_and_no_stranger_for_it():
+def test_what_lasts_has_a_budget_of_its_own_and_is_no_stranger_for_it():
     found = found_at({10: 1.0, 10.5: 1.0, 11: 1.9, 13: 4.0}, 20)
     _, stuck = tell(blank(1), STEP, WEEKLY, against(found), np.ones(found.shape, bool))
     _, lasting = tell(blank(1), STEP, WEEKLY, against(found, "lasting"), np.ones(found.shape, bool))
     np.testing.assert_array_equal(np.isfinite(stuck), np.isfinite(lasting))
     assert np.nanmax(stuck) == pytest.approx(np.log10(4))
     assert np.nanmax(lasting) == 0
+    died = found_at({13.2: 1.0}, 20)
+    both = against(found, "lasting")._replace(absent=died)
+    _, told_of = tell(blank(1), STEP, WEEKLY, both, np.ones(found.shape, bool))
+    assert np.isfinite(told_of[died >= 1]).all()

@@ -586,6 +586,25 @@ def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_com
     assert found.scores.outputs[SKILL][0, 7 * DAY] < 0 < found.scores.outputs[SKILL][0, -1]
 
 
+def test_where_seasonal_naive_stands_in_what_the_model_is_off_by_is_not_added_to_it():
+    rng = np.random.default_rng(17)
+    hourly = 10 * NOISE * rng.normal(size=24)
+    values = MEAN + NOISE * rng.normal(size=(1, 14 * DAY))
+    values[:, 4 * DAY :] += 400 * NOISE + np.tile(np.repeat(hourly, DAY // 24), 10)
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=np.full(14 * DAY, MEAN)))
+    assert found.scores.outputs[FALLBACK][0, -2 * DAY :].all()
+    assert (found.scores.outputs[ANOMALY][0, -2 * DAY :] == 1).mean() < 0.01
+
+
+def test_a_first_sample_that_is_far_off_says_nothing_of_the_rest_of_the_day():
+    values = MEAN + NOISE * np.random.default_rng(18).normal(size=(8, DAY))
+    flat = np.full(DAY, MEAN)
+    clean, _ = judged(Judge(Policy(), STEP), said(values, yhat=flat))
+    values[:, 0] += 30 * NOISE
+    state, _ = judged(Judge(Policy(), STEP), said(values, yhat=flat))
+    np.testing.assert_allclose(state["track.quantiles"][:, 2], clean["track.quantiles"][:, 2], atol=0.3)
+
+
 def test_another_model_changes_nothing_of_what_was_seen():
     values = noisy(12 * DAY, 16)
     judge, cut = Judge(Policy(), STEP), 11 * DAY

@@ -252,6 +252,17 @@ def test_a_far_run_to_either_side_in_turn_is_none():
     assert evidence.lasting[:, 2000:2040].max() < 1
 
 
+def test_what_is_far_off_before_and_after_a_gap_is_not_in_a_row():
+    values = spiky(2)
+    values[:, 2000:2003], values[:, 2003:2500], values[:, 2500:2503] = 95, np.nan, 95
+    values[:, 2503:2600] = 50
+    _, whole = watched(values)
+    assert whole.lasting[:, 2500:2503].max() < 1
+    memory, _ = watched(values[:, :2003])
+    _, later = watched(values[:, 2500:], memory=memory, first=2500)
+    assert later.lasting[:, :3].max() < 1
+
+
 def test_spells_that_come_again_and_again_are_usual():
     values = spiky(7)
     for start in range(500, values.shape[1], 200):
