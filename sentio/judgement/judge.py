@@ -84,7 +84,6 @@ class Judge:
             units=policy.min_deviation,
             part=policy.min_percent / 100,
             resolution=policy.resolution,
-            told=True,
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
         self._names = frozenset(self.blank(()).arrays)
@@ -129,7 +128,7 @@ class Judge:
         """The state after ``history [S, n]``, ``step`` ns apart, whose ``scores`` the detector gave: what errors are
         usual, but for what is ``left_out [S, n]``. Nothing is said of it."""
         arrays = dict(state.arrays)
-        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out, told=False)
+        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
         if step == self._step:
             young = np.asarray(arrays[_TRACK + "age"]) < SECOND_NIGHT
@@ -174,9 +173,8 @@ class Judge:
         return State(state.keys, arrays), Judged(judged, incidents, np.nan_to_num(widening, nan=1.0))
 
     def _run(
-        self, arrays: dict[str, Array], times: Ints, step: int, scores: Scores, before: Floats, left_out: Bools | None,
-        *, told: bool = True,
-    ) -> Verdict:  # fmt: skip
+        self, arrays: dict[str, Array], times: Ints, step: int, scores: Scores, before: Floats, left_out: Bools | None
+    ) -> Verdict:
         """What the kernel says; ``arrays`` get the track that it leaves."""
         shape = scores.values.shape
         track = Track(**{name: np.array(arrays[_TRACK + name], order="C") for name in Track._fields})
@@ -184,7 +182,7 @@ class Judge:
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
         at = np.ascontiguousarray(times, np.int64)
-        terms = self._terms._replace(told=told)
+        terms = self._terms
         if YHAT not in scores.outputs:
             # A score that is lower than usual says that all is well; and it has not the steps of the values.
             terms = terms._replace(above=True, below=False, units=0.0, part=0.0, resolution=0.0)

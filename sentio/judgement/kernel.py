@@ -129,8 +129,6 @@ class Terms(NamedTuple):
     """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
-    told: bool
-    """Whether anybody is told; else it is a past that is learned from."""
 
 
 class Verdict(NamedTuple):
@@ -512,8 +510,7 @@ def _scored(
 ) -> float:
     """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
     asked, due = _asked(terms), _due(track, s, side)
-    usual = _usual(track, s, step, side) if terms.told else track.usual[s, side]
-    score = _score(_worth(track, s, step, side, strange, off, usual), asked, due)
+    score = _score(_worth(track, s, step, side, strange, off, _usual(track, s, step, side)), asked, due)
     # What would have been told, had it not been foretold: so its budget knows the series when its first day is over.
     worth = _worth(track, s, step, side, strange, off, track.usual[s, side])
     unwanted = strange <= _LEAST
