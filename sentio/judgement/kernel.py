@@ -471,13 +471,13 @@ def _usual(track: Track, s: int, step: int, side: int) -> float:
 
 
 @part
-def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float, usual: float) -> float:
-    """How strange the sample is on any series: beyond what is charged of what is ``usual`` on this one, or of what
-    comes at this hour each day and is as far ``off``."""
+def _worth(track: Track, s: int, step: int, side: int, strange: float, off: float) -> float:
+    """How strange the sample is on any series: beyond what is charged of what is usual on this one, or of what comes
+    at this hour each day and is as far ``off``."""
     hour = track.hour_of[s] % HOURS
     habitual = step <= _APART and off <= _ALIKE * track.habit_size[s, hour]
     habit = track.habit[s, hour] / _EXACT if habitual else 0.0
-    charged = max(_CHARGED * (usual - _FREE), habit - _FREE, 0.0)
+    charged = max(_CHARGED * (_usual(track, s, step, side) - _FREE), habit - _FREE, 0.0)
     return float((strange - charged - 1) / _bend(track, s, side))
 
 
@@ -509,10 +509,8 @@ def _scored(
     track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms
 ) -> float:
     """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
-    asked, due = _asked(terms), _due(track, s, side)
-    score = _score(_worth(track, s, step, side, strange, off, _usual(track, s, step, side)), asked, due)
-    # What would have been told, had it not been foretold: so its budget knows the series when its first day is over.
-    worth = _worth(track, s, step, side, strange, off, track.usual[s, side])
+    worth, asked, due = _worth(track, s, step, side, strange, off), _asked(terms), _due(track, s, side)
+    score = _score(worth, asked, due)
     unwanted = strange <= _LEAST
     _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
     if unwanted:
