@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import event
+from numba.core import caching, event
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,24 @@ class _FirstCompiled(event.Listener):
         """Needs no word."""
 
 
+class _Cache(caching.FunctionCache):
+    """What is compiled, on disk; old as soon as any file of the kernel's folder has changed. Numba alone looks at the
+    kernel's own file, and not at those of the parts that it calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call] # Numba has no types
+        self._cache_file._source_stamp = _of_sources(Path(inspect.getfile(function)).parent)
+
+
+@cache
+def _of_sources(folder: Path) -> str:
+    """Another text where any file of ``folder`` is another."""
+    text = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        text.update(path.read_bytes())
+    return text.hexdigest()
+
+
 event.register("numba:compile", _FirstCompiled())  # type: ignore[no-untyped-call] # Numba has no types
 
 
@@ -53,7 +74,7 @@ def kernel(function: F) -> F:
 
 
 def part(function: F) -> F:
-    """A part of a `kernel` in the same file: compiled into it, for a call that is handed many arrays costs more than
+    """A part of a `kernel` in the same folder: compiled into it, for a call that is handed many arrays costs more than
     most parts do themselves. It changes no bit."""
     return cast(F, _compile(inline="always")(function))
 
@@ -66,8 +87,10 @@ def reduction(function: F) -> F:
 
 
 def _kept(compiled: Callable[..., Any], function: F) -> F:
+    dispatcher = compiled()(function)
     try:
-        return cast(F, compiled(cache=True)(function))
+        # As `cache=True` does, but for what makes it old.
+        dispatcher._cache = _Cache(function)
     except RuntimeError as error:
         log.warning("%s is compiled anew at each start (%s); NUMBA_CACHE_DIR is expected", function.__name__, error)
-        return cast(F, compiled()(function))
+    return cast(F, dispatcher)

@@ -9,8 +9,7 @@ for the residuals of ``m + kt + Xβ + Σ δⱼ·max(t − sⱼ, 0)``. Given σ i
 given those, the best σ² is the root of ``4v² + nv − SSE``. Nothing of it needs the samples again: their inner products
 with the columns (the *moments*) and those of the columns with one another (the *gram*) are enough.
 
-The columns stand in this order: 1, the features X, t, the hinges; flat growth ends before t. All kernels are in this
-file, for Numba does not see that a kernel has changed which another file's calls.
+The columns stand in this order: 1, the features X, t, the hinges; flat growth ends before t.
 """
 
 from __future__ import annotations
