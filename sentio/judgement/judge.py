@@ -14,9 +14,11 @@ from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.budget import tell
 from sentio.judgement.incidents import Incidents, Samples, follow
-from sentio.judgement.kernel import A_DECADE, Terms, Verdict, run
+from sentio.judgement.kernel import run
 from sentio.judgement.policy import Policy
 from sentio.judgement.runs import SECOND_NIGHT, Evidence, watch
+from sentio.judgement.score import A_DECADE
+from sentio.judgement.terms import Terms, Verdict
 from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
 from sentio.types import (

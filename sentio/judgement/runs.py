@@ -8,8 +8,6 @@ quiet nights, is bounded by its slowest part. A series may rest: where it stood 
 once in a history that has had no second night, it may for twice as long as ever. A gap in the samples is a run, too: of
 steps up to the next arrival; and so are values that are far off to one side, however far: among spikes that come every
 hour one more is nothing, and ten of them in a row are.
-
-All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
 
 from __future__ import annotations

@@ -1,0 +1,102 @@
+"""What is expected of a sample before it is looked at, and how large an error is usual at this time of day."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentio.compiled import part
+from sentio.judgement.band import figures
+from sentio.judgement.runs import NEVER
+from sentio.judgement.terms import Ahead, Terms, Verdict
+from sentio.judgement.track import BINS, LAGS, Track
+from sentio.judgement.units import AN_HOUR, BINS_NS, LARGE, MEAN_TO_SCALE
+from sentio.types import Floats
+
+
+@part
+def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: float, terms: Terms) -> Ahead:
+    day = int(t // BINS_NS) % BINS
+    sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
+    if track.seen[s] == 0:
+        _begin(track, s, sigma)
+    _turn_day(track, s, t)
+    naive = float(track.yesterday[s, day])
+    if track.at[s] != NEVER and t - track.at[s] > max(AN_HOUR, 3.5 * step):
+        # After a gap the last errors say nothing of the next one.
+        track.errors[s] = track.level[s]
+        track.hour[s] = track.level[s]
+        track.lasting[s] = 0
+    base = track.level[s] + track.profile[s, day]
+    near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
+    x, correction = _correction(track, s, base, sigma, far_scale)
+    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + correction
+    return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, x, correction, expected)
+
+
+@part
+def _begin(track: Track, s: int, sigma: float) -> None:
+    """Before anything is known, errors are taken to be as large as the model says."""
+    track.near[s] = 0.5 * sigma
+    track.far[s] = 0.8 * sigma
+
+
+@part
+def _turn_day(track: Track, s: int, t: int) -> None:
+    """Where another part of the day has begun, keep the mean of the last one for tomorrow."""
+    part = t // BINS_NS
+    if part == track.part[s]:
+        return
+    track.replaced[s] = track.yesterday[s, (part - 1) % BINS]
+    if track.today[s, 1] > 0:
+        track.yesterday[s, track.part[s] % BINS] = track.today[s, 0] / track.today[s, 1]
+    track.today[s] = 0
+    track.part[s] = part
+
+
+@part
+def _scale(size: float, of_day: float, days: float, sigma: float, resolution: float) -> float:
+    """The usual size of an error, and by so much more or less as this time of day has."""
+    if days > 3:
+        weight = min(1.0, days / 30.0)
+        size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
+    return float(max(MEAN_TO_SCALE * size, 0.15 * sigma, 0.3 * resolution))
+
+
+@part
+def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -> tuple[Floats, float]:
+    """What the last errors say of the next one, and what that comes from."""
+    x = np.empty(LAGS)
+    last = _bounded(track.errors[s, 0], base, scale)
+    second = _bounded(track.errors[s, 1], base, scale)
+    third = _bounded(track.errors[s, 2], base, scale)
+    x[0] = (second - last) / sigma
+    x[1] = (third - second) / sigma
+    x[2] = (_bounded(track.hour[s], base, scale) - last) / sigma
+    x[3] = (base - last) / sigma
+    correction = last
+    for a in range(LAGS):
+        correction += track.weights[s, a] * x[a] * sigma
+    return x, _bounded(correction, base, scale)
+
+
+@part
+def _bounded(error: float, base: float, scale: float) -> float:
+    """An incident must not quickly become what is expected: as if the error were not beyond `LARGE` scales."""
+    return base + min(max(error - base, -LARGE * scale), LARGE * scale)
+
+
+@part
+def foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
+    """What is said of a sample whether or not it comes."""
+    stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
+    out.expected[s, j] = ahead.expected
+    # What came a day before has what the model is off by already.
+    out.base[s, j] = ahead.naive if stands_in else ahead.model + ahead.base
+    out.scale[s, j] = ahead.far_scale
+    out.lower[s, j] = ahead.expected - ahead.near_scale * np.exp(track.edges[s, 0])
+    out.upper[s, j] = ahead.expected + ahead.near_scale * np.exp(track.edges[s, 1])
+    out.widening[s, j] = np.exp(track.reach[s])
+    out.fallback[s, j] = track.naive[s, 1]
+    if track.seen[s] > 0:
+        figures(track, s, j, out)
