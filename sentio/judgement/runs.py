@@ -1,13 +1,9 @@
 """Values that stand still or stay far off, samples that fail to arrive, and zeros: each against the series' own past.
 
-How long a run of equal values may be is learned from the runs that have ended. Above a length ``u`` that enough of them
-have exceeded, their excesses are taken as geometric (peaks over threshold; Coles 2001, *An Introduction to Statistical
-Modeling of Extreme Values*, ch. 4), and a run is abnormal that is longer than all that are expected within 100 weeks.
-Further thresholds above ``u`` may make the bound longer and never shorter, so that a mixture, such as noisy days and
-quiet nights, is bounded by its slowest part. A series may rest: where it stood still for too long again and again, or
-once in a history that has had no second night, it may for twice as long as ever. A gap in the samples is a run, too: of
-steps up to the next arrival; and so are values that are far off to one side, however far: among spikes that come every
-hour one more is nothing, and ten of them in a row are.
+A run is abnormal that is longer than those before it have made plausible (`bounds`). A series may rest: where it stood
+still for too long again and again, or once in a history that has had no second night, it may for twice as long as ever.
+A gap in the samples is a run, too: of steps up to the next arrival; and so are values that are far off to one side,
+however far: among spikes that come every hour one more is nothing, and ten of them in a row are.
 """
 
 from __future__ import annotations
@@ -19,29 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.compiled import kernel
-from sentio.types import SECOND, Array, Bools, Floats, Ints
+from sentio.judgement.bounds import FORGIVEN, LEAST_EQUAL, LEAST_MISSING, WITHIN, plausible, record
+from sentio.types import Array, Bools, Floats, Ints
 
 NEVER = np.iinfo(np.int64).min
 """The time of what has not been yet."""
 _BINS, _FAR_BINS = 13, 7
 """Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 32."""
-_WITHIN = 100 * 7 * 86_400 * SECOND
-"""One false detection in this time of one series."""
-_RUNS = 20
-"""Runs that must have ended before a run is judged."""
-_ENOUGH = 30
-"""Runs above a threshold that fix the tail."""
-_REMEMBERED = 65_536
-"""Runs of like length after which the older ones count half: at 15 s it takes 11 days at least, so that nights are not
-forgotten by day."""
-_LEAST_EQUAL, _LEAST_MISSING = 4.0, 3.0
-"""Shorter runs are never abnormal."""
-_FORGIVEN = 3
-"""Abnormal runs that do not count as what is usual."""
-SECOND_NIGHT = 36 * 3600 * SECOND
-"""What was seen for less may have had one night."""
-_OFTEN, _CAREFUL = 0.1, 2.5
-"""Until then the bound of a series of whose samples this part repeats is this much longer."""
 _RESTS, _REST_KEPT = 2.0, 0.98
 """Where a series rests it may do so for this many times the longest rest, of which this part is left at each further
 one."""
@@ -189,7 +169,7 @@ def _watch(
     times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools, runs: Runs,
     out: Evidence,
 ) -> None:  # fmt: skip
-    horizon = _WITHIN / step
+    horizon = WITHIN / step
     for s in range(len(values)):
         for j in range(len(times)):
             t, value = times[j], values[s, j]
@@ -211,13 +191,13 @@ def _step(
         runs.gap[s], runs.far[s] = 0, 0
     runs.seen[s] = t
     if np.isfinite(value):
-        if runs.gap[s] > _LEAST_MISSING:
+        if runs.gap[s] > LEAST_MISSING:
             runs.far[s] = 0
         _arrive(runs, s, t, value, scale, horizon, young)
         out.lasting[s, j] = _last(runs, s, value - expected, scale, horizon)
         out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
         if runs.equal[s] >= 3:
-            bound = max(_LEAST_EQUAL, _bound(runs.equal_lengths[s], runs.equal_longest[s], horizon))
+            bound = max(LEAST_EQUAL, plausible(runs.equal_lengths[s], runs.equal_longest[s], horizon))
             if _rests(runs, s, value):
                 bound = max(bound, _RESTS * runs.rest_longest[s])
             out.stuck[s, j] = runs.equal[s] / bound
@@ -225,7 +205,7 @@ def _step(
         if runs.gap[s] == 0:
             runs.gap_from[s] = t
         runs.gap[s] += 1
-        bound = max(_LEAST_MISSING, _bound(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
+        bound = max(LEAST_MISSING, plausible(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
         out.absent[s, j] = runs.gap[s] / bound
 
 
@@ -237,7 +217,7 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
     if np.isnan(before):
         runs.equal[s], runs.equal_from[s] = 1, t
         return
-    _record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1, horizon, runs.odd[s, 1:])
+    record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1, horizon, runs.odd[s, 1:])
     runs.gap[s] = 0
     # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
     tolerance = _ROUNDING * max(abs(value), abs(before))
@@ -253,7 +233,7 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
 @kernel
 def _rests(runs: Runs, s: int, value: float) -> bool:
     """Whether ``value`` is where the series rests: it stood still there for too long, again and again."""
-    return bool(runs.rests[s] >= _FORGIVEN and abs(value - runs.rest[s]) <= _ROUNDING * abs(value))
+    return bool(runs.rests[s] >= FORGIVEN and abs(value - runs.rest[s]) <= _ROUNDING * abs(value))
 
 
 @kernel
@@ -262,81 +242,22 @@ def _end(runs: Runs, s: int, value: float, young: bool, horizon: float) -> None:
     found as soon as ever. In a ``young`` series, which has had no second night, a single one is enough."""
     length, lengths, longest = runs.equal[s], runs.equal_lengths[s], runs.equal_longest[s]
     # The bound is only worked out for what may be beyond it: most runs are of one sample.
-    bound = _bound(lengths, longest, horizon) if length > _LEAST_EQUAL else np.inf
+    bound = plausible(lengths, longest, horizon) if length > LEAST_EQUAL else np.inf
     if length > bound or (np.isinf(bound) and length >= _LEAST_REST):
         same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
         if same:
-            runs.rests[s] = min(runs.rests[s] + 1, 2 * _FORGIVEN)
+            runs.rests[s] = min(runs.rests[s] + 1, 2 * FORGIVEN)
         elif runs.rests[s] > 1:
             runs.rests[s] -= 1
         else:
             runs.rest[s], runs.rests[s], runs.rest_longest[s], same = value, 1, 0.0, True
         if same:
             if young:
-                runs.rests[s] = max(runs.rests[s], _FORGIVEN)
+                runs.rests[s] = max(runs.rests[s], FORGIVEN)
             runs.rest_longest[s] = max(length, _REST_KEPT * runs.rest_longest[s])
         if _rests(runs, s, value):
             return
-    _record(lengths, longest, length, horizon, runs.odd[s, :1])
-
-
-@kernel
-def _record(lengths: Array, longest: Array, length: int, horizon: float, odd: Array) -> None:
-    """A run of ``length`` has ended. The first abnormal ones do not count, so that an incident does not make the next
-    one normal, and further ones as the longest that is not: what comes every night is normal in the end."""
-    if length > _LEAST_MISSING:
-        bound = max(_LEAST_EQUAL, _bound(lengths, longest, horizon))
-        if length > bound:
-            odd[0] += 1
-            if odd[0] <= _FORGIVEN:
-                return
-            odd[0] = _FORGIVEN
-            length = int(np.ceil(bound))
-    b, top = 0, 1
-    while length > top and b < len(lengths) - 1:
-        b += 1
-        top *= 2
-    lengths[b, 0] += 1
-    lengths[b, 1] += length
-    if length > longest[0]:
-        longest[1] = longest[0]
-        longest[0] = length
-    elif length > longest[1]:
-        longest[1] = length
-    if lengths[b, 0] >= _REMEMBERED:
-        lengths *= np.float32(0.5)
-        longest *= np.float32(0.9)
-
-
-@kernel
-def _bound(lengths: Array, longest: Array, horizon: float) -> float:
-    """The length that no run within ``horizon`` steps should have; infinity where too few have ended."""
-    runs, steps = 0.0, 0.0
-    for b in range(len(lengths)):
-        runs += lengths[b, 0]
-        steps += lengths[b, 1]
-    if runs < _RUNS:
-        return np.inf
-    careful = _CAREFUL if steps < horizon * SECOND_NIGHT / _WITHIN and steps - runs > _OFTEN * steps else 1.0
-    # The longest run counts as the second longest: one incident of the past does not make the next one normal.
-    once = longest[0] - longest[1]
-    bound, number, total = 0.0, 0.0, -once
-    for b in range(len(lengths) - 1, -1, -1):
-        number += lengths[b, 0]
-        total += lengths[b, 1]
-        if number < 2:
-            continue
-        above = 0.0 if b == 0 else 2.0 ** (b - 1)
-        excess = max(number, total - above * number)
-        repeats = excess - number
-        # The share of repeats is put 1.5 standard errors above what was seen.
-        surely = repeats + 1 + 1.5 * np.sqrt(repeats * (1 + repeats / number))
-        q = surely / (surely + number + 1)
-        further = 1 + np.log(max(1.0, horizon * number / (steps - once))) / -np.log(q)
-        bound = max(bound, above + further)
-        if number >= _ENOUGH:
-            break
-    return careful * bound
+    record(lengths, longest, length, horizon, runs.odd[s, :1])
 
 
 @kernel
@@ -349,13 +270,13 @@ def _last(runs: Runs, s: int, off: float, scale: float, horizon: float) -> float
         side = 1 if off > 0 else -1
     far = runs.far[s]
     if side == 0 or side * far < 0:
-        _record(runs.far_lengths[s], runs.far_longest[s], abs(far) + 1, horizon, runs.odd[s, 2:])
+        record(runs.far_lengths[s], runs.far_longest[s], abs(far) + 1, horizon, runs.odd[s, 2:])
         far = 0
     runs.far[s] = far + side
     length = abs(runs.far[s])
     if length < 3:
         return 0.0
-    return float(length / max(_LEAST_EQUAL, _bound(runs.far_lengths[s], runs.far_longest[s], horizon) - 1))
+    return float(length / max(LEAST_EQUAL, plausible(runs.far_lengths[s], runs.far_longest[s], horizon) - 1))
 
 
 @kernel
