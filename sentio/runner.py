@@ -15,6 +15,7 @@ from itertools import compress
 
 import numpy as np
 
+from sentio.alerting import standing
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
@@ -114,7 +115,7 @@ class Runner:
     def end(self, now: int) -> None:
         """After `stop`, where the pipeline is no more: tell the ends of its alerts, which nothing else will."""
         with self._lock:
-            if report := farewell(self.line, self._memory.alerts, now):
+            if report := farewell(self.line.alias, self._memory.alerts, now):
                 for sink in self._sinks:
                     sink.emit(report)
 
@@ -145,7 +146,7 @@ class Runner:
             arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
             arrived = not_older(arrived, now - self.timing.model_ttl)
             memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
-        live = union(arrived.keys, self.line.alerting.standing(told) if told is not None else ())
+        live = union(arrived.keys, standing(told) if told is not None else ())
         self._memory = fitting(self.line, memory, live, told)
         if memory.model.keys:
             self._unbegun = set(self._beginning(memory.model).keys)
