@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentio import build
-from sentio.alerting import told
+from sentio.alerting import remembering, told
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config
 from sentio.contracts import Sink
@@ -132,7 +132,8 @@ def _tell(report: Report, boxes: list[Outbox], journal: Journal | None) -> None:
     """Queue ``report``, and write what that changes."""
     entry = Entry()
     if report.alerts.arrays:
-        known = told(report.alerts)
+        before = journal.alerts(report.pipeline) if journal else None
+        known = remembering(told(report.alerts), report.alerts.keys, report.events, before, report.at)
         names = np.full(len(known.keys), "\n".join(box.name for box in boxes))
         entry.alerts[report.pipeline] = State(known.keys, {**known.arrays, _TO: names})
     for box in boxes:

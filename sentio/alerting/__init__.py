@@ -1,6 +1,7 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
 from sentio.alerting.expression import Expression, parse
+from sentio.alerting.leaving import gone_since, parted, remembering
 from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, standing
 from sentio.alerting.memory import told
 from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
@@ -22,7 +23,10 @@ __all__ = [
     "Say",
     "ends",
     "events",
+    "gone_since",
     "parse",
+    "parted",
+    "remembering",
     "standing",
     "told",
 ]
