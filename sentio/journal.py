@@ -94,6 +94,10 @@ class Journal:
         """What was written last of the series of ``pipeline`` that have had an alert; None where nothing was."""
         return self._alerts.get(pipeline)
 
+    def all_alerts(self) -> dict[str, State]:
+        """`alerts` of every pipeline, by name."""
+        return dict(self._alerts)
+
     def lost(self, pipeline: str) -> bool:
         """Whether nobody knows any more what was told of the alerts of ``pipeline``."""
         return pipeline not in self._alerts and (self._file.set_aside is not None or pipeline in self._damaged)

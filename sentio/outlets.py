@@ -7,17 +7,23 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from sentio import build
-from sentio.alerting import told
+from sentio.alerting import remembering, told
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config
 from sentio.contracts import Sink
+from sentio.farewell import farewell
 from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox
 from sentio.telemetry import Telemetry
-from sentio.types import Report
+from sentio.types import Report, State
 
 log = logging.getLogger(__name__)
+
+_TO = "@to"
+"""Beside what was told: the names of the outboxes that it was told to, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,19 @@ class Outlets:
                 self._telemetry.sink_dropped.labels(report.pipeline, sink).inc()
             self.journal.write(Entry(gone={number for number, _ in posts}))
 
+    def end_removed(self, now: int) -> None:
+        """Tell the ends of the alerts of pipelines that were taken out while Sentio was down, as a reload tells them:
+        of this Sentio's series, and those who heard of them."""
+        config, journal = self._config, self.journal
+        if config is None or journal is None:
+            return
+        for alias, alerts in journal.all_alerts().items():
+            if alias in config.pipelines:
+                continue
+            if report := farewell(alias, build.own(config, alerts), now):
+                heard = _heard(alerts)
+                _tell(report, [box for box in self.boxes if box.name in heard], journal)
+
 
 def _boxes(outlets: dict[str, Outlet]) -> list[Outbox]:
     return [box for outlet in outlets.values() for box in outlet.outboxes]
@@ -106,8 +125,23 @@ class Fanout:
 
     def emit(self, report: Report) -> None:
         self.page.emit(report)
-        entry = Entry({self.alias: told(report.alerts)} if report.alerts.arrays else {})
-        for box in self.boxes(self.alias):
-            box.take(report, entry)
-        if self.journal:
-            self.journal.write(entry)
+        _tell(report, list(self.boxes(self.alias)), self.journal)
+
+
+def _tell(report: Report, boxes: list[Outbox], journal: Journal | None) -> None:
+    """Queue ``report``, and write what that changes."""
+    entry = Entry()
+    if report.alerts.arrays:
+        before = journal.alerts(report.pipeline) if journal else None
+        known = remembering(told(report.alerts), report.alerts.keys, report.events, before, report.at)
+        names = np.full(len(known.keys), "\n".join(box.name for box in boxes))
+        entry.alerts[report.pipeline] = State(known.keys, {**known.arrays, _TO: names})
+    for box in boxes:
+        box.take(report, entry)
+    if journal:
+        journal.write(entry)
+
+
+def _heard(alerts: State) -> set[str]:
+    """The names of the outboxes that were told of ``alerts``."""
+    return {name for names in set(alerts.arrays.get(_TO, np.empty(0)).tolist()) for name in names.split("\n")}

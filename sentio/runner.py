@@ -15,6 +15,7 @@ from itertools import compress
 
 import numpy as np
 
+from sentio.alerting import gone_since, parted, standing
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
@@ -114,7 +115,7 @@ class Runner:
     def end(self, now: int) -> None:
         """After `stop`, where the pipeline is no more: tell the ends of its alerts, which nothing else will."""
         with self._lock:
-            if report := farewell(self.line, self._memory.alerts, now):
+            if report := farewell(self.line.alias, self._memory.alerts, now):
                 for sink in self._sinks:
                     sink.emit(report)
 
@@ -135,17 +136,19 @@ class Runner:
         return packed(self.line, memory, live, seen, self._flagged, self.timing.ttl)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
-        """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken, or
-        have an alert, count as seen now, so that their bands and alerts stand until their time to live is over or they
-        arrive. Raises `ValueError` where it lacks an array."""
-        memory, seen, arrived = Memory(), np.empty(0, np.int64), State(())
+        """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken and
+        were not let go of since, or have an alert, count as seen now, so that their bands and alerts stand until their
+        time to live is over or they arrive. Raises `ValueError` where it lacks an array."""
+        memory, seen, arrived, left = Memory(), np.empty(0, np.int64), State(()), State(())
+        if told is not None:
+            told, left = parted(told)
         if saved.keys:
             memory, seen = unpacked(saved, self._flagged)
-            arriving = seen >= seen.max() - self.timing.ttl
+            arriving = (seen >= seen.max() - self.timing.ttl) & ~gone_since(left, saved.keys, seen)
             arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
             arrived = not_older(arrived, now - self.timing.model_ttl)
             memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
-        live = union(arrived.keys, self.line.alerting.standing(told) if told is not None else ())
+        live = union(arrived.keys, standing(told) if told is not None else ())
         self._memory = fitting(self.line, memory, live, told)
         if memory.model.keys:
             self._unbegun = set(self._beginning(memory.model).keys)

@@ -105,6 +105,7 @@ class Service:
         self.telemetry.watch_ages(self._ages)
         self._web = web(self)
         self._web.start()
+        self._outlets.end_removed(clock())
         for alias in config.pipelines:
             self._schedule(alias)
         self._scheduler.add_chore("reload", self._check, _CHECK_EVERY_S)

@@ -1,7 +1,8 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
 from sentio.alerting.expression import Expression, parse
-from sentio.alerting.machine import GONE, REMOVED, Alerting
+from sentio.alerting.leaving import gone_since, parted, remembering
+from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, standing
 from sentio.alerting.memory import told
 from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
@@ -20,7 +21,12 @@ __all__ = [
     "Rule",
     "Rules",
     "Say",
+    "ends",
     "events",
+    "gone_since",
     "parse",
+    "parted",
+    "remembering",
+    "standing",
     "told",
 ]

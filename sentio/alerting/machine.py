@@ -70,11 +70,6 @@ class Alerting:
         """Whether ``state`` is one of these rules, or of such as remember the same."""
         return fits(self._layout, state)
 
-    def standing(self, told: State) -> Keys:
-        """The series that have an alert, whatever the rules that it began under."""
-        told = self._taken_over(told)
-        return tuple(compress(told.keys, (told[LEVEL] > AlertLevel.OK).tolist()))
-
     def resumed(self, saved: State, told: State | None, keys: Keys) -> State:
         """What is known of ``keys``: as in ``saved``; but where the last alert in ``told`` is another, as in that.
 
@@ -176,10 +171,6 @@ class Alerting:
             return self._hold.cause if why == _FLAPS else self._hold.over
         return self._reached.get(after, UNRULED) if after > before else self._left.get(before, UNRULED)
 
-    def ends(self, state: State, at: int) -> list[Change]:
-        """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
-        return _ends(state, self.standing(state), at, REMOVED)
-
     def _gone(self, state: State, scores: Scores) -> list[Change]:
         """The ends of the alerts of series that ``scores`` do not have."""
         if state.keys == scores.keys:
@@ -215,6 +206,18 @@ class Alerting:
             held = memory[HELD][firing].tolist()
             causes = [self._hold.cause if kept else cause for kept, cause in zip(held, causes, strict=True)]
         return Outcome(level, memory[SINCE], tuple(changed), firing, tuple(causes), failures)
+
+
+def standing(state: State) -> Keys:
+    """The series that have an alert, whatever the rules that it began under."""
+    if not fits(_ALWAYS, _part(state, _ALWAYS)):
+        return ()
+    return tuple(compress(state.keys, (state[LEVEL] > AlertLevel.OK).tolist()))
+
+
+def ends(state: State, at: int) -> list[Change]:
+    """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
+    return _ends(state, standing(state), at, REMOVED)
 
 
 def _settle(memory: Memory, level: Array, at: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, told
+from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, standing, told
 from sentio.types import Array, Scores, State
 
 from .oracle import Level, minutes, oracle
@@ -189,7 +189,7 @@ def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
     ahead, _ = run(alerting, scored([[0], [2], [0]]), first)
     assert alerting.resumed(ahead, told(first), keys)["level"].tolist() == [2, 0, 0]
     assert alerting.resumed(ahead, None, keys)["level"].tolist() == [0, 2, 0]
-    assert alerting.standing(told(first)) == keys[:1]
+    assert standing(told(first)) == keys[:1]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_an_alert_of_other_rules_stands_on_and_its_end_is_told(rules: Rules, cau
     alerting = Alerting(rules)
     begun = told(state) if known else None
     if begun:
-        assert alerting.standing(begun) == state.keys[:1]
+        assert standing(begun) == state.keys[:1]
     state = alerting.resumed(state, begun, state.keys)
     assert state["level"].tolist() == [2, 0]
     state, outcome = alerting.step(state, scored([[NAN], [NAN]]))
@@ -239,5 +239,5 @@ def test_what_is_no_state_of_alerts_is_no_use(arrays: dict[str, Array]) -> None:
     alerting = Alerting(Rules())
     keys = scored([[2]]).keys
     other = State(keys, arrays)
-    assert alerting.standing(other) == ()
+    assert standing(other) == ()
     same(alerting.resumed(other, other, keys), alerting.blank(keys))

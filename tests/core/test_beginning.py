@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sentio import preparing, runner
-from sentio.alerting import Alerting, Rule, Rules, told
+from sentio.alerting import Alerting, Rule, Rules, remembering, told
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.judgement.runs import NEVER
@@ -277,3 +277,31 @@ def test_what_is_said_of_a_series_that_is_back_is_not_what_was_said_when_it_went
     ]
     assert said[2].text.startswith("Spike since ")
     assert said[2].text.endswith(" above what was expected, for 10 s.")
+
+
+@pytest.mark.parametrize("steps", range(3, 12))
+def test_after_a_kill_nobody_is_told_twice_that_a_series_is_missing(steps):
+    """With a save of a time before it was, and what the journal has; killed while the alert stands, and after its
+    end."""
+    house, missing = Judging(), SERIES[3]
+    house.train()
+    house.score(0)
+    saved, known = house.runner.snapshot(), None
+    house.source.gone[missing] = (house.now + STEP, 2**62)
+    first = len(house.sink.reports)
+    for _ in range(steps):
+        report = house.score()
+        if report.alerts.arrays:
+            known = remembering(told(report.alerts), report.alerts.keys, report.events, known, report.at)
+    house.runner = house.another()
+    house.runner.restore(State.from_arrays(saved.to_arrays()), house.now, known)
+    for _ in range(12):
+        house.score()
+    begun, ended = [event for report in house.sink.reports[first:] for event in report.events]
+    assert (begun.key, begun.level_to, begun.kind) == (missing, AlertLevel.WARNING, "missing")
+    assert (ended.key, ended.since, ended.cause) == (missing, begun.since, "series stopped arriving")
+    house.source.gone.clear()
+    report = house.score()
+    assert set(report.scores.keys) == set(SERIES)
+    assert np.isfinite(report.scores.outputs[SCORE]).all(), "it goes on where it was"
+    assert report.events == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.faulty import FaultyServer, OneSeries, answer, in_turn, matrix, text
+from tests.faulty import FaultyServer, OneSeries, answer, in_turn, matrix, text, wave
 from tests.servers import LOOPBACK, SentioProcess, free_port, until
 from tests.service import teller
 from tests.sinks.alertmanagers import AlertmanagerProcess
@@ -24,6 +25,15 @@ from tests.sinks.mailbox import mailbox
 GOOD, BUSY = answer(text("ok")), answer(text("not now"), 503)
 SECRET = "hunter2Xyzzy"  # noqa: S105 - what is looked for
 SOON = 60
+PIPELINE = {
+    "source": "prom",
+    "query": "m",
+    "step": "1s",
+    "ttl": "2m",
+    "train": {"window": "5m", "every": "5m"},
+    "detector": {"type": "gaussian1d"},
+    "alerts": {"warning": "value > 50", "recovery": 2},
+}
 
 
 class Stage:
@@ -31,7 +41,8 @@ class Stage:
 
     def __init__(self, folder: Path, source: FaultyServer) -> None:
         self.value = 10.0
-        source.behave = answer(matrix(OneSeries({"__name__": "m", "host": "grün"}, lambda _: self.value)))
+        self._source = source
+        self.behave(OneSeries({"__name__": "m", "host": "grün"}, lambda _: self.value))
         self.hook = FaultyServer(GOOD)
         self.hook.up()
         self.hook.down()  # its port is known by now
@@ -39,7 +50,7 @@ class Stage:
         self.alertmanager = AlertmanagerProcess(folder / "am")
         self.sentio = SentioProcess(folder / "sentio")
         self.journal = folder / "sentio" / "sentio.db-alerts"
-        self.source, self.sinks = source.url, self._sinks()
+        self.source, self.sinks, self.pipelines = source.url, self._sinks(), {"q": PIPELINE}
         self.configure()
 
     def _sinks(self) -> dict[str, Any]:
@@ -54,23 +65,17 @@ class Stage:
         self.sentio.configure(
             {
                 "sources": {"prom": {"type": "prometheus", "url": self.source, "timeout": "5s", "retries": 0}},
-                "pipelines": {
-                    "q": {
-                        "source": "prom",
-                        "query": "m",
-                        "step": "1s",
-                        "ttl": "2m",
-                        "train": {"window": "5m", "every": "5m"},
-                        "detector": {"type": "gaussian1d"},
-                        "alerts": {"warning": "value > 50", "recovery": 2},
-                    }
-                },
+                "pipelines": self.pipelines,
                 "sinks": self.sinks,
             }
         )
 
-    def level(self) -> float | None:
-        return self.sentio.page().get("sentio_alert_level", query="q")
+    def behave(self, *series: OneSeries) -> None:
+        """The source has these from now on."""
+        self._source.behave = answer(matrix(*series))
+
+    def level(self, host: str = "grün") -> float | None:
+        return self.sentio.page().get("sentio_alert_level", query="q", host=host)
 
     def written(self) -> tuple[int, int]:
         """Pipelines with alerts, and reports that wait, as they are on the disk."""
@@ -153,6 +158,89 @@ def test_an_orderly_end_loses_nothing_either(stage: Stage) -> None:
     until(lambda: stage.written() == (1, 0), SOON, "nothing waits any more")
     stage.sentio.stop()
     assert len(stage.told()) == 1
+
+
+def test_a_series_that_was_let_go_of_is_not_missed_once_more_after_a_kill(stage: Stage, tmp_path: Path) -> None:
+    """Killed while it is told of as missing, and after the end of that, with a save from before both."""
+    stage.sinks = {"hook": stage.sinks["hook"]}
+    stage.pipelines = {"q": {**PIPELINE, "ttl": "8s", "detector": {"type": "prophet"}, "alerts": {}}}
+    stage.configure()
+    stage.hook.up()
+    both = [OneSeries({"__name__": "m", "host": host}, wave(20.0)) for host in ("stays", "goes")]
+    stage.behave(*both)
+    stage.sentio.start()
+    until(lambda: len(stage.sentio.page().all("sentio_anomaly_score", query="q")) == 2, SOON, "they are judged")
+    stage.sentio.stop()
+    store, before = stage.journal.with_name("sentio.db"), tmp_path / "before.db"
+    shutil.copy(store, before)
+
+    def kill_and_start() -> None:
+        until(lambda: stage.written() == (1, 0), SOON, "nothing is under way")
+        stage.sentio.kill()
+        for file in store.parent.glob("sentio.db-[ws]*"):
+            file.unlink()
+        shutil.copy(before, store)
+        stage.sentio.start()
+
+    def ticks() -> float:
+        return stage.sentio.page().get("sentio_ticks_total", query="q", tick="score", outcome="ok") or 0
+
+    stage.sentio.start()
+    until(lambda: stage.level("goes") == 0, SOON, "it goes on")
+    stage.behave(both[0])
+    until(stage.told, SOON, "it is missing")
+    kill_and_start()
+    assert stage.level("goes") == 2, "its alert stands"
+    until(lambda: len(stage.told()) == 2, SOON, "it is not awaited any more")
+    kill_and_start()
+    assert (stage.level("goes"), stage.level("stays")) == (None, 0)
+    until(lambda: ticks() > 15, SOON, "long enough for being missed, and for the end of that")
+    stage.behave(*both)
+    until(lambda: stage.level("goes") == 0, SOON, "it is back")
+    begun, ended = stage.told()
+    assert (begun["level_from"], begun["level_to"], begun["kind"]) == ("ok", "warning", "missing")
+    assert (ended["level_to"], ended["cause"]) == ("ok", "series stopped arriving")
+    assert begun["since"] == ended["since"]
+    stage.sentio.stop()
+
+
+def test_the_alerts_of_a_pipeline_that_is_gone_at_a_start_end(stage: Stage) -> None:
+    """As by a reload: once, also if that start is killed before its message is sent, and who never heard of them hears
+    of no end."""
+    other = {**PIPELINE, "query": "n", "alerts": {"enabled": False}}
+    stage.pipelines = {"q": {**PIPELINE, "sinks": ["hook"]}, "other": other}
+    stage.sinks = {"hook": stage.sinks["hook"], "mail": stage.sinks["mail"]}
+    stage.configure()
+    stage.hook.up()
+    stage.sentio.start()
+    stage.value = 90.0
+    until(lambda: len(stage.told()) == 1, SOON, "the alert")
+    until(lambda: stage.written() == (1, 0), SOON, "it is delivered")
+    stage.sentio.kill()
+    stage.hook.down()
+
+    stage.pipelines = {"other": other}
+    stage.configure()
+    for _ in range(2):
+        stage.sentio.start()
+        until(lambda: stage.written() == (1, 1), SOON, "its end waits")
+        stage.sentio.kill()
+    stage.hook.up()
+    for _ in range(2):
+        stage.sentio.start()
+        until(lambda: stage.written() == (1, 0), SOON, "it is told")
+        stage.sentio.stop()
+    begun, ended = stage.told()
+    assert (ended["level_from"], ended["level_to"], ended["since"]) == ("warning", "ok", begun["since"])
+    assert ended["cause"] == "pipeline is no longer in the configuration"
+    assert ended["text"].startswith("is no longer watched; its alert has ended after ")
+
+    stage.pipelines = {"q": PIPELINE, "other": other}
+    stage.configure()
+    stage.sentio.start()
+    until(lambda: len(stage.told()) == 3, SOON, "it begins anew")
+    assert stage.told()[2]["level_from"] == "ok"
+    stage.sentio.stop()
 
 
 @pytest.mark.parametrize(

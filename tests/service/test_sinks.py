@@ -13,11 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from sentio.alerting import REMOVED
 from sentio.cli import main
 from sentio.config.options import Options
 from sentio.outbox import Outbox
 from sentio.runner import Tick
-from sentio.types import Report
+from sentio.shard import owner
+from sentio.types import Report, SeriesKey
 from tests.faulty import FaultyServer, answer, text
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
 from tests.sinks.alerts import event
@@ -98,6 +100,33 @@ def test_the_alerts_of_a_pipeline_that_a_reload_removes_end(tmp_path):
             assert service.reload() is None
             eventually(lambda: len(of(hook, "load")) == 3)
             assert {one["level_from"] for one in of(hook, "load")[2]["events"]} == {"ok"}, "they begin anew"
+
+
+def test_of_a_pipeline_that_is_gone_at_a_start_only_the_alerts_of_ones_own_series_end(tmp_path):
+    """The others are another shard's, who tells of them."""
+    file, mine = (
+        tmp_path / "sentio.yml",
+        {str(i) for i in range(8) if owner(SeriesKey("load", (("i", str(i)),)), 2) == 1},
+    )
+    assert 0 < len(mine) < 8
+    rules = "alerts: {warning: value > 0}, judgement: {enabled: false}"
+    with prometheus(series=8) as source, FaultyServer(GOOD) as hook, FaultyServer(GOOD) as new:
+        file.write_text(with_sinks(source.url, tmp_path, pipeline=f"query: load, {rules}", hook=hook.url))
+        with running([file]):
+            eventually(lambda: hook.requests)
+        (begun,) = events_of(hook)
+        assert len(begun["events"]) == 8
+        without = config_text(source.url, tmp_path / "db", other="query: nothing, alerts: {enabled: false}")
+        sinks = f"hook: {{type: webhook, url: '{hook.url}'}}, new: {{type: webhook, url: '{new.url}'}}"
+        file.write_text(f"{without}sinks: {{{sinks}}}\nshard: {{index: 1, of: 2}}\n")
+        for _ in range(2):
+            with running([file]) as (_, web):
+                eventually(lambda: len(hook.requests) == 2)
+                assert 'query="load",state' not in get(f"{web.url}/metrics")[1]
+        _, ended = events_of(hook)
+        assert {one["labels"]["i"] for one in ended["events"]} == mine
+        assert {(one["level_to"], one["cause"]) for one in ended["events"]} == {("ok", REMOVED)}
+        assert new.requests == [], "it never heard of them"
 
 
 def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp_path):
