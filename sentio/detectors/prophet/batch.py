@@ -13,9 +13,10 @@ import numpy as np
 
 from sentio.detectors.prophet import stan
 from sentio.detectors.prophet.design import Design
-from sentio.detectors.prophet.kernels import Fits, Grid, Prior, Survey, fit_series, products, survey
+from sentio.detectors.prophet.kernels import fit_series, products, survey
 from sentio.detectors.prophet.model import LEAST_OF_RANGE, blank, constant
 from sentio.detectors.prophet.options import BUILT_IN, ProphetOptions
+from sentio.detectors.prophet.panel import Fits, Grid, Prior, Survey
 from sentio.types import SECOND, Array, Bools, Floats, Ints, SeriesStatus
 
 _DAY = 86_400 * SECOND
