@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -45,7 +45,7 @@ def _deviation(given: object) -> tuple[float, float]:
     found = _PERCENT.fullmatch(given) if isinstance(given, str) else None
     if found:
         return 0.0, float(found[1])
-    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf:
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= sys.float_info.max:
         return float(given), 0.0
     raise misfit(f"is {show(given)}", "a number from 0 in the unit of the values, or a share such as 5%, is expected")
 
