@@ -264,7 +264,9 @@ class Runner:
             self._save_in_time(now)
             return
         try:
-            learn(self.line, self._history, now, lambda: tick.alive and not self._stopped, self._flagged)
+            # At first the last steps, too, each of them: a judge learns from these what stands still, or is missing.
+            for history in dict.fromkeys((self._history, self._history if self._trained else self._young)):
+                learn(self.line, history, now, lambda: tick.alive and not self._stopped, self._flagged)
             self.errors["train"] = ""
             self._young.settle(now)
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import compress
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sentio.alerting.flapping import HELD, Hold
 from sentio.alerting.latch import Latch
-from sentio.alerting.memory import ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
+from sentio.alerting.memory import CHANGED, ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
 from sentio.alerting.outcome import Change, Outcome
 from sentio.alerting.rules import Rules, written
 from sentio.alerting.watch import Sample, Samples
@@ -24,7 +24,13 @@ REMOVED = "pipeline is no longer in the configuration"
 UNRULED = "the rules have no such level any more"
 """Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
-_ALWAYS: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
+_ALWAYS: Layout = {
+    LEVEL: Slot(np.int8),
+    SINCE: Slot(np.int64),
+    TOP: Slot(np.int8),
+    ENDED: Slot(np.int64, NEVER),
+    CHANGED: Slot(np.int64, NEVER),
+}
 
 _ORDINARY, _OLD, _FLAPS, _CALM = range(4)
 """Why a level has changed: its condition, its age, flapping, the end of that."""
@@ -41,8 +47,10 @@ class _Decision:
 class Alerting:
     """What ``rules`` say of scores. It keeps nothing itself: a state goes in, and the next one comes out.
 
-    A time at which no sample of a series arrived changes nothing of it, but that its alert may grow too old. Raises
-    `ExpressionError` where an expression of the rules cannot be read.
+    A time at which no sample of a series arrived changes nothing of it, but that its alert may grow too old; nor does a
+    sample that is not later than its last change.
+
+    Raises `ExpressionError` where an expression of the rules cannot be read.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -113,7 +121,7 @@ class Alerting:
         memory = onto(self._layout, state, scores.keys)
         samples = Samples(scores)
         for column in range(len(scores.times)):
-            sample = samples.at(column)
+            sample = _new(samples.at(column), memory)
             decision = self._decide(memory, sample)
             changed += self._changes(memory, scores.keys, column, sample, decision)
             _settle(memory, decision.level, sample.at)
@@ -220,6 +228,12 @@ def ends(state: State, at: int) -> list[Change]:
     return _ends(state, standing(state), at, REMOVED)
 
 
+def _new(sample: Sample, memory: Memory) -> Sample:
+    """``sample`` without the series whose level has changed at that time or later: after a kill a detector learns
+    again from what the alerts have had."""
+    return replace(sample, arrived=sample.arrived & (sample.at > memory[CHANGED]))
+
+
 def _settle(memory: Memory, level: Array, at: int) -> None:
     """Remember that ``level [S]`` stands since ``at``, where it does not already."""
     before = memory[LEVEL]
@@ -227,6 +241,7 @@ def _settle(memory: Memory, level: Array, at: int) -> None:
     memory[SINCE] = np.where(begun, at, np.where(level > 0, memory[SINCE], 0))
     memory[TOP] = np.where(begun, level, np.maximum(memory[TOP], level))
     memory[ENDED] = np.where(ended, at, memory[ENDED])
+    memory[CHANGED] = np.where(level != before, at, memory[CHANGED])
     memory[LEVEL] = level
 
 

@@ -15,9 +15,9 @@ NEVER = np.iinfo(np.int64).min
 
 Memory = dict[str, Array]
 
-LEVEL, SINCE, TOP, ENDED = "level", "since", "top", "ended"
+LEVEL, SINCE, TOP, ENDED, CHANGED = "level", "since", "top", "ended", "changed"
 """The level that stands. When its alert began (ns), else 0. The highest level of the alert that is, or of the one that
-was last. When that ended (ns)."""
+was last. When that ended (ns). When the level was another one last (ns)."""
 
 
 @dataclass(frozen=True, slots=True)

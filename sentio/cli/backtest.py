@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,11 @@ examples:
   sentio backtest requests.csv --labels incidents.csv --out scores
   sentio backtest labelled/ --set detector.interval_width=0.999
   sentio backtest cpu --config.file sentio.yml --window 21d"""
+
+_UNSCORED = (
+    "no sample has a score, for no model was learned before the last one; more samples, or a longer --train-window, "
+    "are expected"
+)
 
 
 class _Help(Help, argparse.RawDescriptionHelpFormatter):
@@ -123,6 +129,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         write_scores(arguments.out, judged)
     figures = figures_of(judged, arguments.at)
+    for one in figures:
+        if not one.scored:
+            print(f"{one.name}: {_UNSCORED}", file=sys.stderr)
     print(json.dumps([plain(one) for one in figures], indent=2) if arguments.json else report(figures))
     return 0
 
@@ -136,6 +145,10 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
     path = Path(arguments.data)
     from sentio.cli.progress import Progress
 
+    if path.is_dir() or path.is_file():
+        for flag in ("start", "end", "window"):
+            if getattr(arguments, flag) is not None:
+                raise ConfigError(f"--{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed")
     with Progress("backtest") as progress:
         if path.is_dir():
             return of_folder(path, settings, running, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,8 @@ from sentio.types import SECOND
 _DAY = 86_400 * SECOND
 _PER = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0}
 _BUDGET = re.compile(rf"(\d+(?:\.\d+)?)/({'|'.join(_PER)})")
+_LEAST, _MOST = 0.0001, 100
+"""False alarms a day."""
 _OF_A_FORECAST = ("direction", "min_deviation", "clip", "scale", "resolution")
 _OF_THE_JUDGE = ("false_alarms", "accept_after", "data_range", *_OF_A_FORECAST)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -27,11 +30,13 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 def _budget(text: object) -> float:
     """False alarms a day."""
     found = _BUDGET.fullmatch(text) if isinstance(text, str) else None
-    rate = float(found[1]) / _PER[found[2]] if found else 0.0
-    if not 1e-4 <= rate <= 100:
+    if not found:
         raise misfit(
             f"is {show(text)}", "so many per hour, day, week or month, such as 1/week or 0.5/month, are expected"
         )
+    rate = float(found[1]) / _PER[found[2]]
+    if not _LEAST <= rate <= _MOST:
+        raise misfit(f"is {show(text)}, {rate:g} a day", f"{_LEAST} to {_MOST} a day are expected")
     return rate
 
 
@@ -40,7 +45,7 @@ def _deviation(given: object) -> tuple[float, float]:
     found = _PERCENT.fullmatch(given) if isinstance(given, str) else None
     if found:
         return 0.0, float(found[1])
-    if isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= sys.float_info.max:
         return float(given), 0.0
     raise misfit(f"is {show(given)}", "a number from 0 in the unit of the values, or a share such as 5%, is expected")
 

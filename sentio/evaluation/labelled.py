@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sentio.errors import EvaluationError
-from sentio.evaluation.samples import Samples, fail, moment, read_rows, read_samples
+from sentio.evaluation.samples import Rows, Samples, moment, read_rows, read_samples
 from sentio.types import SECOND, Floats, Ints, Panel, SeriesKey
 
 MANIFEST = "manifest.csv"
@@ -70,19 +70,19 @@ def read_manifest(folder: Path) -> list[Entry]:
     path = folder / MANIFEST
     rows = read_rows(path, _COLUMNS)
     found = []
-    for i, (group, name, step, first) in enumerate(zip(*(rows[c] for c in _COLUMNS), strict=True)):
+    for i, (group, name, step, first) in enumerate(zip(*(rows.columns[c] for c in _COLUMNS), strict=True)):
         files = [folder / group / f"{name}{tail}" for tail in (".csv.gz", ".csv")]
         there = next((file for file in files if file.is_file()), None)
         if there is None:
-            fail(path, i + 2, f"{files[0]} is not there", "the samples of each series that is listed are expected")
-        step_s = _whole(path, i + 2, "step_seconds", step, least=1)
-        found.append(Entry(group, name, there, step_s * SECOND, _whole(path, i + 2, "scored_from_index", first, 0)))
+            rows.fail(i, f"{files[0]} is not there", "the samples of each series that is listed are expected")
+        step_s = _whole(rows, i, "step_seconds", step, least=1)
+        found.append(Entry(group, name, there, step_s * SECOND, _whole(rows, i, "scored_from_index", first, 0)))
     return found
 
 
-def _whole(path: Path, line: int, what: str, text: str, least: int) -> int:
+def _whole(rows: Rows, row: int, what: str, text: str, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
-        fail(path, line, f"{what} is {text!r}", f"a whole number from {least} is expected")
+        rows.fail(row, f"{what} is {text!r}", f"a whole number from {least} is expected")
     return int(text)
 
 
@@ -156,24 +156,25 @@ def read_windows(path: Path, names: Iterable[str]) -> Windows:
     Raises `EvaluationError` for a series that is none of them, and for a window that ends before it starts.
     """
     rows = read_rows(path, ("series", "start", "end"))
+    columns = rows.columns
     known = set(names)
     found: dict[str, list[tuple[int, int]]] = {}
-    for i, (name, *bounds) in enumerate(zip(rows["series"], rows["start"], rows["end"], strict=True)):
+    for i, (name, *bounds) in enumerate(zip(columns["series"], columns["start"], columns["end"], strict=True)):
         if name not in known:
             wrong = f"series is {name!r}, which is not among the data"
-            fail(path, i + 2, wrong, f"one such as {min(known)} is expected")
-        start, end = (_moment(path, i + 2, what, text) for what, text in zip(("start", "end"), bounds, strict=True))
+            rows.fail(i, wrong, f"one such as {min(known)} is expected")
+        start, end = (_moment(rows, i, what, text) for what, text in zip(("start", "end"), bounds, strict=True))
         if end < start:
-            fail(path, i + 2, f"end is {bounds[1]}, before start ({bounds[0]})", "a later one is expected")
+            rows.fail(i, f"end is {bounds[1]}, before start ({bounds[0]})", "a later one is expected")
         found.setdefault(name, []).append((start, end))
     return found
 
 
-def _moment(path: Path, line: int, what: str, text: str) -> int:
+def _moment(rows: Rows, row: int, what: str, text: str) -> int:
     try:
         return moment(text)
     except ValueError:
-        fail(path, line, f"{what} is {text!r}", "a time in seconds since 1970, or in ISO 8601, is expected")
+        rows.fail(row, f"{what} is {text!r}", "a time in seconds since 1970, or in ISO 8601, is expected")
 
 
 def with_windows(series: Labelled, windows: Windows) -> Labelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -19,6 +19,9 @@ _MILLISECONDS_FROM = 1e11
 """As a number of seconds that is the year 5138, as one of milliseconds 1973."""
 _LATEST_S = 9e9
 """Nanoseconds of an int64 end in 2262."""
+_YEAR = 365.25 * 86_400 * SECOND
+_FAR, _EMPTY = 5 * _YEAR, 10
+"""A gap so long, and of so many times as many steps as there are samples, has a mistaken time at one of its ends."""
 _TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:00Z, are expected"
 _LABELS = {"": 0, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
 
@@ -33,42 +36,54 @@ class Samples:
     labels: Ints | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """``columns`` by name, each ``[n]``; ``lines [n]``: where in the file each row is."""
+
+    path: Path
+    columns: Mapping[str, list[str]]
+    lines: list[int]
+
+    def fail(self, row: int, wrong: str, right: str) -> NoReturn:
+        """Raises `EvaluationError`."""
+        fail(self.path, self.lines[row], wrong, right)
+
+
 def read_samples(path: Path) -> Samples:
     """The samples of one file. Raises `EvaluationError` with the line that is wrong."""
     rows = read_rows(path, ("time", "value"), ("label",))
-    times = _times(path, rows["time"])
-    values = _values(path, rows["value"])
-    labels = _flags(path, rows["label"]) if "label" in rows else None
-    return Samples(times, values, labels)
+    times = _times(rows)
+    _near(rows, times)
+    return Samples(times, _values(rows), _flags(rows) if "label" in rows.columns else None)
 
 
-def read_rows(path: Path, needed: Sequence[str], further: Sequence[str] = ()) -> dict[str, list[str]]:
+def read_rows(path: Path, needed: Sequence[str], further: Sequence[str] = ()) -> Rows:
     """The columns ``needed``, and those of ``further`` that are there, as texts.
 
     Raises `EvaluationError`: a file that cannot be read or has no rows, a column that is missing, a line that is short.
     """
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8", newline="")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8-sig", newline="") as file
-        ):
-            lines = list(csv.reader(file))
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            lines = [(reader.line_num, line) for line in reader]
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         text = getattr(error, "strerror", None) or str(error)
         raise EvaluationError(f"{path}: cannot be read ({text}); a CSV file, or one in gzip, is expected") from error
-    head = [name.strip().lower() for name in lines[0]] if lines else []
+    head = [name.strip().lower() for name in lines[0][1]] if lines else []
     for name in needed:
         if name not in head:
             said = ", ".join(head) or "nothing"
             fail(path, 1, f"has the columns {said}", f"{' and '.join(needed)} are expected")
-    body = [line for line in lines[1:] if line]
+    body = [(number, line) for number, line in lines[1:] if line]
     if not body:
         fail(path, 1, "has no rows below its head", "at least one is expected")
-    if any(len(line) < len(head) for line in body):
-        number = next(i for i, line in enumerate(lines, 1) if line and len(line) < len(head))
-        fail(path, number, f"has {len(lines[number - 1])} fields", f"{len(head)} are expected")
-    return {name: [line[head.index(name)].strip() for line in body] for name in (*needed, *further) if name in head}
+    for number, line in body:
+        if len(line) < len(head):
+            fail(path, number, f"has {len(line)} fields", f"{len(head)} are expected")
+    at = {name: head.index(name) for name in (*needed, *further) if name in head}
+    columns = {name: [line[column].strip() for _, line in body] for name, column in at.items()}
+    return Rows(path, columns, [number for number, _ in body])
 
 
 def fail(path: Path, line: int, wrong: str, right: str) -> NoReturn:
@@ -100,7 +115,8 @@ def _from_numbers(numbers: Floats) -> Ints:
     return np.asarray(whole.astype(np.int64) * SECOND + milliseconds * MILLISECOND)
 
 
-def _times(path: Path, texts: list[str]) -> Ints:
+def _times(rows: Rows) -> Ints:
+    texts = rows.columns["time"]
     try:
         return _from_numbers(np.array(texts, dtype=np.float64))
     except ValueError:
@@ -110,11 +126,27 @@ def _times(path: Path, texts: list[str]) -> Ints:
         try:
             found[i] = moment(text)
         except ValueError:
-            fail(path, i + 2, f"time is {text!r}", _TIME)
+            rows.fail(i, f"time is {text!r}", _TIME)
     return found
 
 
-def _values(path: Path, texts: list[str]) -> Floats:
+def _near(rows: Rows, times: Ints) -> None:
+    """Raises `EvaluationError` where a mistaken time, such as 0, makes a gap that is nearly all of the series."""
+    order = np.argsort(times, kind="stable")
+    distances = np.diff(times[order])
+    usual = np.median(distances[distances > 0]) if distances.any() else 1
+    if not len(distances) or distances.max() < max(_FAR, _EMPTY * len(times) * usual):
+        return
+    at = int(distances.argmax())
+    # The smaller part is the mistake.
+    row, other = order[at : at + 2] if 2 * at < len(times) else order[at : at + 2][::-1]
+    years = distances[at] / _YEAR
+    wrong = f"time is {rows.columns['time'][row]!r}, {years:.0f} years from the nearest one"
+    rows.fail(int(row), wrong, f"times near each other, such as {rows.columns['time'][other]!r}, are expected")
+
+
+def _values(rows: Rows) -> Floats:
+    texts = rows.columns["value"]
     try:
         found = np.array([text or "nan" for text in texts], dtype=np.float64)
     except ValueError:
@@ -122,15 +154,16 @@ def _values(path: Path, texts: list[str]) -> Floats:
             try:
                 float(text or "nan")
             except ValueError:
-                fail(path, i + 2, f"value is {text!r}", "a number, or nothing, is expected")
+                rows.fail(i, f"value is {text!r}", "a number, or nothing, is expected")
         raise
     found[~np.isfinite(found)] = np.nan
     return found
 
 
-def _flags(path: Path, texts: list[str]) -> Ints:
+def _flags(rows: Rows) -> Ints:
+    texts = rows.columns["label"]
     try:
         return np.array([_LABELS[text] for text in texts], np.int64)
     except KeyError:
         i = next(i for i, text in enumerate(texts) if text not in _LABELS)
-        fail(path, i + 2, f"label is {texts[i]!r}", "0, or 1 inside an incident, is expected")
+        rows.fail(i, f"label is {texts[i]!r}", "0, or 1 inside an incident, is expected")

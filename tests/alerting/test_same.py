@@ -176,17 +176,31 @@ def test_after_a_kill_every_alert_is_where_it_was(data: st.DataObject) -> None:
     if saved_at == killed:
         saved = state
     again = alerting.resumed(saved, known, scores.keys)
-    for name in ("level", "since", "top", "ended"):
+    for name in ("level", "since", "top", "ended", "changed"):
         np.testing.assert_array_equal(again[name], state[name])
     if saved_at == killed:
         same(again, state)
 
 
+@pytest.mark.parametrize("rules", [Rules(recovery=2), Rules(critical=Rule("score > 3"), recovery=1, snooze=minutes(1))])
+def test_what_is_scored_again_after_a_kill_is_told_once(rules: Rules) -> None:
+    """A detector that learns as it goes is given what came since the save once more."""
+    alerting = Alerting(rules)
+    scores = scored([[0, 0, 0, 2, 2, 4, 2, 2], [0, 2, 2, 0, 0, 0, 0, 2], [0, 0, 2, 2, 0, 0, 0, 0]])
+    saved, _ = run(alerting, cut(scores, 0, 1))
+    killed, outcomes = run(alerting, cut(scores, 1, 8), saved)
+    assert sum(len(outcome.changed) for outcome in outcomes) >= 5
+    again = alerting.resumed(saved, told(killed), scores.keys)
+    _, outcomes = run(alerting, cut(scores, 1, 8), again)
+    assert [outcome.changed for outcome in outcomes] == [()] * 7
+
+
 def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
     alerting = Alerting(Rules(warning=Rule("value > 1"), recovery=1))
-    keys = scored([[0], [0], [0]]).keys
-    first, _ = run(alerting, scored([[2], [0], [0]]))
-    ahead, _ = run(alerting, scored([[0], [2], [0]]), first)
+    scores = scored([[2, 0], [0, 2], [0, 0]])
+    keys = scores.keys
+    first, _ = run(alerting, cut(scores, 0, 1))
+    ahead, _ = run(alerting, cut(scores, 1, 2), first)
     assert alerting.resumed(ahead, told(first), keys)["level"].tolist() == [2, 0, 0]
     assert alerting.resumed(ahead, None, keys)["level"].tolist() == [0, 2, 0]
     assert standing(told(first)) == keys[:1]
@@ -206,16 +220,17 @@ def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
 def test_an_alert_of_other_rules_stands_on_and_its_end_is_told(rules: Rules, causes: list[str], known: bool) -> None:
     """Who was told that it began would have it for ever."""
     before = Alerting(Rules(warning=Rule("value > 1"), recovery=1))
-    state, _ = run(before, scored([[0, 2], [0, 0]]))
+    scores = scored([[0, 2, NAN, 0], [0, 0, NAN, 0]])
+    state, _ = run(before, cut(scores, 0, 2))
     alerting = Alerting(rules)
     begun = told(state) if known else None
     if begun:
         assert standing(begun) == state.keys[:1]
     state = alerting.resumed(state, begun, state.keys)
     assert state["level"].tolist() == [2, 0]
-    state, outcome = alerting.step(state, scored([[NAN], [NAN]]))
+    state, outcome = alerting.step(state, cut(scores, 2, 3))
     assert (outcome.level.tolist(), outcome.changed) == ([2, 0], ())
-    _, outcome = alerting.step(state, scored([[0], [0]]))
+    _, outcome = alerting.step(state, cut(scores, 3, 4))
     assert [(c.level_from, c.level_to, c.since, c.cause) for c in outcome.changed] == [(2, 0, START + STEP, *causes)]
 
 

@@ -152,6 +152,11 @@ def test_a_file_that_is_too_short_for_a_model(tmp_path: Path, capsys: pytest.Cap
     path.write_text("time,value\n600,2\n0,1\n300,\n", "utf-8")
     (found,) = figures(capsys, path)
     assert (found["samples"], found["scored"], found["coverage"]) == (3, 0, None)
+    assert main(["backtest", str(path)]) == 0
+    assert capsys.readouterr().err == (
+        "file: no sample has a score, for no model was learned before the last one; more samples, or a longer "
+        "--train-window, are expected\n"
+    )
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -187,13 +192,18 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
         2,
         "--start: is not before --end; an earlier time is expected",
     )
+    for flag in ("--start", "--end", "--window"):
+        assert refused(capsys, path, flag, "1d" if flag == "--window" else "5") == (
+            2,
+            f"{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed",
+        )
     bad = tmp_path / "bad.csv"
     bad.write_text("time,value\n1,x\n", "utf-8")
     assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a number, or nothing, is expected")
-    bad.write_text("time,value\n1,1\n2,1\n3,1\n1700000000,1\n", "utf-8")
+    bad.write_text("time,value\n1,1\n2,1\n3,1\n100000000,1\n", "utf-8")
     assert refused(capsys, bad) == (
         1,
-        "sentio: bad: its times are 1,700,000,000 steps of 1 s apart; at most 50,000,000 are expected, "
+        "sentio: bad: its times are 100,000,000 steps of 1 s apart; at most 50,000,000 are expected, "
         "so all times near each other, or a longer step",
     )
     assert refused(capsys, tmp_path) == (

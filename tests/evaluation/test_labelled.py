@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -53,7 +54,18 @@ TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:0
         ("t,value\n1,2\n", "1: has the columns t, value; time and value are expected"),
         ("time,value\n", "1: has no rows below its head; at least one is expected"),
         ("time,value\n1,2\n3\n", "3: has 1 fields; 2 are expected"),
+        ("time,value\n\n1,2\n\n2\n", "5: has 1 fields; 2 are expected"),
         ("time,value\n1,2\nyesterday,3\n", f"3: time is 'yesterday'; {TIME}"),
+        ("time,value\n\n1,2\n\nyesterday,3\n", f"5: time is 'yesterday'; {TIME}"),
+        (
+            "time,value\n1700000000,1\n0,2\n1700000060,3\n1700000120,4\n",
+            "3: time is '0', 54 years from the nearest one; times near each other, such as '1700000000', are expected",
+        ),
+        (
+            "time,value\n1700000000,1\n1700000060,2\n1700000120,3\n2100-01-01T00:00:00Z,4\n",
+            "5: time is '2100-01-01T00:00:00Z', 76 years from the nearest one; times near each other, such as "
+            "'1700000120', are expected",
+        ),
         ("time,value\n1,2\n1e20,3\n", f"3: time is '1e20'; {TIME}"),
         ("time,value\n1,2\n2,high\n", "3: value is 'high'; a number, or nothing, is expected"),
         ("time,value,label\n1,2,0\n2,3,yes\n", "3: label is 'yes'; 0, or 1 inside an incident, is expected"),
@@ -63,6 +75,17 @@ def test_a_file_that_is_wrong_is_told_by_its_line(tmp_path: Path, text: str, sai
     path = written(tmp_path, text)
     with pytest.raises(EvaluationError, match=f"^{re.escape(f'{path}:{said}')}$"):
         read_samples(path)
+
+
+def test_years_between_samples_that_are_years_apart_are_no_mistake(tmp_path: Path) -> None:
+    text = "time,value\n" + "".join(f"{1900 + 7 * i}-01-01T00:00:00Z,1\n" for i in range(12))
+    assert len(read_samples(written(tmp_path, text)).times) == 12
+
+
+def test_a_byte_order_mark_in_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "marked.csv.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbftime,value\n1,2\n"))
+    assert read_samples(path).values.tolist() == [2]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

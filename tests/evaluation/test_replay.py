@@ -9,6 +9,7 @@ from sentio.evaluation.recorded import Recorded, gridded
 from sentio.evaluation.replay import Replayed, replay
 from sentio.evaluation.settings import Settings, configured
 from sentio.grid import place
+from sentio.judgement.kinds import Kind
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey, Window
 from tests.evaluation.made import BEGIN, DAY, STEP, daily, panel
 
@@ -100,6 +101,18 @@ def test_a_sample_is_judged_by_a_model_that_has_not_seen_it() -> None:
     found = run(panel(values), 2 * DAY)
     assert found.outputs[ANOMALY][0, 2 * DAY] == 1
     assert abs(found.outputs[YHAT][0, 2 * DAY] - 50) < 30
+
+
+def test_what_vanishes_or_stands_still_right_after_the_start_is_found_beside_a_coarse_history() -> None:
+    """The judge has seen the last steps before, each of them, however wide the grid of what was fitted is."""
+    series = [daily(3 * DAY, seed) for seed in (1, 2, 3)]
+    at = 2 * DAY + 2
+    series[0][at:], series[1][at:], series[2][at:] = 0, np.nan, 55.5
+    config, alias = configured(Settings(train_every=HALF_DAY, changes=("train.max_points=300",)), {}, STEP)
+    found = replay(config, alias, panel(*series), start=2 * DAY)
+    kinds = found.outputs["anomaly_type"][:, at + 4]
+    assert kinds.tolist() == [Kind.DROP_TO_ZERO, Kind.MISSING, Kind.FLATLINE]
+    assert (found.outputs[ANOMALY][:, at + 4] == 1).all()
 
 
 def test_refits_follow_a_change() -> None:
