@@ -133,9 +133,8 @@ class Judge:
         arrays = dict(state.arrays)
         verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
-        if step == self._step:
-            young = np.asarray(arrays[_TRACK + "age"]) < SECOND_NIGHT
-            self._watch(arrays, history.times, scores.values, verdict, left_out, young)
+        young = np.asarray(arrays[_TRACK + "age"]) < SECOND_NIGHT
+        self._watch(arrays, history.times, scores.values, verdict, left_out, young, max(1, step // self._step))
         return State(state.keys, arrays)
 
     def judge(
@@ -198,13 +197,14 @@ class Judge:
 
     def _watch(
         self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None,
-        young: Bools | None = None,
+        young: Bools | None = None, every: int = 1,
     ) -> tuple[Evidence, Floats]:  # fmt: skip
         """Evidence, and what is told of it; ``arrays`` get what is remembered. What stands still, or is not there, or
         is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
         they are the new normal."""
-        learned, evidence = watch(arrays, times, self._step, values, verdict.base, verdict.scale, left_out, young)
-        evidence = self._of_interest(values, verdict.base, evidence)
+        base, scale = verdict.base, verdict.scale
+        learned, evidence = watch(arrays, times, self._step, values, base, scale, left_out, young, every)
+        evidence = self._of_interest(values, base, evidence)
         new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
         counts = np.isfinite(verdict.expected) & new
         spent, decades = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)

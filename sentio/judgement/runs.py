@@ -142,7 +142,7 @@ def blank(series: int) -> dict[str, Array]:
 
 def watch(
     memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats,
-    left_out: Bools | None = None, young: Bools | None = None,
+    left_out: Bools | None = None, young: Bools | None = None, every: int = 1,
 ) -> tuple[dict[str, Array], Evidence]:  # fmt: skip
     """The memory after ``values [S, m]`` at ``times [m]``, and what they are evidence of.
 
@@ -150,8 +150,9 @@ def watch(
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
     makes ``zeroed`` and ``lasting`` 0 and equality exact. A value that is not finite did not arrive. History may be
     given first, on the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and
-    evidence of nothing. ``young [S]``: what was seen for so short that a single rest may come each night. The memory
-    that is given stays as it is. Any cut in time gives the same bits.
+    evidence of nothing. ``young [S]``: what was seen for so short that a single rest may come each night. History may be
+    coarser: ``times`` are ``every`` steps apart then, and no evidence. The memory that is given stays as it is. Any cut
+    in time gives the same bits.
     """
     runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
     shape = values.shape
@@ -160,19 +161,23 @@ def watch(
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
     skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
     new = np.zeros(len(values), bool) if young is None else np.ascontiguousarray(young)
-    _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, new, runs, evidence)
+    _watch(np.ascontiguousarray(times, np.int64), step, every, value, forecast, noise, skip, new, runs, evidence)
     return runs._asdict(), evidence
 
 
 @kernel
 def _watch(
-    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools, runs: Runs,
-    out: Evidence,
+    times: Ints, step: int, every: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools,
+    runs: Runs, out: Evidence,
 ) -> None:  # fmt: skip
     horizon = WITHIN / step
     for s in range(len(values)):
         for j in range(len(times)):
             t, value = times[j], values[s, j]
+            if every > 1:
+                if not left_out[s, j] and np.isfinite(value):
+                    _glance(runs, s, t, every, value, expected[s, j], scale[s, j], young[s])
+                continue
             if not left_out[s, j]:
                 _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, young[s], out)
             out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
@@ -210,6 +215,31 @@ def _step(
 
 
 @kernel
+def _glance(runs: Runs, s: int, t: int, every: int, value: float, expected: float, scale: float, young: bool) -> None:
+    """Take a sample of a coarse history. Of what lies between two of them nothing is known, so nothing is learned of
+    short runs; but of those in which a series rests, and of how many values are zero."""
+    before = runs.last[s]
+    runs.seen[s], runs.last[s] = t, value
+    if _equal(value, before, scale):
+        runs.equal[s] += every
+    else:
+        if runs.equal[s] >= _LEAST_REST * every:
+            _rest(runs, s, before, young)
+        runs.equal[s], runs.equal_from[s] = 1, t
+    _zero(runs, s, value, expected, scale)
+
+
+@kernel
+def _equal(value: float, before: float, scale: float) -> bool:
+    """Whether the two are one value; a NaN is none."""
+    # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
+    tolerance = _ROUNDING * max(abs(value), abs(before))
+    if _SAME * scale > tolerance:
+        tolerance = _SAME * scale
+    return bool(abs(value - before) <= tolerance)
+
+
+@kernel
 def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: float, young: bool) -> None:
     """Go on with the run of equal values, or end it; the gap before the sample has ended."""
     before = runs.last[s]
@@ -219,11 +249,7 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
         return
     record(runs.gap_lengths[s], runs.gap_longest[s], runs.gap[s] + 1, horizon, runs.odd[s, 1:])
     runs.gap[s] = 0
-    # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
-    tolerance = _ROUNDING * max(abs(value), abs(before))
-    if _SAME * scale > tolerance:
-        tolerance = _SAME * scale
-    if abs(value - before) <= tolerance:
+    if _equal(value, before, scale):
         runs.equal[s] += 1
         return
     _end(runs, s, before, young, horizon)
@@ -239,25 +265,32 @@ def _rests(runs: Runs, s: int, value: float) -> bool:
 @kernel
 def _end(runs: Runs, s: int, value: float, young: bool, horizon: float) -> None:
     """The run of equal values has ended; those where the series rests are apart, so that to stand still elsewhere is
-    found as soon as ever. In a ``young`` series, which has had no second night, a single one is enough."""
+    found as soon as ever."""
     length, lengths, longest = runs.equal[s], runs.equal_lengths[s], runs.equal_longest[s]
     # The bound is only worked out for what may be beyond it: most runs are of one sample.
     bound = plausible(lengths, longest, horizon) if length > LEAST_EQUAL else np.inf
     if length > bound or (np.isinf(bound) and length >= _LEAST_REST):
-        same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
-        if same:
-            runs.rests[s] = min(runs.rests[s] + 1, 2 * FORGIVEN)
-        elif runs.rests[s] > 1:
-            runs.rests[s] -= 1
-        else:
-            runs.rest[s], runs.rests[s], runs.rest_longest[s], same = value, 1, 0.0, True
-        if same:
-            if young:
-                runs.rests[s] = max(runs.rests[s], FORGIVEN)
-            runs.rest_longest[s] = max(length, _REST_KEPT * runs.rest_longest[s])
+        _rest(runs, s, value, young)
         if _rests(runs, s, value):
             return
     record(lengths, longest, length, horizon, runs.odd[s, :1])
+
+
+@kernel
+def _rest(runs: Runs, s: int, value: float, young: bool) -> None:
+    """The series has stood still at ``value`` for longer than is plausible. In a ``young`` one, which has had no second
+    night, a single time is enough."""
+    same = abs(value - runs.rest[s]) <= _ROUNDING * abs(value)
+    if same:
+        runs.rests[s] = min(runs.rests[s] + 1, 2 * FORGIVEN)
+    elif runs.rests[s] > 1:
+        runs.rests[s] -= 1
+    else:
+        runs.rest[s], runs.rests[s], runs.rest_longest[s], same = value, 1, 0.0, True
+    if same:
+        if young:
+            runs.rests[s] = max(runs.rests[s], FORGIVEN)
+        runs.rest_longest[s] = max(runs.equal[s], _REST_KEPT * runs.rest_longest[s])
 
 
 @kernel
