@@ -13,6 +13,11 @@ from sentio.types import Array, Floats, Ints
 LENGTH = 64
 """Steps whose samples are kept: 16 minutes at 15 s, an hour at one minute."""
 
+NOISE_STEPS = 4
+"""Steps that share a scale of the noise, which changes slowly."""
+A_DAY = 24
+"""Hours whose means are kept."""
+
 Bytes = npt.NDArray[np.int8]
 Counts = npt.NDArray[np.int32]
 Singles = npt.NDArray[np.float32]
@@ -34,7 +39,9 @@ class Memory(NamedTuple):
     forecast: Singles
     """``[S, LENGTH]`` expected value less ``anchor``."""
     noise: Singles
-    """``[S, LENGTH]`` scale of the noise."""
+    """``[S, LENGTH / NOISE_STEPS + 1]`` scale of the noise: a ring, too, of the newest of each `NOISE_STEPS` steps."""
+    hours: Singles
+    """``[S, 2, A_DAY]`` means of ``forecast`` and ``deviation``; the hour of ``t`` ns is in ``t // hour % A_DAY``."""
     open: Bytes
     kind: Bytes
     began: Ints
@@ -51,7 +58,7 @@ class Memory(NamedTuple):
     """``[S]`` sum of the deviations, units."""
     base: Floats
     """``[S]`` sum of what was expected less ``anchor``, units."""
-    peak: Floats
+    peak: Singles
     """``[S]`` the deviation that was largest beside its noise, signed, units."""
     peak_size: Floats
     """``[S]`` the same in scales of the noise, unsigned."""
@@ -74,13 +81,15 @@ class Memory(NamedTuple):
 
 def blank(series: int) -> dict[str, Array]:
     """The memory of ``series`` that have had no sample and no incident."""
-    floats = {"anchor", "total", "base", "peak", "peak_size", "score", "level"}
+    floats = {"anchor", "total", "base", "peak_size", "score", "level"}
     wholes = {"began", "onset", "end"}
     small = {"open", "kind"}
     arrays: dict[str, Array] = {
         "pushed": np.full(series, NEVER),
-        "spread": np.full(series, np.nan, np.float32),
-        **{name: np.full((series, LENGTH), np.nan, np.float32) for name in ("deviation", "forecast", "noise")},
+        **{name: np.full(series, np.nan, np.float32) for name in ("peak", "spread")},
+        **{name: np.full((series, LENGTH), np.nan, np.float32) for name in ("deviation", "forecast")},
+        "noise": np.full((series, LENGTH // NOISE_STEPS + 1), np.nan, np.float32),
+        "hours": np.full((series, 2, A_DAY), np.nan, np.float32),
         **{name: np.full(series, np.nan) for name in floats},
         **{name: np.zeros(series, np.int64) for name in wholes},
         **{name: np.zeros(series, np.int8) for name in small},

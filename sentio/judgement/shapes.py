@@ -15,7 +15,7 @@ import numpy as np
 
 from sentio.compiled import kernel
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import Memory
+from sentio.judgement.memory import NOISE_STEPS, Memory
 from sentio.types import Floats, Ints
 
 _SPIKE, _DIP = int(Kind.SPIKE), int(Kind.DIP)
@@ -156,8 +156,9 @@ def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     z, at, every = np.empty(length), np.empty(length, np.int64), np.full(length, np.nan)
     number = 0
     for k in range(length):
-        slot = (t // step - length + 1 + k) % length
-        forecast[k], deviation[k], noise[k] = kept.forecast[s, slot], kept.deviation[s, slot], kept.noise[s, slot]
+        place = t // step - length + 1 + k
+        forecast[k], deviation[k] = kept.forecast[s, place % length], kept.deviation[s, place % length]
+        noise[k] = kept.noise[s, place // NOISE_STEPS % kept.noise.shape[1]]
         if np.isnan(deviation[k]):
             continue
         every[k] = min(max(deviation[k] / noise[k], -_LARGEST), _LARGEST)
@@ -267,8 +268,7 @@ def _is_level(z: Floats, line: Line) -> bool:
 def _lag(shape: Shape, line: Line) -> int:
     """Steps by which what was expected would have to be later (below 0: earlier) to explain the deviations; or 0."""
     number, length = len(shape.z), len(shape.noise)
-    # Where a line leaves but noise there is nothing to explain better.
-    if line.left < 2 * number:
+    if line.left < 2 * number:  # Nothing but noise is left to explain.
         return 0
     total = 0.0
     for i in range(number):
@@ -282,7 +282,8 @@ def _lag(shape: Shape, line: Line) -> int:
         left = _left(shape, lag)
         if left < least:
             found, least = lag, left
-    return found if least <= allowed else 0
+    # The longest that is tried may be any longer one.
+    return found if least <= allowed and abs(found) < length // 2 else 0
 
 
 @kernel
