@@ -19,7 +19,7 @@ from sentio.types import SECOND, Floats
 
 _HOUR = 3600 * SECOND
 _EARLY, _LATE = int(Kind.EARLY_PATTERN), int(Kind.LATE_PATTERN)
-_FIRST, _LAST = int(Kind.SPIKE), int(Kind.TREND_BREAK)
+_FIRST, _LAST = int(Kind.SPIKE), int(Kind.VARIANCE_CHANGE)
 """Kinds that may turn out to be a shift."""
 _LARGEST = 1e37
 """What is off is cut off here, so that single precision holds it."""
@@ -45,7 +45,7 @@ _REST = 0.5
 @kernel
 def remember_hour(t: int, step: int, values: Floats, expected: Floats, kept: Memory) -> None:
     """Take what came of ``S`` series at ``t`` ns, and what was expected, before `Memory.pushed` is that."""
-    if 2 * step > _HOUR:
+    if step > _HOUR:
         return
     hour, number = t // _HOUR, t % _HOUR // step + 1
     for s in range(len(values)):
@@ -62,7 +62,7 @@ def remember_hour(t: int, step: int, values: Floats, expected: Floats, kept: Mem
 @kernel
 def name_shifts(t: int, step: int, kept: Memory) -> None:
     """Early or late, of the open incidents of ``S`` series that are so at ``t`` ns."""
-    if 2 * step > _HOUR:
+    if step > _HOUR:
         return
     for s in range(len(kept.open)):
         if not (kept.open[s] and _FIRST <= kept.kind[s] <= _LAST):
