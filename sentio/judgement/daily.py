@@ -14,7 +14,7 @@ import numpy as np
 
 from sentio.compiled import kernel
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import A_DAY, NOISE_STEPS, Memory
+from sentio.judgement.memory import A_DAY, Memory
 from sentio.types import SECOND, Floats
 
 _HOUR = 3600 * SECOND
@@ -77,7 +77,7 @@ def name_shifts(t: int, step: int, kept: Memory) -> None:
 @kernel
 def _shift(s: int, t: int, step: int, kept: Memory) -> int:
     """Parts of an hour by which what was expected would have to be later to explain the last day; or 0."""
-    noise = np.float64(kept.noise[s, t // step // NOISE_STEPS % kept.noise.shape[1]])
+    noise = np.float64(kept.scale[s])
     forecast, off, weight = np.empty(A_DAY), np.zeros(A_DAY), np.zeros(A_DAY)
     for h in range(A_DAY):
         slot = (t // _HOUR + 1 + h) % A_DAY

@@ -16,7 +16,7 @@ from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
 from sentio.judgement.daily import name_shifts, remember_hour
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import NOISE_STEPS, Bytes, Counts, Memory
+from sentio.judgement.memory import FINE, Bytes, Counts, Memory
 from sentio.judgement.runs import NEVER, Evidence
 from sentio.judgement.shapes import Seen, name_kinds
 from sentio.types import Array, Bools, Floats, Ints
@@ -177,15 +177,18 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
     if np.isnan(kept.anchor[s]):
         kept.anchor[s] = expected
     kept.forecast[s, at] = _cut(expected - kept.anchor[s])
-    kept.noise[s, slot // NOISE_STEPS % kept.noise.shape[1]] = min(max(scale, _LEAST), _LARGEST)
+    kept.scale[s] = min(max(scale, _LEAST), _LARGEST)
+    kept.noise[s, at] = (round(np.log(kept.scale[s]) / FINE) + 128) % 256 - 128
     if np.isfinite(now.values[s]):
         kept.deviation[s, at] = _cut(now.values[s] - expected)
 
 
 @kernel
-def _noise(s: int, number: int, kept: Memory) -> float:
-    """Scale of the noise at the step of this ``number`` since the epoch."""
-    return np.float64(kept.noise[s, number // NOISE_STEPS % kept.noise.shape[1]])
+def _noise(s: int, at: int, kept: Memory) -> float:
+    """Scale of the noise in column ``at``: of those that it may be, the nearest to the newest."""
+    newest = np.float64(kept.scale[s])
+    apart = (kept.noise[s, at] - round(np.log(newest) / FINE) + 128) % 256 - 128
+    return float(newest * np.exp(apart * FINE))
 
 
 @kernel
@@ -217,13 +220,14 @@ def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
     """ns of the first of the deviations to the side of the one at ``t``, one smaller one between them allowed for."""
     length = kept.deviation.shape[1]
     slot = t // step
-    now = np.float64(kept.deviation[s, slot % length]) / _noise(s, slot, kept)
+    now = np.float64(kept.deviation[s, slot % length]) / np.float64(kept.scale[s])
     side = 1.0 if now > 0 else -1.0
     # A far jump begins where it is far, not with noise that happened to be on the same side.
     beyond = max(_BEYOND, _NEAR * abs(now))
     began, smaller = 0, 0
     for k in range(1, length):
-        if side * kept.deviation[s, (slot - k) % length] > beyond * _noise(s, slot - k, kept):
+        at = (slot - k) % length
+        if side * kept.deviation[s, at] > beyond * _noise(s, at, kept):
             began, smaller = k, 0
         else:
             smaller += 1
@@ -239,7 +243,7 @@ def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
     first = max(kept.end[s] + step, t - (length - 1) * step)
     for i in range(first // step, t // step + 1):
         at = i % length
-        deviation, noise = np.float64(kept.deviation[s, at]), _noise(s, i, kept)
+        deviation, noise = np.float64(kept.deviation[s, at]), _noise(s, at, kept)
         if np.isnan(deviation):
             continue
         kept.samples[s] += 1

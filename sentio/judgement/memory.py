@@ -13,8 +13,9 @@ from sentio.types import Array, Floats, Ints
 LENGTH = 64
 """Steps whose samples are kept: 16 minutes at 15 s, an hour at one minute."""
 
-NOISE_STEPS = 4
-"""Steps that share a scale of the noise, which changes slowly."""
+FINE = 0.03
+"""Natural logarithm of what two scales of the noise are told apart by: one byte is enough for a factor of 45 around the
+newest."""
 A_DAY = 24
 """Hours whose means are kept."""
 
@@ -38,8 +39,10 @@ class Memory(NamedTuple):
     """``[S, LENGTH]`` sample less its expected value; NaN where there was none."""
     forecast: Singles
     """``[S, LENGTH]`` expected value less ``anchor``."""
-    noise: Singles
-    """``[S, LENGTH / NOISE_STEPS + 1]`` scale of the noise: a ring, too, of the newest of each `NOISE_STEPS` steps."""
+    noise: Bytes
+    """``[S, LENGTH]`` scale of the noise: how many times `FINE` its logarithm is, but for multiples of 256."""
+    scale: Singles
+    """``[S]`` the newest of them, units."""
     hours: Singles
     """``[S, 2, A_DAY]`` means of ``forecast`` and ``deviation``; the hour of ``t`` ns is in ``t // hour % A_DAY``."""
     open: Bytes
@@ -86,9 +89,9 @@ def blank(series: int) -> dict[str, Array]:
     small = {"open", "kind"}
     arrays: dict[str, Array] = {
         "pushed": np.full(series, NEVER),
-        **{name: np.full(series, np.nan, np.float32) for name in ("peak", "spread")},
+        **{name: np.full(series, np.nan, np.float32) for name in ("peak", "spread", "scale")},
         **{name: np.full((series, LENGTH), np.nan, np.float32) for name in ("deviation", "forecast")},
-        "noise": np.full((series, LENGTH // NOISE_STEPS + 1), np.nan, np.float32),
+        "noise": np.zeros((series, LENGTH), np.int8),
         "hours": np.full((series, 2, A_DAY), np.nan, np.float32),
         **{name: np.full(series, np.nan) for name in floats},
         **{name: np.zeros(series, np.int64) for name in wholes},

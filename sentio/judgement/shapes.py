@@ -15,7 +15,7 @@ import numpy as np
 
 from sentio.compiled import kernel
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import NOISE_STEPS, Memory
+from sentio.judgement.memory import FINE, Memory
 from sentio.types import Floats, Ints
 
 _SPIKE, _DIP = int(Kind.SPIKE), int(Kind.DIP)
@@ -154,11 +154,11 @@ def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     length = kept.deviation.shape[1]
     forecast, deviation, noise = np.empty(length), np.empty(length), np.empty(length)
     z, at, every = np.empty(length), np.empty(length, np.int64), np.full(length, np.nan)
-    number = 0
+    newest, code, number = np.float64(kept.scale[s]), round(np.log(np.float64(kept.scale[s])) / FINE), 0
     for k in range(length):
-        place = t // step - length + 1 + k
-        forecast[k], deviation[k] = kept.forecast[s, place % length], kept.deviation[s, place % length]
-        noise[k] = kept.noise[s, place // NOISE_STEPS % kept.noise.shape[1]]
+        slot = (t // step - length + 1 + k) % length
+        forecast[k], deviation[k] = kept.forecast[s, slot], kept.deviation[s, slot]
+        noise[k] = newest * np.exp(((kept.noise[s, slot] - code + 128) % 256 - 128) * FINE)
         if np.isnan(deviation[k]):
             continue
         every[k] = min(max(deviation[k] / noise[k], -_LARGEST), _LARGEST)
