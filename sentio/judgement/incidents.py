@@ -186,9 +186,8 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
 @kernel
 def _noise(s: int, at: int, kept: Memory) -> float:
     """Scale of the noise in column ``at``: of those that it may be, the nearest to the newest."""
-    newest = np.float64(kept.scale[s])
-    apart = (kept.noise[s, at] - round(np.log(newest) / FINE) + 128) % 256 - 128
-    return float(newest * np.exp(apart * FINE))
+    newest = round(np.log(np.float64(kept.scale[s])) / FINE)
+    return float(np.exp((newest + (kept.noise[s, at] - newest + 128) % 256 - 128) * FINE))
 
 
 @kernel

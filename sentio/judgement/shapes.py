@@ -154,11 +154,11 @@ def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     length = kept.deviation.shape[1]
     forecast, deviation, noise = np.empty(length), np.empty(length), np.empty(length)
     z, at, every = np.empty(length), np.empty(length, np.int64), np.full(length, np.nan)
-    newest, code, number = np.float64(kept.scale[s]), round(np.log(np.float64(kept.scale[s])) / FINE), 0
+    newest, number = round(np.log(np.float64(kept.scale[s])) / FINE), 0
     for k in range(length):
         slot = (t // step - length + 1 + k) % length
         forecast[k], deviation[k] = kept.forecast[s, slot], kept.deviation[s, slot]
-        noise[k] = newest * np.exp(((kept.noise[s, slot] - code + 128) % 256 - 128) * FINE)
+        noise[k] = np.exp((newest + (kept.noise[s, slot] - newest + 128) % 256 - 128) * FINE)
         if np.isnan(deviation[k]):
             continue
         every[k] = min(max(deviation[k] / noise[k], -_LARGEST), _LARGEST)
