@@ -14,8 +14,9 @@ import numpy as np
 from sentio.compiled import kernel
 from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
+from sentio.judgement.daily import name_shifts, remember_hour
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import Bytes, Counts, Memory
+from sentio.judgement.memory import Bytes, Counts, Memory, noise_at, put_noise
 from sentio.judgement.runs import NEVER, Evidence
 from sentio.judgement.shapes import Seen, name_kinds
 from sentio.types import Array, Bools, Floats, Ints
@@ -111,8 +112,10 @@ def follow(
         # By columns, for kernels of two files take turns; the live service gives one at a time.
         now = Samples(*(np.ascontiguousarray(a[:, j], np.float64) for a in samples))
         found = Evidence._make(np.ascontiguousarray(a[:, j]) for a in evidence)
+        remember_hour(t, step, now.values, now.expected, kept)
         _follow(t, step, now, found, kept, quiet)
         name_kinds(t, step, Seen(now.values, now.anomalous, found.stuck, found.zeroed), kept)
+        name_shifts(t, step, kept)
         _describe(kept, Incidents._make(a[:, j] for a in incidents))
         incidents.gone[:, j] = (now.anomalous == 1) & ~np.isfinite(now.values)
     return {**memory, **kept._asdict()}, incidents
@@ -168,13 +171,13 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
     kept.pushed[s] = t
     expected, scale = now.expected[s], now.scale[s]
     at = slot % length
-    kept.deviation[s, at], kept.forecast[s, at], kept.noise[s, at] = np.nan, np.nan, np.nan
+    kept.deviation[s, at], kept.forecast[s, at] = np.nan, np.nan
     if not (np.isfinite(expected) and scale > 0):
         return
     if np.isnan(kept.anchor[s]):
         kept.anchor[s] = expected
     kept.forecast[s, at] = _cut(expected - kept.anchor[s])
-    kept.noise[s, at] = min(max(scale, _LEAST), _LARGEST)
+    put_noise(s, at, min(max(scale, _LEAST), _LARGEST), kept)
     if np.isfinite(now.values[s]):
         kept.deviation[s, at] = _cut(now.values[s] - expected)
 
@@ -208,14 +211,14 @@ def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
     """ns of the first of the deviations to the side of the one at ``t``, one smaller one between them allowed for."""
     length = kept.deviation.shape[1]
     slot = t // step
-    now = np.float64(kept.deviation[s, slot % length]) / np.float64(kept.noise[s, slot % length])
+    now = np.float64(kept.deviation[s, slot % length]) / np.float64(kept.scale[s])
     side = 1.0 if now > 0 else -1.0
     # A far jump begins where it is far, not with noise that happened to be on the same side.
     beyond = max(_BEYOND, _NEAR * abs(now))
     began, smaller = 0, 0
     for k in range(1, length):
         at = (slot - k) % length
-        if side * kept.deviation[s, at] > beyond * kept.noise[s, at]:
+        if side * kept.deviation[s, at] > beyond * noise_at(s, at, kept):
             began, smaller = k, 0
         else:
             smaller += 1
@@ -231,7 +234,7 @@ def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
     first = max(kept.end[s] + step, t - (length - 1) * step)
     for i in range(first // step, t // step + 1):
         at = i % length
-        deviation, noise = np.float64(kept.deviation[s, at]), np.float64(kept.noise[s, at])
+        deviation, noise = np.float64(kept.deviation[s, at]), noise_at(s, at, kept)
         if np.isnan(deviation):
             continue
         kept.samples[s] += 1

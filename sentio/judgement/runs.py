@@ -149,10 +149,10 @@ def watch(
     ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
     makes ``zeroed`` and ``lasting`` 0 and equality exact. A value that is not finite did not arrive. History may be
-    given first, on the same step, to learn from. What is ``left_out [S, m]`` is as if nothing had been read, and
-    evidence of nothing. ``young [S]``: what was seen for so short that a single rest may come each night. History may be
-    coarser: ``times`` are ``every`` steps apart then, and no evidence. The memory that is given stays as it is. Any cut
-    in time gives the same bits.
+    given first to learn from; it may be coarser: ``times`` are ``every`` steps apart then, and no evidence. What is
+    ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing. ``young [S]``: what was seen for so
+    short that a single rest may come each night. The memory that is given stays as it is. Any cut in time gives the
+    same bits.
     """
     runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
     shape = values.shape

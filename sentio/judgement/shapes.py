@@ -3,8 +3,6 @@
 What is plain comes first: samples that fail to arrive, zeros, values that stand still. Else the deviations since the
 incident began, in scales of the noise, are explained by each of these in turn: the expected shape at another time, a
 spread with both signs, a line that leads away, a constant. What none of them explains is a spike or a dip.
-
-All kernels are in this file, for Numba does not see that a kernel has changed which another file's calls.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import numpy as np
 
 from sentio.compiled import kernel
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import Memory
+from sentio.judgement.memory import Memory, noise_at
 from sentio.types import Floats, Ints
 
 _SPIKE, _DIP = int(Kind.SPIKE), int(Kind.DIP)
@@ -157,7 +155,8 @@ def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     number = 0
     for k in range(length):
         slot = (t // step - length + 1 + k) % length
-        forecast[k], deviation[k], noise[k] = kept.forecast[s, slot], kept.deviation[s, slot], kept.noise[s, slot]
+        forecast[k], deviation[k] = kept.forecast[s, slot], kept.deviation[s, slot]
+        noise[k] = noise_at(s, slot, kept)
         if np.isnan(deviation[k]):
             continue
         every[k] = min(max(deviation[k] / noise[k], -_LARGEST), _LARGEST)
@@ -267,8 +266,7 @@ def _is_level(z: Floats, line: Line) -> bool:
 def _lag(shape: Shape, line: Line) -> int:
     """Steps by which what was expected would have to be later (below 0: earlier) to explain the deviations; or 0."""
     number, length = len(shape.z), len(shape.noise)
-    # Where a line leaves but noise there is nothing to explain better.
-    if line.left < 2 * number:
+    if line.left < 2 * number:  # Nothing but noise is left to explain.
         return 0
     total = 0.0
     for i in range(number):
@@ -282,7 +280,8 @@ def _lag(shape: Shape, line: Line) -> int:
         left = _left(shape, lag)
         if left < least:
             found, least = lag, left
-    return found if least <= allowed else 0
+    # The longest that is tried may be any longer one.
+    return found if least <= allowed and abs(found) < length // 2 else 0
 
 
 @kernel

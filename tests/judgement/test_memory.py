@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentio.judgement import incidents
 from sentio.judgement.kinds import Kind
+from sentio.judgement.memory import LENGTH, Memory, noise_at
 from sentio.types import SeriesKey, State
+from tests.judgement.grid import STEP, times
 from tests.judgement.made import judged
 
 SAMPLES = 160
@@ -109,6 +112,18 @@ def test_blank_memory_is_small_and_of_plain_numbers():
     assert sum(a.nbytes for a in memory.values()) <= 1280 * 1000
     assert all(len(a) == 1000 and a.dtype.kind in "if" for a in memory.values())
     assert not incidents.blank(0)["deviation"].size
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
+def test_the_noise_of_each_step_is_known_to_two_percent(size):
+    rng = np.random.default_rng(7)
+    expected, scale = np.zeros((3, SAMPLES)), size * rng.uniform(0.3, 12, (3, SAMPLES))
+    memory = judged(incidents.blank(3), 0, scale * rng.normal(size=scale.shape), expected, scale).memory
+    kept = Memory(**{name: memory[name] for name in Memory._fields})
+    slots = times(SAMPLES)[-LENGTH:] // STEP % LENGTH
+    for s in range(3):
+        known = [noise_at(s, int(at), kept) for at in slots]
+        np.testing.assert_allclose(known, scale[s, -LENGTH:], rtol=0.02)
 
 
 def test_no_series_and_no_times():
