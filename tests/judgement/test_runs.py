@@ -120,6 +120,54 @@ def test_one_rest_is_not_enough_where_the_nights_are_known():
     assert (evidence.stuck[:, 60] >= 1).all()
 
 
+EVERY = 5
+
+
+def after_a_coarse_history(values, expected, split):
+    """Evidence from minute ``split`` on; before the day that ends there, only every fifth minute was seen."""
+    keys, coarse = len(values), slice(0, split - 1440, EVERY)
+    full = np.broadcast_to(np.asarray(expected, float), values.shape)
+    memory, evidence = runs.watch(
+        runs.blank(keys), times(values.shape[1])[coarse], STEP, values[:, coarse], full[:, coarse],
+        np.ones_like(full[:, coarse]), every=EVERY,
+    )  # fmt: skip
+    assert not any(array.any() for array in evidence)
+    memory, _ = watched(
+        values[:, split - 1440 : split], full[:, split - 1440 : split], memory=memory, first=split - 1440
+    )
+    return watched(values[:, split:], full[:, split:], memory=memory, first=split)[1]
+
+
+def test_where_a_series_rests_is_known_from_a_coarse_history_and_to_stand_still_elsewhere_is_found_as_soon_as_ever():
+    values = resting(8, 480, 26)
+    assert opened(after_a_coarse_history(values, 0.0, 7 * 1440).stuck) == 0
+    values[:, 7 * 1440 + 700 : 7 * 1440 + 800] = 0.123
+    found = after_a_coarse_history(values, 0.0, 7 * 1440).stuck[:, 700:800] >= 1
+    values = np.random.default_rng(27).normal(size=values.shape)
+    values[:, 7 * 1440 + 700 : 7 * 1440 + 800] = 0.123
+    alone = after_a_coarse_history(values, 0.0, 7 * 1440).stuck[:, 700:800] >= 1
+    assert (found.argmax(axis=1) <= alone.argmax(axis=1) + 5).all()
+    assert alone.any(axis=1).all()
+
+
+def test_what_is_alike_by_chance_in_a_coarse_history_makes_no_long_run_plausible():
+    values = np.random.default_rng(28).poisson(0.3, (SERIES, 8 * 1440)).astype(float)
+    values[:, 7 * 1440 + 700 :] = 3
+    found = after_a_coarse_history(values, 0.3, 7 * 1440).stuck[:, 700:] >= 1
+    memory, _ = watched(values[:, 6 * 1440 : 7 * 1440], 0.3, first=6 * 1440)
+    alone = watched(values[:, 7 * 1440 :], 0.3, memory=memory, first=7 * 1440)[1].stuck[:, 700:] >= 1
+    assert (found.argmax(axis=1) <= alone.argmax(axis=1)).all()
+    assert found.any(axis=1).all()
+
+
+def test_zeros_of_a_coarse_history_are_known_as_usual():
+    values = 50 + resting(8, 480, 29)
+    values[values == 50] = 0
+    assert (after_a_coarse_history(values, 50.0, 7 * 1440).zeroed < 1).all()
+    values[:, : 7 * 1440] += 50 * (values[:, : 7 * 1440] == 0)
+    assert (after_a_coarse_history(values, 50.0, 7 * 1440).zeroed[:, 0] >= 1).all()
+
+
 def test_values_that_differ_by_rounding_alone_are_equal():
     values = 41.2 + np.random.default_rng(8).normal(size=(1, 300))
     values[0, 200:] = 41.2 * (1 + 1e-15 * (np.arange(100) % 2))
