@@ -9,7 +9,7 @@ import numpy as np
 
 from sentio.fitted import known
 from sentio.held import give_back
-from sentio.judgement.runs import NEVER
+from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line, Memory, score
 from sentio.types import Bools, Panel, Report, Scores, State, merged
 

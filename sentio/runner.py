@@ -24,7 +24,7 @@ from sentio.fitted import better, known, not_older, usable
 from sentio.flagged import Flagged
 from sentio.held import give_back
 from sentio.history import History
-from sentio.judgement.runs import NEVER
+from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
 from sentio.preparing import prepared
 from sentio.recent import Recent

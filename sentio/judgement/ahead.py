@@ -6,7 +6,7 @@ import numpy as np
 
 from sentio.compiled import part
 from sentio.judgement.band import figures
-from sentio.judgement.runs import NEVER
+from sentio.judgement.evidence import NEVER
 from sentio.judgement.terms import Ahead, Terms, Verdict
 from sentio.judgement.track import BINS, LAGS, Track
 from sentio.judgement.units import AN_HOUR, BINS_NS, LARGE, MEAN_TO_SCALE

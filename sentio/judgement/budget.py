@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.compiled import kernel
-from sentio.judgement.runs import Evidence
+from sentio.judgement.evidence import Evidence
 from sentio.types import SECOND, Array, Bools, Floats
 
 _DAY = 86_400.0 * SECOND

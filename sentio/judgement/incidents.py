@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sentio.compiled import kernel
+from sentio.judgement import evidence as _evidence
 from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
 from sentio.judgement.daily import name_shifts, remember_hour
+from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import Bytes, Counts, Memory, noise_at, put_noise
-from sentio.judgement.runs import NEVER, Evidence
 from sentio.judgement.shapes import Seen, name_kinds
 from sentio.types import Array, Bools, Floats, Ints
 
@@ -89,7 +90,7 @@ class Incidents(NamedTuple):
 def blank(series: int) -> dict[str, Array]:
     """The memory of ``series`` of which nothing is known, for `runs.watch` and `follow`: arrays by name whose first
     axis is the series."""
-    return {**_runs.blank(series), **_memory.blank(series)}
+    return {**_evidence.blank(series), **_memory.blank(series)}
 
 
 def over(memory: Mapping[str, Array]) -> dict[str, Array]:

@@ -14,10 +14,11 @@ from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.bounds import SECOND_NIGHT
 from sentio.judgement.budget import tell
+from sentio.judgement.evidence import Evidence
 from sentio.judgement.incidents import Incidents, Samples, follow
 from sentio.judgement.kernel import run
 from sentio.judgement.policy import Policy
-from sentio.judgement.runs import Evidence, watch
+from sentio.judgement.runs import watch
 from sentio.judgement.score import A_DECADE
 from sentio.judgement.terms import Terms, Verdict
 from sentio.judgement.track import Track

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.compiled import kernel
-from sentio.judgement.runs import NEVER
+from sentio.judgement.evidence import NEVER
 from sentio.types import Array, Floats, Ints
 
 LENGTH = 64

@@ -9,19 +9,14 @@ however far: among spikes that come every hour one more is nothing, and ten of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sentio.compiled import kernel
 from sentio.judgement.bounds import FORGIVEN, LEAST_EQUAL, LEAST_MISSING, WITHIN, plausible, record
+from sentio.judgement.evidence import NEVER, Evidence, Runs
 from sentio.types import Array, Bools, Floats, Ints
 
-NEVER = np.iinfo(np.int64).min
-"""The time of what has not been yet."""
-_BINS, _FAR_BINS = 13, 7
-"""Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 32."""
 _RESTS, _REST_KEPT = 2.0, 0.98
 """Where a series rests it may do so for this many times the longest rest, of which this part is left at each further
 one."""
@@ -39,105 +34,6 @@ _RARE = 50.0
 """Zero is abnormal where fewer than one value in so many was zero."""
 _ZEROS = 4000.0
 """Samples by which the share of zeros is known."""
-
-
-class Runs(NamedTuple):
-    """What is remembered of ``S`` series."""
-
-    seen: Ints
-    """``[S]`` ns of the newest step, whether or not a sample arrived; `NEVER` before the first."""
-    last: Floats
-    """``[S]`` newest value, NaN before the first."""
-    equal: npt.NDArray[np.int32]
-    """``[S]`` samples up to the newest that were equal to it."""
-    equal_from: Ints
-    """``[S]`` ns of the first of them."""
-    gap: npt.NDArray[np.int32]
-    """``[S]`` steps without a sample since the newest."""
-    gap_from: Ints
-    """``[S]`` ns of the first of them."""
-    equal_lengths: npt.NDArray[np.float32]
-    """``[S, bins, 2]``: how many runs have ended, and their lengths together."""
-    gap_lengths: npt.NDArray[np.float32]
-    """The same of steps from a sample to the next."""
-    far: npt.NDArray[np.int32]
-    """``[S]`` samples up to the newest that were far off to one side; negative: below."""
-    far_lengths: npt.NDArray[np.float32]
-    """``[S, far bins, 2]``: the same of samples from one that is not far off to the next, far ones between them."""
-    equal_longest: npt.NDArray[np.float32]
-    """``[S, 2]``: the longest run that has ended, and the second longest."""
-    gap_longest: npt.NDArray[np.float32]
-    far_longest: npt.NDArray[np.float32]
-    zero_run: npt.NDArray[np.int32]
-    """``[S]`` zeros up to the newest sample."""
-    zero_odd: npt.NDArray[np.int8]
-    """``[S]`` 1: that run of zeros is abnormal."""
-    odd: npt.NDArray[np.int16]
-    """``[S, 3]`` abnormal runs that were not counted: of equal values, of steps without a sample, of values far off."""
-    rest: Floats
-    """``[S]`` the value of abnormal runs of equal ones, NaN before the first."""
-    rests: npt.NDArray[np.int8]
-    """``[S]`` how many there were of this value, less those of others; in a young series one counts for enough."""
-    rest_longest: npt.NDArray[np.float32]
-    """``[S]`` the longest of them, the older ones with less weight."""
-    arrived: npt.NDArray[np.float32]
-    """``[S]`` samples, the older ones with less weight; and the zeros among them."""
-    zeros: npt.NDArray[np.float32]
-
-
-class Evidence(NamedTuple):
-    """Against ``S`` series at ``m`` times, each ``[S, m]``; of 1 and more it is abnormal."""
-
-    stuck: Floats
-    """Length of the run of equal values over the longest plausible one; 0 for fewer than three."""
-    absent: Floats
-    """The same of the steps without a sample; 0 where one arrived."""
-    zeroed: Floats
-    """How many times as far from zero as it takes the expected value of a zero was, or as rare zeros are, whichever is
-    less."""
-    lasting: Floats
-    """Length of the run of values far off to one side over the longest plausible one; 0 for fewer than three."""
-    equal: npt.NDArray[np.int32]
-    """Samples in the run of equal values; the newest is the last of them."""
-    equal_from: Ints
-    """ns of the first of them."""
-    equal_usual: npt.NDArray[np.int32]
-    """Samples in the second longest run before: what happened twice is usual."""
-    gap: npt.NDArray[np.int32]
-    """Steps without a sample up to this one; 0 where it arrived."""
-    gap_from: Ints
-    gap_usual: npt.NDArray[np.int32]
-
-
-def blank(series: int) -> dict[str, Array]:
-    """The memory of ``series`` of which nothing is known, by name; the first axis is the series."""
-
-    def zeros(kind: type[np.generic], *shape: int) -> Array:
-        return np.zeros((series, *shape), kind)
-
-    return Runs(
-        seen=np.full(series, NEVER),
-        last=np.full(series, np.nan),
-        equal=zeros(np.int32),
-        equal_from=zeros(np.int64),
-        gap=zeros(np.int32),
-        gap_from=zeros(np.int64),
-        equal_lengths=zeros(np.float32, _BINS, 2),
-        gap_lengths=zeros(np.float32, _BINS, 2),
-        far=zeros(np.int32),
-        far_lengths=zeros(np.float32, _FAR_BINS, 2),
-        equal_longest=zeros(np.float32, 2),
-        gap_longest=zeros(np.float32, 2),
-        far_longest=zeros(np.float32, 2),
-        zero_run=zeros(np.int32),
-        zero_odd=zeros(np.int8),
-        odd=zeros(np.int16, 3),
-        rest=np.full(series, np.nan),
-        rests=zeros(np.int8),
-        rest_longest=zeros(np.float32),
-        arrived=zeros(np.float32),
-        zeros=zeros(np.float32),
-    )._asdict()
 
 
 def watch(

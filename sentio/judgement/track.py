@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sentio.judgement.runs import NEVER
+from sentio.judgement.evidence import NEVER
 from sentio.types import Array, Floats, Ints
 
 BINS = 24

@@ -10,9 +10,9 @@ import pytest
 
 from sentio import preparing, runner
 from sentio.alerting import Alerting, Rule, Rules, remembering, told
+from sentio.judgement.evidence import NEVER
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
-from sentio.judgement.runs import NEVER
 from sentio.pipeline import Line
 from sentio.runner import Runner, Tick
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, SeriesKey, State, Window

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentio.judgement import incidents, runs
+from sentio.judgement.evidence import Evidence
 from sentio.judgement.incidents import Incidents, Samples
 from sentio.types import Array, Floats
 from tests.judgement.grid import STEP, times
@@ -26,7 +27,7 @@ class Run:
     """A judge's run over ``values [S, n]``."""
 
     memory: Memory
-    evidence: runs.Evidence
+    evidence: Evidence
     incidents: Incidents
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentio.judgement.budget import Budget, blank, tell
-from sentio.judgement.runs import Evidence
+from sentio.judgement.evidence import Evidence
 from sentio.types import SECOND, Array, Floats
 
 STEP = 300 * SECOND

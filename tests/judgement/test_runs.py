@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sentio.judgement import runs
+from sentio.judgement.evidence import blank
 from tests.judgement.grid import STEP, times
 
 SERIES, WEEK = 40, 10_080
@@ -13,7 +14,7 @@ SERIES, WEEK = 40, 10_080
 
 def watched(values, expected=50.0, scale=1.0, memory=None, first=0, young=False):
     values = np.asarray(values, float)
-    memory = runs.blank(len(values)) if memory is None else memory
+    memory = blank(len(values)) if memory is None else memory
     full = np.full(values.shape, 1.0)
     return runs.watch(
         memory,
@@ -128,7 +129,7 @@ def after_a_coarse_history(values, expected, split):
     keys, coarse = len(values), slice(0, split - 1440, EVERY)
     full = np.broadcast_to(np.asarray(expected, float), values.shape)
     memory, evidence = runs.watch(
-        runs.blank(keys), times(values.shape[1])[coarse], STEP, values[:, coarse], full[:, coarse],
+        blank(keys), times(values.shape[1])[coarse], STEP, values[:, coarse], full[:, coarse],
         np.ones_like(full[:, coarse]), every=EVERY,
     )  # fmt: skip
     assert not any(array.any() for array in evidence)
