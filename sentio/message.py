@@ -94,6 +94,12 @@ def facts(event: Event) -> dict[str, str]:
     return {name: plain(text) for name, text in known.items() if text not in ("", _NONE)}
 
 
+def heading(event: Event, name: str) -> str:
+    """``name`` of `facts` for people. The sentence about an incident says what was expected before it; the forecast of
+    the newest sample has followed what lasts."""
+    return f"{name} by now" if event.text and name in ("expected", "band") else name
+
+
 _NONE = "unknown"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy as np
 from sentio.errors import EvaluationError
 from sentio.evaluation.samples import Rows, Samples, moment, read_rows, read_samples
 from sentio.types import SECOND, Floats, Ints, Panel, SeriesKey
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
 _COLUMNS = ("set", "series", "step_seconds", "scored_from_index")
@@ -178,12 +182,18 @@ def _moment(rows: Rows, row: int, what: str, text: str) -> int:
 
 
 def with_windows(series: Labelled, windows: Windows) -> Labelled:
-    """``series`` with those of ``windows`` that are its own for labels."""
-    return replace(series, labels=_inside(series.times, windows.get(series.name, ())), known=True)
-
-
-def _inside(times: Ints, windows: Iterable[tuple[int, int]]) -> Ints:
-    labels = np.zeros(len(times), np.int64)
-    for start, end in windows:
-        labels[(times >= start) & (times <= end)] = 1
-    return labels
+    """``series`` with those of ``windows`` that are its own for labels. The log says how many have none of its
+    samples, as where their times are of another zone."""
+    times, labels, empty = series.times, np.zeros(len(series.times), np.int64), 0
+    own = windows.get(series.name, [])
+    for start, end in own:
+        inside = (times >= start) & (times <= end)
+        labels[inside] = 1
+        empty += not inside.any()
+    if empty and len(times):
+        first, last = (datetime.fromtimestamp(t / SECOND, UTC).isoformat(timespec="seconds") for t in times[[0, -1]])
+        log.warning(
+            "%s: %d of %d windows of --labels have none of its samples, which are of %s to %s",
+            series.name, empty, len(own), first, last,
+        )  # fmt: skip
+    return replace(series, labels=labels, known=True)

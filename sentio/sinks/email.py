@@ -26,7 +26,7 @@ from sentio.config.secrets import secret_texts
 from sentio.deadline import remaining
 from sentio.errors import SinkError
 from sentio.http import hold, watched
-from sentio.message import facts, identity, left_out, line, page, plain, sentence, subject, word, worst
+from sentio.message import facts, heading, identity, left_out, line, page, plain, sentence, subject, word, worst
 from sentio.types import SECOND, Event, Report
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -196,7 +196,7 @@ def _paragraph(event: Event, link: str) -> str:
 
 
 def _known(event: Event) -> str:
-    return ", ".join(f"{name}: {text}" for name, text in facts(event).items())
+    return ", ".join(f"{heading(event, name)}: {text}" for name, text in facts(event).items())
 
 
 def _html(report: Report, told: Iterable[tuple[Event, str]], more: str, *, pictured: bool) -> str:

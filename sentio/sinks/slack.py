@@ -8,7 +8,7 @@ from sentio.client import Client
 from sentio.config.delivery import Delivery
 from sentio.config.options import SecretUrl
 from sentio.config.secrets import secret_texts
-from sentio.message import band, cut, facts, left_out, page, plain, sentence, sparkline, subject, word, worst
+from sentio.message import band, cut, facts, heading, left_out, page, plain, sentence, sparkline, subject, word, worst
 from sentio.types import AlertLevel, Event, Report
 
 _HEADER, _SECTION = 150, 3000
@@ -68,5 +68,6 @@ def _about(event: Event) -> str:
     known = facts(event)
     if "band" in known:
         known["expected"] = band(event)
-    shown = (f"{name}: {known[name]}" for name in ("value", "expected", "score", "cause", "since") if name in known)
+    names = (name for name in ("value", "expected", "score", "cause", "since") if name in known)
+    shown = (f"{heading(event, name)}: {known[name]}" for name in names)
     return "\n".join([*lines, cut(" · ".join(shown), 500).translate(_ESCAPES)])

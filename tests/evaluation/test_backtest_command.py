@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sentio.cli import main
+from sentio.evaluation.labelled import read_file, read_windows, with_windows
 from sentio.types import SECOND
 from tests.evaluation.made import BEGIN, DAY, STEP, daily, labelled_folder, write_series
 
@@ -97,6 +98,16 @@ def test_labels_in_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFix
     (beside,) = figures(capsys, one_file(tmp_path, labels=False), "--labels", labels)
     (inside,) = figures(capsys, one_file(tmp_path))
     assert beside == inside
+
+
+def test_windows_that_have_none_of_the_samples_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    start = BEGIN // SECOND + 4 * DAY * 300
+    labels = tmp_path / "incidents.csv"
+    labels.write_text(f"series,start,end\nload,{start},{start + 3300}\nload,{start - 9 * 86400},{start - 8 * 86400}\n")
+    read = with_windows(read_file(one_file(tmp_path), "load", None), read_windows(labels, {"load"}))
+    assert read.labels.sum() == 12
+    (said,) = caplog.messages
+    assert said.startswith("load: 1 of 2 windows of --labels have none of its samples, which are of 20")
 
 
 def test_settings_from_a_file_and_from_the_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

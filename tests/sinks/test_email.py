@@ -106,6 +106,15 @@ def test_the_text_knows_what_the_page_knows_and_the_picture_says_whose_it_is() -
         assert page.get_content().count(f"<br><small>{escape(str(key(1)))}</small></p>") == pictured
 
 
+def test_beside_what_an_incident_is_off_by_stands_what_is_expected_by_now() -> None:
+    said = "Level shift since 14:05 UTC: 35.6 (67 %) above what was expected, for 10 min."
+    with mailbox() as box:
+        made(box.port).emit(report(event(of=key(1), text=said)))
+        text = box.mails[0].get_body(("plain",)).get_content()
+    assert said in text
+    assert "value: 29, expected by now: 20, band by now: 17 to 23" in text
+
+
 def test_odd_labels_survive_and_inject_nothing() -> None:
     with mailbox() as box:
         made(box.port).emit(report(event(of=ODD, text="line\r\nBcc: evil@example.org")))
