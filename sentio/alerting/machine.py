@@ -225,8 +225,8 @@ def ends(state: State, at: int) -> list[Change]:
 
 
 def not_after(state: State, at: int) -> State:
-    """``state`` with none of its times after ``at`` ns, where the clock has gone back: until it is as late again nothing
-    would change."""
+    """``state`` with none of its times after ``at`` ns, where the clock has gone back: nothing would change until it is
+    as late again."""
     times = {name: np.minimum(state[name], at) for name in (SINCE, ENDED, CHANGED) if name in state.arrays}
     return State(state.keys, {**state.arrays, **times})
 
