@@ -15,7 +15,7 @@ from itertools import compress
 
 import numpy as np
 
-from sentio.alerting import gone_since, parted, standing
+from sentio.alerting import gone_since, not_after, parted, standing
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
@@ -149,7 +149,8 @@ class Runner:
             arrived = not_older(arrived, now - self.timing.model_ttl)
             memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
         live = union(arrived.keys, standing(told) if told is not None else ())
-        self._memory = fitting(self.line, memory, live, told)
+        memory = fitting(self.line, memory, live, told)
+        self._memory = replace(memory, alerts=not_after(memory.alerts, self.timing.newest(now)))
         if memory.model.keys:
             self._unbegun = set(self._beginning(memory.model).keys)
         self._arrivals.begin(live, now)
@@ -227,6 +228,8 @@ class Runner:
         if self._cursor is not None and self._cursor > end:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
             self._cursor = None
+            with self._lock:
+                self._memory = replace(self._memory, alerts=not_after(self._memory.alerts, end))
         return t.unread(None if self._hurry else self._cursor, end, len(self._arrivals.live))
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:

@@ -2,7 +2,7 @@
 
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.leaving import gone_since, parted, remembering
-from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, standing
+from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, not_after, standing
 from sentio.alerting.memory import told
 from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
@@ -24,6 +24,7 @@ __all__ = [
     "ends",
     "events",
     "gone_since",
+    "not_after",
     "parse",
     "parted",
     "remembering",

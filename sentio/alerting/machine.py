@@ -24,13 +24,9 @@ REMOVED = "pipeline is no longer in the configuration"
 UNRULED = "the rules have no such level any more"
 """Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
-_ALWAYS: Layout = {
-    LEVEL: Slot(np.int8),
-    SINCE: Slot(np.int64),
-    TOP: Slot(np.int8),
-    ENDED: Slot(np.int64, NEVER),
-    CHANGED: Slot(np.int64, NEVER),
-}
+_ALERT: Layout = {LEVEL: Slot(np.int8), SINCE: Slot(np.int64), TOP: Slot(np.int8), ENDED: Slot(np.int64, NEVER)}
+"""Without these nothing is known of an alert."""
+_ALWAYS: Layout = {**_ALERT, CHANGED: Slot(np.int64, NEVER)}
 
 _ORDINARY, _OLD, _FLAPS, _CALM = range(4)
 """Why a level has changed: its condition, its age, flapping, the end of that."""
@@ -88,7 +84,7 @@ class Alerting:
         these rules remember and those did not begins blank.
         """
         memory = onto(self._layout, self._taken_over(saved), keys)
-        if told is None or not fits(_ALWAYS, _part(told, _ALWAYS)):
+        if told is None or not _of_alerts(told):
             return State(keys, memory)
         known = onto(self._layout, self._taken_over(told), keys)
         other = np.flatnonzero(np.any([memory[name] != known[name] for name in _ALWAYS], axis=0))
@@ -101,7 +97,7 @@ class Alerting:
         """``state`` as these rules remember it; of no series where it is no state of alerts."""
         if self.fits(state):
             return state
-        if not fits(_ALWAYS, _part(state, _ALWAYS)):
+        if not _of_alerts(state):
             return self.blank(())
         fresh = self.blank(state.keys).arrays
         same = {name: a for name, a in state.arrays.items() if name in fresh and self._layout[name].fits(a)}
@@ -218,7 +214,7 @@ class Alerting:
 
 def standing(state: State) -> Keys:
     """The series that have an alert, whatever the rules that it began under."""
-    if not fits(_ALWAYS, _part(state, _ALWAYS)):
+    if not _of_alerts(state):
         return ()
     return tuple(compress(state.keys, (state[LEVEL] > AlertLevel.OK).tolist()))
 
@@ -226,6 +222,13 @@ def standing(state: State) -> Keys:
 def ends(state: State, at: int) -> list[Change]:
     """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
     return _ends(state, standing(state), at, REMOVED)
+
+
+def not_after(state: State, at: int) -> State:
+    """``state`` with none of its times after ``at`` ns, where the clock has gone back: nothing would change until it is
+    as late again."""
+    times = {name: np.minimum(state[name], at) for name in (SINCE, ENDED, CHANGED) if name in state.arrays}
+    return State(state.keys, {**state.arrays, **times})
 
 
 def _new(sample: Sample, memory: Memory) -> Sample:
@@ -256,6 +259,6 @@ def _ends(state: State, of: Iterable[SeriesKey], at: int, cause: str) -> list[Ch
     ]
 
 
-def _part(state: State, layout: Layout) -> State:
-    """``state`` with those of its arrays alone that ``layout`` names."""
-    return State(state.keys, {name: array for name, array in state.arrays.items() if name in layout})
+def _of_alerts(state: State) -> bool:
+    """Whether ``state`` is one of alerts, whatever the rules, and whatever of further arrays its version knew."""
+    return fits(_ALERT, State(state.keys, {name: array for name, array in state.arrays.items() if name in _ALERT}))

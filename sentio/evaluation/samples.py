@@ -133,7 +133,7 @@ def _times(rows: Rows) -> Ints:
 def _near(rows: Rows, times: Ints) -> None:
     """Raises `EvaluationError` where a mistaken time, such as 0, makes a gap that is nearly all of the series."""
     order = np.argsort(times, kind="stable")
-    distances = np.diff(times[order])
+    distances = np.diff(times[order].astype(np.float64))  # Two of nanoseconds may be further apart than an int64 holds.
     usual = np.median(distances[distances > 0]) if distances.any() else 1
     if not len(distances) or distances.max() < max(_FAR, _EMPTY * len(times) * usual):
         return

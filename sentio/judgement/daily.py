@@ -68,7 +68,8 @@ def name_shifts(t: int, step: int, kept: Memory) -> None:
         if parts != 0:
             kept.kind[s] = _LATE if parts > 0 else _EARLY
             kept.onset[s] = kept.began[s]
-            kept.lag[s] = round(parts * _HOUR / _PARTS / step)
+            steps = max(1, round(abs(parts) * _HOUR / _PARTS / step))  # Half a step would be none.
+            kept.lag[s] = steps if parts > 0 else -steps
 
 
 @kernel

@@ -206,6 +206,18 @@ def test_what_was_told_wins_over_a_save_that_is_ahead_of_it() -> None:
     assert standing(told(first)) == keys[:1]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_alert_that_another_version_remembers_with_less_stands_on(known: bool) -> None:
+    alerting, scores = Alerting(Rules(warning=Rule("value > 1"), recovery=1)), scored([[2, 2, 0], [0, 0, 0]])
+    state, _ = run(alerting, cut(scores, 0, 1))
+    less = State(state.keys, {name: array for name, array in state.arrays.items() if name != "changed"})
+    assert standing(less) == state.keys[:1]
+    again = alerting.resumed(less, told(less) if known else None, state.keys)
+    _, outcomes = run(alerting, cut(scores, 1, 3), again)
+    changes = [(change.key, change.level_to, change.since) for outcome in outcomes for change in outcome.changed]
+    assert changes == [(state.keys[0], 0, int(state["since"][0]))]
+
+
 @pytest.mark.parametrize(
     ("rules", "causes"),
     [

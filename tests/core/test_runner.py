@@ -24,6 +24,7 @@ from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, Se
 STEP = 10 * SECOND
 NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
+DAY = 24 * HOUR
 A, B, C = (SeriesKey("m", (("i", i),)) for i in "abc")
 
 
@@ -287,6 +288,22 @@ def test_a_clock_that_goes_back_does_not_stop_the_ticks(caplog):
     report = house.score()
     assert report.scores.times[-1] == house.now
     assert "pipeline q: the clock has gone back; it starts anew from now" in caplog.messages
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_alert_of_a_clock_that_went_back_ends_when_its_series_is_well(restart):
+    """The machine's clock was a day ahead for a while."""
+    house = ready(A)
+    house.source.bump[A] = 1000.0
+    while not (begun := house.score(DAY)).events:
+        pass
+    house.now -= DAY
+    if restart:
+        saved, house.runner = house.runner.snapshot(), house.another()
+        house.runner.restore(saved, house.now, told(begun.alerts))
+    house.source.bump.clear()
+    events = [event for _ in range(20) for event in house.score().events]
+    assert [(event.key, event.level_to) for event in events] == [(A, 0)]
 
 
 def test_after_an_answer_that_came_too_late_only_the_newest_is_asked_for():

@@ -66,6 +66,11 @@ TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:0
             "5: time is '2100-01-01T00:00:00Z', 76 years from the nearest one; times near each other, such as "
             "'1700000120', are expected",
         ),
+        (
+            "time,value\n-8500000000,1\n1700000000,2\n1700000060,3\n1700000120,4\n",
+            "2: time is '-8500000000', 323 years from the nearest one; times near each other, such as '1700000000', "
+            "are expected",
+        ),
         ("time,value\n1,2\n1e20,3\n", f"3: time is '1e20'; {TIME}"),
         ("time,value\n1,2\n2,high\n", "3: value is 'high'; a number, or nothing, is expected"),
         ("time,value,label\n1,2,0\n2,3,yes\n", "3: label is 'yes'; 0, or 1 inside an incident, is expected"),

@@ -125,6 +125,16 @@ def test_the_lag_is_told_whatever_the_step(step, later):
     assert ("late, for" if later > 0 else "early, for") in text
 
 
+@pytest.mark.parametrize("later", [-0.5, 0.5])
+def test_what_is_half_a_step_late_or_early_is_so_by_one(later):
+    hours = np.arange(4 * 24.0)
+    values = shifted(wave, hours, 28, later) + np.random.default_rng(53).normal(size=(3, len(hours)))
+    run = judged(values, wave(hours), 3600 * SECOND)
+    named = np.isin(run.incidents.kind, PATTERNS) & run.incidents.open
+    assert named.any(axis=1).all()
+    assert (run.incidents.lag[named] == np.sign(later)).all()
+
+
 @pytest.mark.parametrize("shape", [peaks, office])
 def test_what_does_not_come_at_all_is_not_late_by_what_has_passed_since(shape):
     hours = np.arange(2 * 1440) / 60
