@@ -18,7 +18,7 @@ from sentio.farewell import farewell
 from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox
 from sentio.telemetry import Telemetry
-from sentio.types import Report, State
+from sentio.types import Array, Keys, Report, State
 
 log = logging.getLogger(__name__)
 
@@ -134,12 +134,23 @@ def _tell(report: Report, boxes: list[Outbox], journal: Journal | None) -> None:
     if report.alerts.arrays:
         before = journal.alerts(report.pipeline) if journal else None
         known = remembering(told(report.alerts), report.alerts.keys, report.events, before, report.at)
-        names = np.full(len(known.keys), "\n".join(box.name for box in boxes))
-        entry.alerts[report.pipeline] = State(known.keys, {**known.arrays, _TO: names})
+        entry.alerts[report.pipeline] = State(
+            known.keys, {**known.arrays, _TO: _told(report, known.keys, boxes, before)}
+        )
     for box in boxes:
         box.take(report, entry)
     if journal:
         journal.write(entry)
+
+
+def _told(report: Report, keys: Keys, boxes: list[Outbox], before: State | None) -> Array:
+    """``[S]`` the names of the outboxes that were told of ``keys``: these, where ``report`` tells of them, or those of
+    ``before``."""
+    names = "\n".join(box.name for box in boxes)
+    former = dict(zip(before.keys, before[_TO].tolist(), strict=True)) if before and _TO in before.arrays else {}
+    for event in report.events:
+        former.pop(event.key, None)
+    return np.array([former.get(key, names) for key in keys], np.str_)
 
 
 def _heard(alerts: State) -> set[str]:

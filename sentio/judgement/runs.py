@@ -22,6 +22,8 @@ _RESTS, _REST_KEPT = 2.0, 0.98
 one."""
 _LEAST_REST = 12
 """Equal samples in a row that are a rest, too, while no bound is known."""
+_BY_CHANCE = float(np.log(1e8))
+"""In a coarse history it is one that is rarer than this by chance, given how often neighbours are equal."""
 _SAME = 1e-9
 """Values that differ by less, in noise scales, are equal."""
 _ROUNDING = 1e-15
@@ -45,7 +47,8 @@ def watch(
     ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
     not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
     makes ``zeroed`` and ``lasting`` 0 and equality exact. A value that is not finite did not arrive. History may be
-    given first to learn from; it may be coarser: ``times`` are ``every`` steps apart then, and no evidence. What is
+    given first to learn from; it may be coarser: ``times`` are ``every`` steps apart then, and no evidence; it is given
+    in one go, for what of it is a rest is known by how often it repeats. What is
     ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing. ``young [S]``: what was seen for so
     short that a single rest may come each night. The memory that is given stays as it is. Any cut in time gives the
     same bits.
@@ -57,23 +60,30 @@ def watch(
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
     skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
     new = np.zeros(len(values), bool) if young is None else np.ascontiguousarray(young)
-    _watch(np.ascontiguousarray(times, np.int64), step, every, value, forecast, noise, skip, new, runs, evidence)
+    if every > 1:
+        _glance(np.ascontiguousarray(times, np.int64), every, value, forecast, noise, skip, new, _least(value), runs)
+    else:
+        _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, new, runs, evidence)
     return runs._asdict(), evidence
+
+
+def _least(values: Floats) -> Floats:
+    """``[S]`` samples of ``values [S, m]`` that are a rest at least: among few whole numbers many in a row are equal by
+    chance."""
+    same = (np.diff(values, axis=1) == 0).sum(axis=1)
+    share = (same + 1) / (np.isfinite(values).sum(axis=1) + 2)
+    return np.asarray(np.maximum(_LEAST_REST, _BY_CHANCE / -np.log(share)))
 
 
 @kernel
 def _watch(
-    times: Ints, step: int, every: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools,
-    runs: Runs, out: Evidence,
+    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools, runs: Runs,
+    out: Evidence,
 ) -> None:  # fmt: skip
     horizon = WITHIN / step
     for s in range(len(values)):
         for j in range(len(times)):
             t, value = times[j], values[s, j]
-            if every > 1:
-                if not left_out[s, j] and np.isfinite(value):
-                    _glance(runs, s, t, every, value, expected[s, j], scale[s, j], young[s])
-                continue
             if not left_out[s, j]:
                 _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, young[s], out)
             out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
@@ -111,18 +121,25 @@ def _step(
 
 
 @kernel
-def _glance(runs: Runs, s: int, t: int, every: int, value: float, expected: float, scale: float, young: bool) -> None:
-    """Take a sample of a coarse history. Of what lies between two of them nothing is known, so nothing is learned of
-    short runs; but of those in which a series rests, and of how many values are zero."""
-    before = runs.last[s]
-    runs.seen[s], runs.last[s] = t, value
-    if _equal(value, before, scale):
-        runs.equal[s] += every
-    else:
-        if runs.equal[s] >= _LEAST_REST * every:
-            _rest(runs, s, before, young)
-        runs.equal[s], runs.equal_from[s] = 1, t
-    _zero(runs, s, value, expected, scale)
+def _glance(
+    times: Ints, every: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools,
+    least: Floats, runs: Runs,
+) -> None:  # fmt: skip
+    """Take a coarse history. Of what lies between two samples nothing is known, so nothing is learned of short runs;
+    but of those in which a series rests, and of how many values are zero."""
+    for s in range(len(values)):
+        for j in range(len(times)):
+            value, before = values[s, j], runs.last[s]
+            if left_out[s, j] or not np.isfinite(value):
+                continue
+            runs.seen[s], runs.last[s] = times[j], value
+            if _equal(value, before, scale[s, j]):
+                runs.equal[s] += every
+            else:
+                if runs.equal[s] >= least[s] * every:
+                    _rest(runs, s, before, young[s])
+                runs.equal[s], runs.equal_from[s] = 1, times[j]
+            _zero(runs, s, value, expected[s, j], scale[s, j])
 
 
 @kernel

@@ -16,10 +16,15 @@ import numpy as np
 from sentio.alerting import REMOVED
 from sentio.cli import main
 from sentio.config.options import Options
+from sentio.journal import Journal
 from sentio.outbox import Outbox
+from sentio.outlets import Fanout
 from sentio.runner import Tick
+from sentio.selection import of_alerts
 from sentio.shard import owner
+from sentio.telemetry import Telemetry
 from sentio.types import Report, SeriesKey
+from tests.alerting.work import cut, scored, warned
 from tests.faulty import FaultyServer, answer, text
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
 from tests.sinks.alerts import event
@@ -127,6 +132,41 @@ def test_of_a_pipeline_that_is_gone_at_a_start_only_the_alerts_of_ones_own_serie
         assert {one["labels"]["i"] for one in ended["events"]} == mine
         assert {(one["level_to"], one["cause"]) for one in ended["events"]} == {("ok", REMOVED)}
         assert new.requests == [], "it never heard of them"
+
+
+class _Page:
+    """A page that nobody looks at."""
+
+    def emit(self, report):
+        """Nothing."""
+
+
+class _Box:
+    """An outbox that delivers nothing."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def take(self, report, entry):
+        """Nothing."""
+
+
+def test_each_alert_keeps_the_names_of_those_who_were_told_of_it(tmp_path):
+    alerting, journal, boxes = warned("value > 1"), Journal(tmp_path / "journal", Telemetry()), [_Box("hook")]
+    fan = Fanout("q", _Page(), lambda _: boxes, journal)
+    scores = scored([[5, 5], [0, 5]])
+    state = alerting.blank(scores.keys)
+    for column, name in enumerate(("hook", "mail")):
+        boxes[:] = [_Box(name)]
+        now = cut(scores, column, column + 1)
+        state, _ = alerting.step(state, now)
+        said = of_alerts("q", column, [event(of=scores.keys[column])])
+        fan.emit(replace(said, scores=now, alerts=state))
+    known = journal.alerts("q")
+    journal.close()
+    assert dict(zip(known.keys, known["@to"].tolist(), strict=True)) == dict(
+        zip(scores.keys, ("hook", "mail"), strict=True)
+    )
 
 
 def test_an_unchanged_sink_keeps_its_queue_and_a_changed_one_tries_once_more(tmp_path):
