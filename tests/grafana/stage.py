@@ -79,6 +79,8 @@ def running(folder: Path) -> Iterator[Stage]:
             for container in CONTAINERS:
                 stage.show(metric, container)
         stage.show_twins()
+        # Until the first scrape Prometheus gives the last value of the history: a series that stands still.
+        stage.there('count_over_time(up{job="telegraf"}[1m]) >= 5')
         sentio.configure(_configuration(process.url))
         stack.enter_context(sentio)
         stage.there("sentio_yhat", len(LEVELS) * len(CONTAINERS))
