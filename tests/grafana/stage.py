@@ -86,6 +86,8 @@ def running(folder: Path) -> Iterator[Stage]:
         stage.there("sentio_yhat", len(LEVELS) * len(CONTAINERS))
         # Only what was scraped is gone at once when it is not there any more.
         stage.there(f"count_over_time({CPU}[5s]) > 1", len(CONTAINERS))
+        # A share of one sample would be all or nothing.
+        stage.there("count_over_time(sentio_anomaly[1m]) >= 5", len(LEVELS) * len(CONTAINERS))
         _act(stage)
         yield stage
 
@@ -96,6 +98,8 @@ def _act(stage: Stage) -> None:
     stage.expect("below", "workload", "memory")
     stage.expect("above", "workload", "cpu")
     stage.expect("missing", "workload-db", "cpu")
+    # Each target is scraped by itself: what is seen before the truth about it would be without reason.
+    stage.there(TRUTH, 4)
     stage.show(CPU, "workload", 3)
     stage.show(CPU, "workload-batch", 3)
     stage.hide(CPU, "workload-db")
