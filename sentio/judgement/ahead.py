@@ -7,10 +7,10 @@ import numpy as np
 from sentio.compiled import part
 from sentio.judgement.band import figures
 from sentio.judgement.evidence import NEVER
+from sentio.judgement.lags import pass_on, steps_since
 from sentio.judgement.terms import Ahead, Terms, Verdict
-from sentio.judgement.track import BINS, LAGS, Track
-from sentio.judgement.units import AN_HOUR, BINS_NS, LARGE, MEAN_TO_SCALE
-from sentio.types import Floats
+from sentio.judgement.track import BINS, Track
+from sentio.judgement.units import AN_HOUR, BINS_NS, MEAN_TO_SCALE
 
 
 @part
@@ -22,16 +22,15 @@ def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: floa
     _turn_day(track, s, t)
     naive = float(track.yesterday[s, day])
     if track.at[s] != NEVER and t - track.at[s] > max(AN_HOUR, 3.5 * step):
-        # After a gap the last errors say nothing of the next one.
-        track.errors[s] = track.level[s]
-        track.hour[s] = track.level[s]
         track.lasting[s] = 0
     base = track.level[s] + track.profile[s, day]
     near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
     far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
-    x, correction = _correction(track, s, base, sigma, far_scale)
-    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + correction
-    return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, x, correction, expected)
+    lags = pass_on(track, s, steps_since(track, s, t, step), step, base, sigma, far_scale)
+    # However far ahead, no more is unknown than without any correction.
+    growth = min(lags.growth, max(1.0, far_scale / near_scale))
+    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + lags.foretold
+    return Ahead(day, model, half, sigma, naive, base, growth * near_scale, far_scale, growth, lags, expected)
 
 
 @part
@@ -61,29 +60,6 @@ def _scale(size: float, of_day: float, days: float, sigma: float, resolution: fl
         weight = min(1.0, days / 30.0)
         size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
     return float(max(MEAN_TO_SCALE * size, 0.15 * sigma, 0.3 * resolution))
-
-
-@part
-def _correction(track: Track, s: int, base: float, sigma: float, scale: float) -> tuple[Floats, float]:
-    """What the last errors say of the next one, and what that comes from."""
-    x = np.empty(LAGS)
-    last = _bounded(track.errors[s, 0], base, scale)
-    second = _bounded(track.errors[s, 1], base, scale)
-    third = _bounded(track.errors[s, 2], base, scale)
-    x[0] = (second - last) / sigma
-    x[1] = (third - second) / sigma
-    x[2] = (_bounded(track.hour[s], base, scale) - last) / sigma
-    x[3] = (base - last) / sigma
-    correction = last
-    for a in range(LAGS):
-        correction += track.weights[s, a] * x[a] * sigma
-    return x, _bounded(correction, base, scale)
-
-
-@part
-def _bounded(error: float, base: float, scale: float) -> float:
-    """An incident must not quickly become what is expected: as if the error were not beyond `LARGE` scales."""
-    return base + min(max(error - base, -LARGE * scale), LARGE * scale)
 
 
 @part

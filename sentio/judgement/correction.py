@@ -10,7 +10,7 @@ import numpy as np
 
 from sentio.compiled import part
 from sentio.judgement.terms import Ahead, Terms
-from sentio.judgement.track import LAGS, Track
+from sentio.judgement.track import LAGS, MOST_DAYS, Track
 from sentio.judgement.units import A_DAY, BINS_NS
 from sentio.types import Floats
 
@@ -25,12 +25,12 @@ def learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, te
     day, near_scale, far_scale = ahead.day, ahead.near_scale, ahead.far_scale
     n = track.seen[s]
     rate = max(1 / (n + 1), min(0.2, step / (7 * A_DAY)))
-    miss, off = error - ahead.correction, error - ahead.base
-    near, far = min(abs(miss), _CLIP * near_scale), min(abs(off), _CLIP * far_scale)
+    miss, off = error - ahead.lags.foretold, error - ahead.base
+    near, far = min(abs(miss), _CLIP * near_scale) / ahead.growth, min(abs(off), _CLIP * far_scale)
     if n > 0:
         track.near[s] += rate * (near - track.near[s])
         track.far[s] += rate * (far - track.far[s])
-    track.days[s, day] += np.float32(1)
+    track.days[s, day] = min(track.days[s, day] + 1, MOST_DAYS)
     a_week = min(0.2, step / (7 * BINS_NS)) if step < BINS_NS else 1 / 14
     rate = max(1 / track.days[s, day], a_week)
     of_near, of_far = near / max(track.near[s], 1e-300), far / max(track.far[s], 1e-300)
@@ -41,7 +41,10 @@ def learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, te
         track.profile[s, day] += np.float32(0.5 * min(rate, 0.1) * cut)
     slow = max(step / terms.accept_after, 0.0)
     track.level[s] += min(slow, 1.0) * cut
-    _learn_weights(track, s, step, min(max(miss, -_CLIP * near_scale), _CLIP * near_scale) / ahead.sigma, ahead.x)
+    if ahead.lags.steps == 1 and track.since[s] > 2:
+        # What was foretold, or comes after a gap, does not follow from the one step before.
+        cut = min(max(miss, -_CLIP * near_scale), _CLIP * near_scale)
+        _learn_weights(track, s, step, cut / ahead.sigma, ahead.lags.x)
 
 
 @part

@@ -15,13 +15,14 @@ from sentio.judgement.band import learn_band, learn_figures
 from sentio.judgement.correction import learn_errors
 from sentio.judgement.habits import learn_hour
 from sentio.judgement.hours import turn_hour
+from sentio.judgement.lags import SETTLED, learn_spacing, put_error
 from sentio.judgement.rarity import learn_rarity, pvalue
 from sentio.judgement.score import scored
 from sentio.judgement.shifts import follow_shift, reanchor, restart
 from sentio.judgement.strangeness import is_small, nearer, novel, off_yesterday, strangeness
 from sentio.judgement.terms import Ahead, Terms, Verdict
 from sentio.judgement.track import Track
-from sentio.judgement.units import A_DAY, AN_HOUR, LEAST, SOUND
+from sentio.judgement.units import A_DAY, LEAST, SOUND
 from sentio.types import Bools, Floats, Ints
 
 _YOUNG = 2.0
@@ -73,7 +74,8 @@ def _judge(
         off = off_yesterday(track, s, ahead.day, value)
         z_near = nearer(z_near, off / ahead.near_scale)
         z_far = nearer(z_far, off / ahead.far_scale)
-    distance, z_new = novel(track, s, value, ahead.sigma)
+    alike = SETTLED if ahead.lags.steps == 1 else 0
+    distance, z_new = novel(track, s, value, ahead.sigma, min(track.since[s], alike) + 1)
     small = is_small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
     strange = LEAST if small else strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1
@@ -94,16 +96,14 @@ def _judge(
         learn_errors(track, s, step, error, ahead, terms)
         track.today[s, 0] += np.float32(value)
         track.today[s, 1] += np.float32(1)
-    _move_on(track, s, t, step, error, ahead.model)
+    _move_on(track, s, t, step, error, ahead)
 
 
 @part
-def _move_on(track: Track, s: int, t: int, step: int, error: float, model: float) -> None:
-    track.hour[s] += (error - track.hour[s]) / max(3.0, AN_HOUR / step)
-    track.errors[s, 2] = track.errors[s, 1]
-    track.errors[s, 1] = track.errors[s, 0]
-    track.errors[s, 0] = error
+def _move_on(track: Track, s: int, t: int, step: int, error: float, ahead: Ahead) -> None:
+    learn_spacing(track, s, t, step)
+    put_error(track, s, error, ahead.lags, step)
     track.at[s] = t
-    track.expected[s] = model
+    track.expected[s] = ahead.model
     track.seen[s] += 1
     track.age[s] += step

@@ -56,9 +56,9 @@ def nearer(z: float, distance: float) -> float:
 
 
 @part
-def novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, float]:
+def novel(track: Track, s: int, value: float, sigma: float, whole: int) -> tuple[float, float]:
     """How far the newest samples are from the most like them before, in units and in usual distances; -1 and 1 while
-    there are too few. The sample is put into the ring."""
+    there are too few. The sample is put into the ring. ``whole``: samples without a gap, this one among them."""
     n = int(track.seen[s])
     ring, place = track.ring[s], n % RING
     if n == 0:
@@ -66,25 +66,29 @@ def novel(track: Track, s: int, value: float, sigma: float) -> tuple[float, floa
     ring[place] = value - track.origin[s]
     if n < _LIKE + 8:
         return -1.0, 1.0
-    distance = _nearest(ring, place, min(n + 1, RING)) + 0.2 * sigma
+    like = min(whole, _LIKE)
+    distance = _nearest(ring, place, min(n + 1, RING), like) + 0.2 * sigma
     if not np.isfinite(distance):
         # Farther than can be told, and no measure of what is usual.
         return -1.0, _MOST_OF_ONE
     if track.novelty[s, 1] < 5:
         return distance, 1.0
+    if like < _LIKE:
+        # Few samples are always like some others: that says nothing, but that they are not does.
+        return -1.0, max(1.0, np.sqrt(_LIKE / like) * distance / (MEAN_TO_SCALE * track.novelty[s, 0]))
     return distance, distance / (MEAN_TO_SCALE * track.novelty[s, 0])
 
 
 @part
-def _nearest(ring: Floats, place: int, filled: int) -> float:
-    """Distance of the `_LIKE` samples up to ``place`` from those most like them among the ``filled`` ones."""
+def _nearest(ring: Floats, place: int, filled: int, like: int) -> float:
+    """Distance of the ``like`` samples up to ``place`` from those most like them among the ``filled`` ones."""
     # The newest first, and all windows at once: loops without a branch, of which the processor does several at a time.
     newest, total = np.empty(RING, np.float32), np.zeros(RING)
     for i in range(min(place + 1, filled)):
         newest[i] = ring[place - i]
     for i in range(place + 1, filled):
         newest[i] = ring[place - i + RING]
-    for k in range(_LIKE):
+    for k in range(like):
         one = newest[k]
         for back in range(2, filled - _LIKE):
             off = one - newest[back + k]

@@ -49,8 +49,29 @@ class Verdict(NamedTuple):
     """Of the model's own band."""
 
 
+class Lags(NamedTuple):
+    """The errors before a sample, those that are missing as they were foretold, and what they say of it."""
+
+    steps: int
+    """Usual distances to the newest sample; 1 where there is no gap."""
+    last: float
+    """Units: the error one step before;"""
+    second: float
+    """two steps before;"""
+    hour: float
+    """and the mean of the last hour."""
+    x: Floats
+    """``[LAGS]`` what the near-term correction comes from."""
+    foretold: float
+    """Units: the correction."""
+    growth: float
+    """By how much its own error is larger than without a gap, but for what is always known."""
+    missing: float
+    """Variance of the last error where it was not seen, in that of one step ahead."""
+
+
 class Ahead(NamedTuple):
-    """What is known of a sample before it is looked at; all but ``day`` and ``x`` in units."""
+    """What is known of a sample before it is looked at; all but ``day`` and ``growth`` in units."""
 
     day: int
     """Which part of the day it is."""
@@ -66,7 +87,7 @@ class Ahead(NamedTuple):
     """The usual size of an error after the near-term correction;"""
     far_scale: float
     """and after ``base`` alone."""
-    x: Floats
-    """``[LAGS]`` what the near-term correction comes from."""
-    correction: float
+    growth: float
+    """By how much ``near_scale`` is larger for a gap."""
+    lags: Lags
     expected: float

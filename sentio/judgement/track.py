@@ -22,6 +22,8 @@ CLASSES = 48
 """Of strangeness, each an eighth wide."""
 QUANTILES = (0.5, 0.9, 0.98)
 """Of the strangeness, as they are followed."""
+MOST_DAYS = 65_535
+"""Counted samples of a part of the day."""
 PROBATION = 0.07
 """Strangeness by which the flags of a series of which nothing is known stand further away."""
 
@@ -45,6 +47,12 @@ class Track(NamedTuple):
     """``[S, 3]`` the last three errors, the newest first."""
     hour: Floats
     """``[S]`` mean error of the last hour."""
+    spacing: Singles
+    """``[S]`` steps from one sample to the next, on average."""
+    since: npt.NDArray[np.uint8]
+    """``[S]`` samples since the last gap, as far as it matters."""
+    missing: Singles
+    """``[S]`` variance of the last error in that gap, in that of one step ahead."""
     level: Floats
     """``[S]`` the error that lasts: what the model is off by."""
     near: Floats
@@ -61,8 +69,8 @@ class Track(NamedTuple):
     """``[S, BINS]`` size of the error after the near-term correction at this time of day, over that of the week."""
     far_of_day: Singles
     """``[S, BINS]`` the same of the error after the level alone."""
-    days: Singles
-    """``[S, BINS]`` samples seen at this time of day."""
+    days: npt.NDArray[np.uint16]
+    """``[S, BINS]`` samples seen at this time of day, up to `MOST_DAYS`."""
     yesterday: Singles
     """``[S, BINS]`` mean value at this time of the last day; NaN where there was none."""
     replaced: Singles
@@ -151,6 +159,9 @@ def blank(series: int) -> dict[str, Array]:
         expected=zeros(),
         errors=zeros(3),
         hour=zeros(),
+        spacing=np.ones(series, np.float32),
+        since=np.full(series, 255, np.uint8),
+        missing=zeros(kind=np.float32),
         level=zeros(),
         near=zeros(),
         far=zeros(),
@@ -159,7 +170,7 @@ def blank(series: int) -> dict[str, Array]:
         profile=zeros(BINS, kind=np.float32),
         near_of_day=zeros(BINS, kind=np.float32),
         far_of_day=zeros(BINS, kind=np.float32),
-        days=zeros(BINS, kind=np.float32),
+        days=zeros(BINS, kind=np.uint16),
         yesterday=np.full((series, BINS), np.nan, np.float32),
         replaced=np.full(series, np.nan, np.float32),
         today=zeros(2, kind=np.float32),
