@@ -24,13 +24,16 @@ def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: floa
     if track.at[s] != NEVER and t - track.at[s] > max(AN_HOUR, 3.5 * step):
         track.lasting[s] = 0
     base = track.level[s] + track.profile[s, day]
-    near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day], sigma, terms.resolution)
-    far_scale = _scale(track.far[s], track.far_of_day[s, day], track.days[s, day], sigma, terms.resolution)
-    lags = pass_on(track, s, steps_since(track, s, t, step), step, base, sigma, far_scale)
+    least = max(0.15 * sigma, 0.3 * terms.resolution)
+    near_scale = _scale(track.near[s], track.near_of_day[s, day], track.days[s, day])
+    far_scale = max(_scale(track.far[s], track.far_of_day[s, day], track.days[s, day]), least)
     # However far ahead, no more is unknown than without any correction.
-    growth = min(lags.growth, max(1.0, far_scale / near_scale))
+    most = max(1.0, far_scale / near_scale)
+    lags = pass_on(track, s, steps_since(track, s, t, step), step, base, sigma, far_scale, most)
     expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + lags.foretold
-    return Ahead(day, model, half, sigma, naive, base, growth * near_scale, far_scale, growth, lags, expected)
+    # The edges of the band are in scales that are no smaller than the least.
+    near_scale = lags.growth * max(near_scale, least)
+    return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, lags, expected)
 
 
 @part
@@ -54,12 +57,12 @@ def _turn_day(track: Track, s: int, t: int) -> None:
 
 
 @part
-def _scale(size: float, of_day: float, days: float, sigma: float, resolution: float) -> float:
+def _scale(size: float, of_day: float, days: float) -> float:
     """The usual size of an error, and by so much more or less as this time of day has."""
     if days > 3:
         weight = min(1.0, days / 30.0)
         size *= 1 - weight + weight * min(max(of_day, 0.5), 3.0)
-    return float(max(MEAN_TO_SCALE * size, 0.15 * sigma, 0.3 * resolution))
+    return float(max(MEAN_TO_SCALE * size, 1e-300))
 
 
 @part

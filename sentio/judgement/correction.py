@@ -26,7 +26,7 @@ def learn_errors(track: Track, s: int, step: int, error: float, ahead: Ahead, te
     n = track.seen[s]
     rate = max(1 / (n + 1), min(0.2, step / (7 * A_DAY)))
     miss, off = error - ahead.lags.foretold, error - ahead.base
-    near, far = min(abs(miss), _CLIP * near_scale) / ahead.growth, min(abs(off), _CLIP * far_scale)
+    near, far = min(abs(miss), _CLIP * near_scale) / ahead.lags.growth, min(abs(off), _CLIP * far_scale)
     if n > 0:
         track.near[s] += rate * (near - track.near[s])
         track.far[s] += rate * (far - track.far[s])

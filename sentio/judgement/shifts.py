@@ -25,7 +25,7 @@ def restart(track: Track, s: int, step: int) -> None:
         track.weights[s] = 0.0
         track.weights[s, 3] = 0.2
         track.precision[s] = np.eye(LAGS)
-        track.novelty[s] = 0.0
+        track.spacing[s], track.novelty[s] = 1.0, 0.0
         track.reached[s], track.lasting[s] = 0.0, 0
         # The scales are good ones; the rest begins anew.
         track.seen[s] = min(track.seen[s], SOUND)

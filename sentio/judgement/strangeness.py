@@ -71,12 +71,14 @@ def novel(track: Track, s: int, value: float, sigma: float, whole: int) -> tuple
     if not np.isfinite(distance):
         # Farther than can be told, and no measure of what is usual.
         return -1.0, _MOST_OF_ONE
+    learned = distance if like == _LIKE else -1.0
     if track.novelty[s, 1] < 5:
-        return distance, 1.0
+        return learned, 1.0
+    usual = MEAN_TO_SCALE * track.novelty[s, 0]
     if like < _LIKE:
         # Few samples are always like some others: that says nothing, but that they are not does.
-        return -1.0, max(1.0, np.sqrt(_LIKE / like) * distance / (MEAN_TO_SCALE * track.novelty[s, 0]))
-    return distance, distance / (MEAN_TO_SCALE * track.novelty[s, 0])
+        return learned, max(1.0, np.sqrt(_LIKE / like) * distance / usual)
+    return learned, distance / usual
 
 
 @part

@@ -65,13 +65,13 @@ class Lags(NamedTuple):
     foretold: float
     """Units: the correction."""
     growth: float
-    """By how much its own error is larger than without a gap, but for what is always known."""
+    """By how much its own error is larger than without a gap."""
     missing: float
     """Variance of the last error where it was not seen, in that of one step ahead."""
 
 
 class Ahead(NamedTuple):
-    """What is known of a sample before it is looked at; all but ``day`` and ``growth`` in units."""
+    """What is known of a sample before it is looked at; all but ``day`` and ``lags`` in units."""
 
     day: int
     """Which part of the day it is."""
@@ -87,7 +87,5 @@ class Ahead(NamedTuple):
     """The usual size of an error after the near-term correction;"""
     far_scale: float
     """and after ``base`` alone."""
-    growth: float
-    """By how much ``near_scale`` is larger for a gap."""
     lags: Lags
     expected: float

@@ -48,7 +48,7 @@ class Track(NamedTuple):
     hour: Floats
     """``[S]`` mean error of the last hour."""
     spacing: Singles
-    """``[S]`` steps from one sample to the next, on average."""
+    """``[S]`` steps from one sample to the next that nine in ten do not exceed."""
     since: npt.NDArray[np.uint8]
     """``[S]`` samples since the last gap, as far as it matters."""
     missing: Singles

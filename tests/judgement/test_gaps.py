@@ -100,3 +100,33 @@ def test_where_any_sample_may_be_missing_the_band_holds(missing: float) -> None:
     there = np.isfinite(values)[:, 7 * DAY :]
     assert inside(out, values)[:, 7 * DAY :][there].mean() == pytest.approx(0.99, abs=0.005)
     assert (out[ANOMALY][:, 7 * DAY :][there] == 1).mean() < 0.004
+
+
+def test_after_a_gap_one_sample_and_another_gap_the_band_holds() -> None:
+    values = made(KINDS["one that goes to and fro"], 20, 14 * DAY)
+    at = np.arange(3 * DAY, 14 * DAY - 60, 60)
+    for lag in (1, 2, 3, 4, 6, 7, 8, 9):
+        values[:, at - lag] = np.nan
+    held = inside(run(values), values)
+    assert held[:, at - 5].mean() > 0.94
+    assert held[:, at].mean() > 0.94
+
+
+def test_what_follows_from_a_saw_tooth_is_forgotten_in_a_day() -> None:
+    """Its last errors foretell that it grows, and so on without an end."""
+    rng = np.random.default_rng(6)
+    values = 3 * (np.arange(9 * DAY) % 50) / 50 + 0.05 * rng.normal(size=(20, 9 * DAY))
+    values[:, 7 * DAY + 30 : 8 * DAY + 30] = np.nan
+    out = run(values)
+    assert (np.abs(out[YHAT][:, 8 * DAY + 30]) < 3).all()
+    assert inside(out, values)[:, 8 * DAY + 30 : 8 * DAY + 33].mean() > 0.94
+
+
+def test_where_samples_come_two_by_two_that_is_no_gap() -> None:
+    values = np.random.default_rng(7).normal(size=(20, 14 * DAY)) * SPREAD
+    dense = width(run(values[:, : 3 * DAY]))[:, 2 * DAY :].mean()
+    values[:, np.arange(14 * DAY) % 10 >= 2] = np.nan
+    out, there = run(values), np.isfinite(values)[0]
+    there[: 7 * DAY] = False
+    assert width(out)[:, there].mean() / dense == pytest.approx(1, abs=0.07)
+    assert inside(out, values)[:, there].mean() == pytest.approx(0.99, abs=0.005)
