@@ -31,11 +31,8 @@ _GAIN, _LEAST_DUE = 0.2, -0.4
 """By how much a flag puts the next one further away, to where it is a fourth as frequent. Two are owed to a series that
 is quiet, and no more."""
 _MOST_DUE = 0.5
-"""Nor is a young series silenced: this part of what is usual beyond what is free is put on top at most; with what is
-charged anyway that is a little more than all of it."""
-_YOUNG = 28.0
-"""Days of a series until which it may have more flags than were asked for: what comes each day may be what someone is
-to mend. What nobody has mended by then is kept to the budget, however far that puts it away."""
+"""Nor is a series silenced: this part of what is usual beyond what is free is put on top at most; with what is charged
+anyway that is a little more than all of it."""
 _LASTING = 0.5
 """With each further sample of its episode a flag is by so much less likely a chance."""
 _HELD = 4
@@ -46,15 +43,12 @@ _MOST = 1e6
 @part
 def scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms) -> float:
     """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
-    worth, asked, most = _worth(track, s, step, side, strange, off), _asked(terms), _most_due(track, s, side)
-    due = min(track.due[s], most)
+    worth, asked, due = _worth(track, s, step, side, strange, off), _asked(terms), _due(track, s, side)
     score = _score(worth, asked, due)
     unwanted = strange <= LEAST
-    _leak(track, s, step, not unwanted and worth > asked, terms)
+    _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
     if unwanted:
         return min(score, 1.0)
-    if worth > asked + due:
-        _spend(track, s, step, most, terms)
     if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > STILL_FAR:
         # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
         score = max(score, 1.001)
@@ -92,11 +86,10 @@ def _asked(terms: Terms) -> float:
 
 
 @part
-def _most_due(track: Track, s: int, side: int) -> float:
-    """By how much more may be wanted of this series, for the flags that it has had."""
-    if track.age[s] >= _YOUNG * A_DAY:
-        return np.inf
-    return float(_MOST_DUE * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side))
+def _due(track: Track, s: int, side: int) -> float:
+    """By how much more is wanted of this series, for the flags that it has had."""
+    most = _MOST_DUE * max(track.usual[s, side] - _FREE, 0.0) / _bend(track, s, side)
+    return float(min(track.due[s], most))
 
 
 @part
@@ -110,27 +103,16 @@ def _score(worth: float, asked: float, due: float) -> float:
 
 
 @part
-def _leak(track: Track, s: int, step: int, strange: bool, terms: Terms) -> None:
-    """Bring the next flag nearer, as time does: fast where what an old series had many of is over, which is so where
-    nothing was ``strange`` for half as long as from one flag that is asked for to the next."""
-    track.due[s] = max(track.due[s] - _gain(terms) * terms.budget * step / A_DAY, _LEAST_DUE)
-    track.calm[s] = 0 if strange else track.calm[s] + np.float32(step / A_DAY)
-    if track.age[s] >= _YOUNG * A_DAY and track.calm[s] > 0.5 / terms.budget:
-        track.due[s] -= max(track.due[s], 0.0) * min(step / A_DAY, 1.0)
-
-
-@part
-def _spend(track: Track, s: int, step: int, most: float, terms: Terms) -> None:
-    """Put a flag into the bucket: one for an episode, and on a young series less of it with each sample for which that
-    lasts. What counts for nothing, since ``most`` is due already, is not kept for when it would."""
+def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
+    """Let the bucket leak, and put a flag into it where the sample is ``over`` the threshold (Turner 1986, *New
+    directions in communications*): one for an episode, and less of it with each sample for which that lasts."""
+    gain = _GAIN / max(terms.budget, 1.0)
+    track.due[s] = max(track.due[s] - gain * terms.budget * step / A_DAY, _LEAST_DUE)
+    if over <= 0:
+        return
     if track.quiet[s] + 1 > max(3.0, AN_HOUR / step):
-        track.cost[s] = min(_gain(terms), max(most - track.due[s], 0.0))
+        track.cost[s] = gain
         track.due[s] += track.cost[s]
-    elif track.age[s] < _YOUNG * A_DAY:
+    else:
         track.due[s] -= (1 - _LASTING) * track.cost[s]
         track.cost[s] *= _LASTING
-
-
-@part
-def _gain(terms: Terms) -> float:
-    return float(_GAIN / max(terms.budget, 1.0))

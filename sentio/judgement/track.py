@@ -124,8 +124,6 @@ class Track(NamedTuple):
     """``[S]`` samples since the last flag."""
     due: Floats
     """``[S]`` strangeness by which the next flag stands further away, for those that were raised."""
-    calm: Singles
-    """``[S]`` days since a sample was as strange as the first flag of a series must be."""
     cost: Floats
     """``[S]`` what the episode that was flagged last has put into it."""
     edges: Floats
@@ -199,7 +197,6 @@ def blank(series: int) -> dict[str, Array]:
         excess=zeros(2),
         quiet=np.full(series, 1 << 40),
         due=np.full(series, PROBATION),
-        calm=zeros(kind=np.float32),
         cost=zeros(),
         edges=edges,
         beyond=zeros(kind=np.int64),

@@ -459,12 +459,12 @@ def test_a_deviation_that_nobody_wants_to_be_told_of_is_no_anomaly():
 
 def test_what_is_too_small_to_matter_hides_nothing_that_does():
     values = noisy(18 * DAY, 30, series=30)
-    values[:, 10 * DAY :: 24] += 28
+    values[:, 10 * DAY :: 48] += 28
     at = 17 * DAY + 77
-    values[:, at] += 37
-    assert flags(values)[:, at].mean() < 0.3
-    out = run(values, Policy(min_deviation=33))
-    assert (out[ANOMALY][:, at] == 1).mean() > 0.7
+    values[:, at] += 45
+    assert flags(values)[:, at].mean() < 0.5
+    out = run(values, Policy(min_deviation=35))
+    assert (out[ANOMALY][:, at] == 1).mean() > 0.9
     small = np.abs(values - shape(0, 18 * DAY)) < 30
     assert (out[ANOMALY] == 1)[small].sum() == 0
     np.testing.assert_array_equal(np.unique(out[PVALUE][:, 10 * DAY :][small[:, 10 * DAY :]]), [1.0])
