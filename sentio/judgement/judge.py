@@ -80,14 +80,15 @@ class Judge:
         policy = replace(policy, accept_after=max(policy.accept_after, _LEAST_STEPS * step))
         self.policy, self._step = policy, step
         self._terms = Terms(
-            budget=policy.false_alarms,
+            # Whole numbers would be another type to the kernel, which then compiles for a minute.
+            budget=float(policy.false_alarms),
             outside=1 - policy.interval_width,
             accept_after=float(policy.accept_after),
             above=policy.above,
             below=policy.below,
-            units=policy.min_deviation,
+            units=float(policy.min_deviation),
             part=policy.min_percent / 100,
-            resolution=policy.resolution,
+            resolution=float(policy.resolution),
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
         self._names = frozenset(self.blank(()).arrays)

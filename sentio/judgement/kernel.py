@@ -12,6 +12,7 @@ import numpy as np
 from sentio.compiled import kernel, part
 from sentio.judgement.ahead import foretell, look_ahead
 from sentio.judgement.band import learn_band, learn_figures
+from sentio.judgement.brief import told
 from sentio.judgement.correction import learn_errors
 from sentio.judgement.habits import learn_hour
 from sentio.judgement.hours import turn_hour
@@ -82,9 +83,10 @@ def _judge(
     turn_hour(track, s, t, step)
     flagged = False
     if track.seen[s] >= SOUND:
-        out.score[s, j] = scored(track, s, step, side, strange, z_far, abs(error - ahead.base), terms)
+        score, over = scored(track, s, step, side, strange, z_far, abs(error - ahead.base), terms)
+        out.score[s, j] = told(track, s, t, step, side, score, over, terms)
         out.pvalue[s, j] = pvalue(track, s, strange)
-        flagged = out.score[s, j] > 1
+        flagged = score > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
     learn_figures(track, s, step, value, ahead, inside)
     learn_band(track, s, step, value, ahead, flagged, terms)

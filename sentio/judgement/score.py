@@ -41,18 +41,21 @@ _MOST = 1e6
 
 
 @part
-def scored(track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms) -> float:
-    """The score, never above 1 of what nobody wants to be told of; what it costs is put into the bucket."""
+def scored(
+    track: Track, s: int, step: int, side: int, strange: float, z_far: float, off: float, terms: Terms
+) -> tuple[float, float]:
+    """The score, never above 1 of what nobody wants to be told of, and by how much strangeness the sample is over its
+    threshold. What it costs is put into the bucket."""
     worth, asked, due = _worth(track, s, step, side, strange, off), _asked(terms), _due(track, s, side)
-    score = _score(worth, asked, due)
+    score, over = _score(worth, asked, due), worth - asked - due
     unwanted = strange <= LEAST
-    _spend(track, s, step, 0.0 if unwanted else worth - asked - due, terms)
+    _spend(track, s, step, 0.0 if unwanted else over, terms)
     if unwanted:
-        return min(score, 1.0)
+        return min(score, 1.0), over
     if track.quiet[s] < _HELD and z_far * track.shifted[s, 1] > 0 and abs(z_far) > STILL_FAR:
         # What stays where an anomaly has brought it is no news to most views, and an anomaly still.
         score = max(score, 1.001)
-    return float(min(score, _MOST))
+    return float(min(score, _MOST)), over
 
 
 @part
@@ -97,22 +100,39 @@ def _score(worth: float, asked: float, due: float) -> float:
     """Above 1 where a flag is to be raised, and there by the worth alone, so that it is the same on every series; what
     was only due, because the series is quiet, is just above 1. Below, 1 is where it would be raised."""
     if worth <= asked + due:
-        return float(np.exp((worth - asked - due) / _FADES))
+        return faded(worth - asked - due)
     over = _SHARP * (worth - asked)
     return float(1 + (max(over, 0.0) + np.log1p(np.exp(-abs(over)))) / _SHARP)
+
+
+@part
+def faded(over: float) -> float:
+    """The score of a sample that is not over its threshold: of less than nothing, 1 and less."""
+    return float(np.exp(over / _FADES))
 
 
 @part
 def _spend(track: Track, s: int, step: int, over: float, terms: Terms) -> None:
     """Let the bucket leak, and put a flag into it where the sample is ``over`` the threshold (Turner 1986, *New
     directions in communications*): one for an episode, and less of it with each sample for which that lasts."""
-    gain = _GAIN / max(terms.budget, 1.0)
-    track.due[s] = max(track.due[s] - gain * terms.budget * step / A_DAY, _LEAST_DUE)
+    track.due[s] = max(track.due[s] - gain(terms) * terms.budget * step / A_DAY, _LEAST_DUE)
     if over <= 0:
         return
-    if track.quiet[s] + 1 > max(3.0, AN_HOUR / step):
-        track.cost[s] = gain
+    if begins(track, s, step):
+        track.cost[s] = gain(terms)
         track.due[s] += track.cost[s]
     else:
         track.due[s] -= (1 - _LASTING) * track.cost[s]
         track.cost[s] *= _LASTING
+
+
+@part
+def gain(terms: Terms) -> float:
+    """By how much a flag puts the next one further away."""
+    return float(_GAIN / max(terms.budget, 1.0))
+
+
+@part
+def begins(track: Track, s: int, step: int) -> bool:
+    """Whether a flag would be the first of an episode."""
+    return bool(track.quiet[s] + 1 > max(3.0, AN_HOUR / step))

@@ -79,6 +79,7 @@ def follow_shift(track: Track, s: int, step: int, off: float, moved: float, scal
         track.habit[s], track.habit_size[s], track.reached[s], track.lasting[s] = 0, 0.0, 0.0, 0
         _shift(track, s, 0.0)
         track.moving[s] = 0
+        track.brief[s], track.owed[s] = 0.0, 0.0
 
 
 @part

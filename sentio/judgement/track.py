@@ -124,6 +124,17 @@ class Track(NamedTuple):
     """``[S]`` samples since the last flag."""
     due: Floats
     """``[S]`` strangeness by which the next flag stands further away, for those that were raised."""
+    brief: Singles
+    """``[S, 2]`` of an old series, strangeness by which the next brief flag above and below stands further away, for
+    those that were told of."""
+    owed: Singles
+    """``[S]`` what the one that is under way will put into it; below: less than 0."""
+    spate: Singles
+    """``[S]`` days since the episode began;"""
+    rest: Singles
+    """``[S]`` since a brief one was told of;"""
+    calm: Singles
+    """``[S, 2]`` since a flag, told of or not, above and below."""
     cost: Floats
     """``[S]`` what the episode that was flagged last has put into it."""
     edges: Floats
@@ -197,6 +208,11 @@ def blank(series: int) -> dict[str, Array]:
         excess=zeros(2),
         quiet=np.full(series, 1 << 40),
         due=np.full(series, PROBATION),
+        brief=zeros(2, kind=np.float32),
+        owed=zeros(kind=np.float32),
+        spate=zeros(kind=np.float32),
+        rest=zeros(kind=np.float32),
+        calm=zeros(2, kind=np.float32),
         cost=zeros(),
         edges=edges,
         beyond=zeros(kind=np.int64),
