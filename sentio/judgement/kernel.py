@@ -12,7 +12,7 @@ import numpy as np
 from sentio.compiled import kernel, part
 from sentio.judgement.ahead import foretell, look_ahead
 from sentio.judgement.band import learn_band, learn_figures
-from sentio.judgement.brief import told
+from sentio.judgement.brief import published
 from sentio.judgement.correction import learn_errors
 from sentio.judgement.habits import learn_hour
 from sentio.judgement.hours import turn_hour
@@ -84,7 +84,7 @@ def _judge(
     flagged = False
     if track.seen[s] >= SOUND:
         score, over = scored(track, s, step, side, strange, z_far, abs(error - ahead.base), terms)
-        out.score[s, j] = told(track, s, t, step, side, score, over, terms)
+        out.score[s, j] = published(track, s, t, step, side, score, over, terms)
         out.pvalue[s, j] = pvalue(track, s, strange)
         flagged = score > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]

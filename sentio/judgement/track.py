@@ -126,15 +126,17 @@ class Track(NamedTuple):
     """``[S]`` strangeness by which the next flag stands further away, for those that were raised."""
     brief: Singles
     """``[S, 2]`` of an old series, strangeness by which the next brief flag above and below stands further away, for
-    those that were told of."""
+    those that were told of;"""
     owed: Singles
-    """``[S]`` what the one that is under way will put into it; below: less than 0."""
+    """``[S, 2]`` what the newest one will put into it, if it does not last;"""
+    price: Singles
+    """``[S]`` and what one of the newest episode costs."""
+    flagged: npt.NDArray[np.int64]
+    """``[S]`` ns: when the last flag was, told of or not;"""
     spate: Singles
-    """``[S]`` days since the episode began;"""
-    rest: Singles
-    """``[S]`` since a brief one was told of;"""
+    """``[S]`` days from the first one of its episode to it;"""
     calm: Singles
-    """``[S, 2]`` since a flag, told of or not, above and below."""
+    """``[S, 2]`` and from the last one above and below to it."""
     cost: Floats
     """``[S]`` what the episode that was flagged last has put into it."""
     edges: Floats
@@ -209,9 +211,10 @@ def blank(series: int) -> dict[str, Array]:
         quiet=np.full(series, 1 << 40),
         due=np.full(series, PROBATION),
         brief=zeros(2, kind=np.float32),
-        owed=zeros(kind=np.float32),
+        owed=zeros(2, kind=np.float32),
+        price=zeros(kind=np.float32),
+        flagged=zeros(kind=np.int64),
         spate=zeros(kind=np.float32),
-        rest=zeros(kind=np.float32),
         calm=zeros(2, kind=np.float32),
         cost=zeros(),
         edges=edges,
