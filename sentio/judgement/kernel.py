@@ -1,8 +1,8 @@
 """The judge's arithmetic, series by series and sample by sample.
 
 What is expected of a sample (`ahead`) is said before it is looked at. Then come how strange it is (`strangeness`), how
-rare that is (`rarity`), what of it is usual on this series (`hours`, `habits`) and the score (`score`). At last it is
-learned from (`correction`, `band`, `shifts`).
+rare that is (`rarity`), what of it is usual on this series (`hours`, `habits`), the score (`score`) and what of it is
+published (`brief`). At last it is learned from (`correction`, `band`, `shifts`).
 """
 
 from __future__ import annotations
