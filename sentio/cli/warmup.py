@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from sentio.cli.options import Commands, Help
 
@@ -30,30 +33,41 @@ def add(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
-    print("warmup: compiling the kernels, which takes some 40 s the first time …", flush=True)
-    from sentio.detectors.prophet import batch
+    detectors = _configured(arguments.config) if arguments.config else []
+    print("warmup: compiling the kernels, which takes about a minute the first time …", flush=True)
     from sentio.judgement import judge
-    from sentio.sources.prometheus import stream
 
-    if arguments.config:
-        _warm_detectors(arguments.config)
-    batch.warm()
-    stream.warm()
-    judge.warm()
+    # The judge's kernel takes as long as all others, and each is compiled on one core.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside:
+        others = beside.submit(warm_others, detectors)
+        judge.warm()
+        others.result()
     print(f"warmup: done in {time.monotonic() - began:.1f} s")
     return 0
 
 
-def _warm_detectors(paths: Sequence[Path]) -> None:
-    """Those of a configuration that learn as they go; a class of one's own is not called."""
+def _configured(paths: Sequence[Path]) -> list[tuple[str, Any]]:
+    """Types and options of the detectors of a configuration, without classes of one's own: these are not called."""
     from sentio import catalog
     from sentio.config.load import load
-    from sentio.detection.run import goes_on, warm
-    from sentio.evaluation.inline import Inline
 
-    for pipeline in load(paths, os.environ).pipelines.values():
-        block = pipeline.detector
-        if block.type in catalog.CATALOG["detectors"]:
-            detector = catalog.resolve("detectors", block.type)(block.options, Inline())
-            if goes_on(detector):
-                warm(detector)
+    blocks = [pipeline.detector for pipeline in load(paths, os.environ).pipelines.values()]
+    return [(block.type, block.options) for block in blocks if block.type in catalog.CATALOG["detectors"]]
+
+
+def warm_others(detectors: Sequence[tuple[str, Any]]) -> None:
+    """Compile all but the judge's kernel; of ``detectors``, types and their options, those that learn as they go."""
+    from sentio import catalog
+    from sentio.detection.run import goes_on, warm
+    from sentio.detectors.prophet import batch
+    from sentio.evaluation.inline import Inline
+    from sentio.judgement import judge
+    from sentio.sources.prometheus import stream
+
+    batch.warm()
+    stream.warm()
+    judge.warm_incidents()
+    for type_, options in detectors:
+        detector = catalog.resolve("detectors", type_)(options, Inline())
+        if goes_on(detector):
+            warm(detector)

@@ -305,9 +305,21 @@ def _unjudged(scores: Scores, left_out: Bools | None) -> Scores:
 
 
 def warm() -> None:
-    """Compile the kernels, or read them from where they were kept."""
-    judge = Judge(Policy(), 1)
-    one = np.ones((1, 1))
-    series = (SeriesKey("m"),)
-    scores = Scores(series, np.zeros(1, np.int64), one, {YHAT: one, LOWER: one - 1, UPPER: one + 1, SCORE: one})
-    judge.judge(judge.blank(series), scores, before=np.full(1, np.nan), fitted_at=np.zeros(1, np.int64))
+    """Have what scores compiled, or read from where it was kept: one large kernel, most of what there is to compile."""
+    judge, state, scores = _one_sample()
+    judge._run(dict(state.arrays), scores.times, 1, scores, np.full(1, np.nan), None)
+
+
+def warm_incidents() -> None:
+    """The same of what comes after the score: evidence, and incidents and their types."""
+    judge, state, scores = _one_sample()
+    arrays, values = dict(state.arrays), scores.values
+    verdict = Verdict._make(np.zeros((1, 1)) for _ in Verdict._fields)
+    evidence, _ = judge._watch(arrays, scores.times, values, verdict, None)
+    follow(arrays, scores.times, 1, Samples(values, values, values, values, values), evidence)
+
+
+def _one_sample() -> tuple[Judge, State, Scores]:
+    judge, series, one = Judge(Policy(), 1), (SeriesKey("m"),), np.ones((1, 1))
+    outputs = {YHAT: one, LOWER: one - 1, UPPER: one + 1}
+    return judge, judge.blank(series), Scores(series, np.zeros(1, np.int64), one, outputs)

@@ -450,9 +450,12 @@ _WARM = """
 import sys
 from numba.core import event
 from sentio.cli import main
+from sentio.cli.warmup import warm_others
+from sentio.detectors.changefinder import ChangeFinder
 from sentio.detectors.prophet import batch
 from sentio.judgement import judge
-batch.warm = judge.warm = lambda: None  # which take the most of a minute
+from sentio.sources.prometheus import stream
+batch.warm = stream.warm = judge.warm_incidents = lambda: None  # which take the most of half a minute
 compiled = []
 class Heard(event.Listener):
     def on_start(self, event):
@@ -460,22 +463,36 @@ class Heard(event.Listener):
     def on_end(self, event):
         pass
 event.register("numba:compile", Heard())
-assert main(["warmup", "--config.file", sys.argv[1]]) == 0
+warm_others([("changefinder", ChangeFinder.Options())])
 warm = len(compiled)
-assert main(["detect", sys.argv[2], "--detector", "changefinder"]) == 0
+assert main(["detect", sys.argv[1], "--detector", "changefinder"]) == 0
 print("compiled:", warm > 5, compiled[warm:])
 """
 
 
 def test_nothing_is_left_to_compile_after_warmup(tmp_path):
-    config = tmp_path / "sentio.yml"
-    config.write_text(
-        "sources: {s: {type: csv, path: a.csv}}\n"
-        "pipelines: {p: {source: s, query: '*', detector: {type: changefinder}}}\n"
-    )
     file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
     environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    command = [sys.executable, "-c", _WARM, str(config), str(file)]
+    command = [sys.executable, "-c", _WARM, str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, env=environ)
     assert ran.returncode == 0, ran.stderr
     assert "compiled: True []" in ran.stdout
+
+
+def test_warmup_is_for_the_detectors_of_a_configuration_and_says_first_what_is_wrong_with_it(tmp_path):
+    """In a process of its own each time, where all has been compiled before."""
+    config = tmp_path / "sentio.yml"
+    good = (
+        "sources: {s: {type: csv, path: a.csv}}\n"
+        "pipelines: {p: {source: s, query: '*', detector: {type: changefinder}}}\n"
+    )
+    ran = []
+    for text in (good, good.replace("changefinder", "changefinger")):
+        config.write_text(text)
+        command = [sys.executable, "-m", "sentio", "warmup", "--config.file", str(config)]
+        ran.append(subprocess.run(command, capture_output=True, text=True))
+    assert ran[0].returncode == 0, ran[0].stderr
+    assert "warmup: done in" in ran[0].stdout
+    assert ran[1].returncode == 2
+    assert "changefinger" in ran[1].stderr
+    assert not ran[1].stdout
