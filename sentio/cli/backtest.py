@@ -77,7 +77,10 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         help="how much time of the data lies between two trainings, in place of train.every: seldom is faster",
     )  # fmt: skip
     group.add_argument(
-        "--train-window", type=duration, metavar="LENGTH", help="in place of train.window, how far back it learns"
+        "--train-window",
+        type=duration,
+        metavar="LENGTH",
+        help="how far back it learns (train.window; without a configuration, 200 samples at least)",
     )
 
 

@@ -23,6 +23,8 @@ _WITHOUT_FILE = ("backtest", json.dumps({
     "pipelines": {_DEFAULT: {"source": "file", "query": "file"}},
 }))  # fmt: skip
 _LONG = 3650 * DAY
+_ENOUGH = 200
+"""Samples to learn from where nobody says how far back: of a sample a day two weeks are too few for a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,13 @@ def configured(settings: Settings, environ: Mapping[str, str], step: int | None 
         step = load(settings.paths, environ, [*base, anything, *changes]).pipelines[alias].step
     train = pipeline.train
     every = max(settings.train_every or train.every, step)
+    least = 2 if settings.paths or settings.train_window else _ENOUGH
     needs = _needs(
         alias,
         step,
         ttl=None if pipeline.ttl is None else max(pipeline.ttl, step),
         every=every,
-        window=max(settings.train_window or train.window, 2 * step),
+        window=max(settings.train_window or train.window, least * step),
         model_ttl=None if train.ttl is None else max(train.ttl, every),
     )
     config = load(settings.paths, environ, [*base, needs, *changes])

@@ -158,6 +158,23 @@ def test_another_step_than_the_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["scored"] == found["samples"] // 2  # one in each step
 
 
+def test_a_sample_a_day_is_learned_from_further_back_than_a_configuration_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two weeks of them are too few for a model."""
+    values = 100 + np.random.default_rng(8).normal(size=400)
+    values[350] = 160
+    flags = (np.arange(400) == 350).astype(np.int64)
+    path = write_series(tmp_path / "sales.csv", BEGIN + 86_400 * SECOND * np.arange(400, dtype=np.int64), values, flags)
+    (found,) = figures(capsys, path)
+    assert (found["scored"], found["flagged"]["recall"]) == (340, 1)
+    for asked in (("--train-window", "14d"), ("--set", "train.window=14d")):
+        assert figures(capsys, path, *asked)[0]["scored"] == 0
+    config = tmp_path / "sentio.yml"
+    config.write_text(CONFIGURATION, "utf-8")
+    assert figures(capsys, path, "--config.file", config, "--pipeline", "wide")[0]["scored"] == 0
+
+
 def test_a_file_that_is_too_short_for_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "short.csv"
     path.write_text("time,value\n600,2\n0,1\n300,\n", "utf-8")
