@@ -8,9 +8,11 @@ import logging
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import numba
+import numpy as np
+import numpy.typing as npt
 from numba.core import caching, event
 
 log = logging.getLogger(__name__)
@@ -73,10 +75,41 @@ def kernel(function: F) -> F:
     return _kept(_compile, function)
 
 
+def record(arrays: type, **shapes: tuple[int, ...]) -> np.dtype[np.void]:
+    """What a `kernel` remembers of one series: a field for each of the ``arrays`` that a class declares, of the numbers
+    that are written there and the shape that is given here, or one number. The largest come first, so that each lies
+    where the processor reads it in one go, and no room is lost between them.
+
+    An array of it goes from one `part` to another as one pointer. As many arrays of their own as there are fields cost
+    more to hand on, and to compile, than most parts do themselves.
+
+    Raises `TypeError` where a shape is no field's, or a name would be taken for what every array has.
+    """
+    kinds = {name: _number(hint) for name, hint in get_type_hints(arrays).items()}
+    fields = [(name, kind, shapes.pop(name, ())) for name, kind in kinds.items()]
+    if shapes:
+        raise TypeError(f"{arrays.__name__}: a shape is given for {', '.join(shapes)}; fields of it are expected")
+    taken = [name for name in kinds if hasattr(np.ndarray, name)]
+    if taken:
+        raise TypeError(f"{arrays.__name__}: of an array {', '.join(taken)} is another thing; other names are expected")
+    return np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize), align=True)
+
+
+def own(array: npt.NDArray[Any], kind: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """A copy of an ``array`` of records of this ``kind``, for a kernel to write to. Of one that was read from a file
+    NumPy does not say that its fields lie where they should, and it would be another type to the kernel."""
+    return np.array(array).view(kind)
+
+
+def _number(array: Any) -> type[np.generic]:
+    """``np.float64`` of ``NDArray[np.float64]``."""
+    [kind] = get_args(get_args(array)[1])
+    return cast(type[np.generic], kind)
+
+
 def part(function: F) -> F:
-    """A part of a `kernel` in the same folder: compiled into it, for a call that is handed many arrays costs more than
-    most parts do themselves. It changes no bit."""
-    return cast(F, _compile(inline="always")(function))
+    """A part of a `kernel` in the same folder, to be called by it alone."""
+    return cast(F, _compile(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def reduction(function: F) -> F:

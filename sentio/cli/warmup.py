@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     detectors = _configured(arguments.config) if arguments.config else []
-    print("warmup: compiling the kernels, which takes about a minute the first time …", flush=True)
+    print("warmup: compiling the kernels, which takes about half a minute the first time …", flush=True)
     from sentio.judgement import judge
 
     # The judge's kernel takes as long as all others, and each is compiled on one core.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import part
 from sentio.types import SECOND, Array
 
 WITHIN = 100 * 7 * 86_400 * SECOND
@@ -32,7 +32,7 @@ _REMEMBERED = 65_536
 forgotten by day."""
 
 
-@kernel
+@part
 def record(lengths: Array, longest: Array, length: int, horizon: float, odd: Array) -> None:
     """A run of ``length`` has ended. The first abnormal ones do not count, so that an incident does not make the next
     one normal, and further ones as the longest that is not: what comes every night is normal in the end."""
@@ -60,7 +60,7 @@ def record(lengths: Array, longest: Array, length: int, horizon: float, odd: Arr
         longest *= np.float32(0.9)
 
 
-@kernel
+@part
 def plausible(lengths: Array, longest: Array, horizon: float) -> float:
     """The length that no run within ``horizon`` steps should have; infinity where too few have ended."""
     runs, steps = 0.0, 0.0

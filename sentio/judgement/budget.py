@@ -8,12 +8,12 @@ its evidence must be stronger, and time brings it back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, own, record
 from sentio.judgement.evidence import Evidence
 from sentio.types import SECOND, Array, Bools, Floats
 
@@ -25,8 +25,9 @@ _COST = 0.6
 has had none, and no more. Nor is a series silenced: four times is enough, however many it had."""
 
 
-class Budget(NamedTuple):
-    """Of ``S`` series: of what stands still, is missing or zero, and of what lasts."""
+class Budget(Protocol):
+    """Of ``S`` series, of what stands still, is missing or zero, and of what lasts: an array of `RECORD`, of which each
+    field is an array, as kernels read it."""
 
     spent: Floats
     """``[S, 2]`` decades above 1 that the next episode must reach, for those that were told of; negative: owed."""
@@ -36,9 +37,17 @@ class Budget(NamedTuple):
     """``[S, 2]`` steps since the evidence that was told of last."""
 
 
+BUDGET = "budget"
+"""In a state."""
+RECORD = record(Budget, spent=(2,), wanted=(2,), untold=(2,))
+"""What `Budget` holds of one series."""
+
+
 def blank(series: int) -> dict[str, Array]:
-    """The budget of ``series`` of which nothing is known, by name; the first axis is the series."""
-    return Budget(np.zeros((series, 2)), np.zeros((series, 2)), np.full((series, 2), 1 << 40))._asdict()
+    """The budget of ``series`` of which nothing is known, for `tell`."""
+    budget = np.zeros(series, RECORD)
+    budget["untold"] = 1 << 40
+    return {BUDGET: budget}
 
 
 def tell(
@@ -51,13 +60,13 @@ def tell(
     episode that has begun lasts as long as its evidence does. The memory that is given stays as it is. Any cut in time
     gives the same bits.
     """
-    budget = Budget(**{name: np.array(memory[name]) for name in Budget._fields})
+    budget = own(memory[BUDGET], RECORD)
     strong = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
     found = np.where(counts, np.stack((strong, evidence.lasting)), 0.0)
     told = np.full(found.shape, np.nan)
-    _tell(step, a_day, found, budget, told)
+    _tell(step, a_day, found, cast(Budget, budget), told)
     # How strange what is far off is, the score says: to last does not put it above what is stranger elsewhere.
-    return budget._asdict(), np.where(np.isnan(told[0]) & np.isfinite(told[1]), 0.0, told[0])
+    return {BUDGET: budget}, np.where(np.isnan(told[0]) & np.isfinite(told[1]), 0.0, told[0])
 
 
 @kernel

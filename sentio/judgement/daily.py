@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, part
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import A_DAY, Memory
 from sentio.types import SECOND, Floats
@@ -72,7 +72,7 @@ def name_shifts(t: int, step: int, kept: Memory) -> None:
             kept.lag[s] = steps if parts > 0 else -steps
 
 
-@kernel
+@part
 def _shift(s: int, t: int, step: int, kept: Memory) -> int:
     """Parts of an hour by which what was expected would have to be later to explain the last day; or 0."""
     noise = np.float64(kept.scale[s])
@@ -100,7 +100,7 @@ def _shift(s: int, t: int, step: int, kept: Memory) -> int:
     return best - _MOST if _explains(best - _MOST, forecast * noise, s, t, step, kept) else 0
 
 
-@kernel
+@part
 def _moved(parts: int, forecast: Floats, h: int) -> float:
     """``forecast`` so many parts of an hour later, in hour ``h``. What was expected of the hours to come is what it was
     a day before."""
@@ -108,7 +108,7 @@ def _moved(parts: int, forecast: Floats, h: int) -> float:
     return float((1 - part) * forecast[(h - back) % A_DAY] + part * forecast[(h - back - 1) % A_DAY])
 
 
-@kernel
+@part
 def _explains(parts: int, forecast: Floats, s: int, t: int, step: int, kept: Memory) -> bool:
     """Whether the shift accounts for most of the incident's own samples: what it is nearer to may be another thing."""
     total, left = 0.0, 0.0
@@ -122,13 +122,13 @@ def _explains(parts: int, forecast: Floats, s: int, t: int, step: int, kept: Mem
     return left <= _REST * total
 
 
-@kernel
+@part
 def _cost(left: float, known: float, parameters: int) -> float:
     """The criterion of what leaves a sum of squares ``left`` of so many ``known`` hours."""
     return float(known * np.log(left / known + _ERROR) + parameters * np.log(known))
 
 
-@kernel
+@part
 def _left(parts: int, forecast: Floats, off: Floats, weight: Floats) -> float:
     """Sum of squares that is left where the forecast comes so many parts of an hour later, from the best hour on."""
     before, shifted, least = np.zeros(A_DAY), 0.0, np.inf
@@ -144,7 +144,7 @@ def _left(parts: int, forecast: Floats, off: Floats, weight: Floats) -> float:
     return float(least)
 
 
-@kernel
+@part
 def _otherwise(off: Floats, weight: Floats, known: float) -> float:
     """The criterion of the best explanation that is no shift: none at all, or for some hours a constant, a line or a
     number for each."""

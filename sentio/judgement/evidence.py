@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sentio.compiled import record
 from sentio.types import Array, Floats, Ints
 
 NEVER = np.iinfo(np.int64).min
@@ -15,8 +16,8 @@ _BINS, _FAR_BINS = 13, 7
 """Of run lengths: 1, 2, 3–4, 5–8, … and above 2048; of values far off, above 32."""
 
 
-class Runs(NamedTuple):
-    """What is remembered of ``S`` series."""
+class Runs(Protocol):
+    """What is remembered of ``S`` series: an array of `RECORD`, of which each field is an array, as kernels read it."""
 
     seen: Ints
     """``[S]`` ns of the newest step, whether or not a sample arrived; `NEVER` before the first."""
@@ -59,6 +60,21 @@ class Runs(NamedTuple):
     zeros: npt.NDArray[np.float32]
 
 
+RUNS = "runs"
+"""In a state."""
+RECORD = record(
+    Runs,
+    equal_lengths=(_BINS, 2),
+    gap_lengths=(_BINS, 2),
+    far_lengths=(_FAR_BINS, 2),
+    equal_longest=(2,),
+    gap_longest=(2,),
+    far_longest=(2,),
+    odd=(3,),
+)
+"""What `Runs` holds of one series."""
+
+
 class Evidence(NamedTuple):
     """Against ``S`` series at ``m`` times, each ``[S, m]``; of 1 and more it is abnormal."""
 
@@ -84,31 +100,9 @@ class Evidence(NamedTuple):
 
 
 def blank(series: int) -> dict[str, Array]:
-    """The memory of ``series`` of which nothing is known, by name; the first axis is the series."""
-
-    def zeros(kind: type[np.generic], *shape: int) -> Array:
-        return np.zeros((series, *shape), kind)
-
-    return Runs(
-        seen=np.full(series, NEVER),
-        last=np.full(series, np.nan),
-        equal=zeros(np.int32),
-        equal_from=zeros(np.int64),
-        gap=zeros(np.int32),
-        gap_from=zeros(np.int64),
-        equal_lengths=zeros(np.float32, _BINS, 2),
-        gap_lengths=zeros(np.float32, _BINS, 2),
-        far=zeros(np.int32),
-        far_lengths=zeros(np.float32, _FAR_BINS, 2),
-        equal_longest=zeros(np.float32, 2),
-        gap_longest=zeros(np.float32, 2),
-        far_longest=zeros(np.float32, 2),
-        zero_run=zeros(np.int32),
-        zero_odd=zeros(np.int8),
-        odd=zeros(np.int16, 3),
-        rest=np.full(series, np.nan),
-        rests=zeros(np.int8),
-        rest_longest=zeros(np.float32),
-        arrived=zeros(np.float32),
-        zeros=zeros(np.float32),
-    )._asdict()
+    """The memory of ``series`` of which nothing is known, for `runs.watch`."""
+    runs = np.zeros(series, RECORD)
+    runs["seen"] = NEVER
+    runs["last"] = np.nan
+    runs["rest"] = np.nan
+    return {RUNS: runs}

@@ -7,18 +7,18 @@ do not split it. While it is open its kind is judged anew with each anomalous sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, own, part
 from sentio.judgement import evidence as _evidence
 from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
 from sentio.judgement.daily import name_shifts, remember_hour
 from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import Bytes, Counts, Memory, noise_at, put_noise
+from sentio.judgement.memory import INCIDENT, RECORD, Bytes, Counts, Memory, noise_at, put_noise
 from sentio.judgement.shapes import Seen, name_kinds
 from sentio.types import Array, Bools, Floats, Ints
 
@@ -95,7 +95,9 @@ def blank(series: int) -> dict[str, Array]:
 
 def over(memory: Mapping[str, Array]) -> dict[str, Array]:
     """What of ``memory`` is another where the incidents that are open have ended with the newest sample."""
-    return {"open": np.zeros_like(memory["open"])}
+    incident = memory[INCIDENT].copy()
+    incident["open"] = 0
+    return {INCIDENT: incident}
 
 
 def follow(
@@ -107,7 +109,8 @@ def follow(
     ``evidence`` is what `runs.watch` gave for the same samples. The memory that is given stays as it is, and the one
     returned holds what else is in it, too. Any cut in time gives the same bits.
     """
-    kept = Memory(**{name: np.array(memory[name], order="C") for name in Memory._fields})
+    after = own(memory[INCIDENT], RECORD)
+    kept, told = cast(Memory, after), cast(Memory, after.view(np.recarray))
     incidents = Incidents._make(_made(name, samples.values.shape) for name in Incidents._fields)
     for j, t in enumerate(times.tolist()):
         # By columns, for kernels of two files take turns; the live service gives one at a time.
@@ -117,9 +120,9 @@ def follow(
         _follow(t, step, now, found, kept, quiet)
         name_kinds(t, step, Seen(now.values, now.anomalous, found.stuck, found.zeroed), kept)
         name_shifts(t, step, kept)
-        _describe(kept, Incidents._make(a[:, j] for a in incidents))
+        _describe(told, Incidents._make(a[:, j] for a in incidents))
         incidents.gone[:, j] = (now.anomalous == 1) & ~np.isfinite(now.values)
-    return {**memory, **kept._asdict()}, incidents
+    return {**memory, INCIDENT: after}, incidents
 
 
 def warm() -> None:
@@ -157,7 +160,7 @@ def _follow(t: int, step: int, now: Samples, found: Evidence, kept: Memory, quie
             kept.level[s] = now.values[s]
 
 
-@kernel
+@part
 def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
     """The sample at ``t`` into the ring, and NaN for the steps that were left out before it."""
     length = kept.deviation.shape[1]
@@ -183,12 +186,12 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
         kept.deviation[s, at] = _cut(now.values[s] - expected)
 
 
-@kernel
+@part
 def _cut(x: float) -> float:
     return min(max(x, -_LARGEST), _LARGEST)
 
 
-@kernel
+@part
 def _open(s: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> None:
     """A new incident, from where it really began."""
     began = t
@@ -201,13 +204,13 @@ def _open(s: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memor
     kept.open[s], kept.kind[s] = 1, 0
     kept.began[s], kept.onset[s] = began, began
     kept.end[s] = began - step
-    kept.samples[s], kept.total[s], kept.base[s] = 0, 0.0, 0.0
+    kept.samples[s], kept.total[s], kept.expected[s] = 0, 0.0, 0.0
     kept.peak[s], kept.peak_size[s], kept.score[s] = np.nan, -1.0, np.nan
-    kept.missed[s], kept.flat[s], kept.zeroed[s], kept.usual[s], kept.lag[s] = 0, 0, 0, 0, 0
+    kept.missed[s], kept.equal[s], kept.zeroed[s], kept.usual[s], kept.lag[s] = 0, 0, 0, 0, 0
     kept.level[s], kept.spread[s] = np.nan, np.nan
 
 
-@kernel
+@part
 def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
     """ns of the first of the deviations to the side of the one at ``t``, one smaller one between them allowed for."""
     length = kept.deviation.shape[1]
@@ -228,7 +231,7 @@ def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
     return t - began * step
 
 
-@kernel
+@part
 def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
     """The samples since the last anomalous one belong to the incident, too."""
     length = kept.deviation.shape[1]
@@ -240,13 +243,13 @@ def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
             continue
         kept.samples[s] += 1
         kept.total[s] += deviation
-        kept.base[s] += kept.forecast[s, at]
+        kept.expected[s] += kept.forecast[s, at]
         if abs(deviation) / noise > kept.peak_size[s]:
             kept.peak[s], kept.peak_size[s] = deviation, abs(deviation) / noise
     kept.end[s] = t
 
 
-@kernel
+@part
 def _count(s: int, arrived: bool, found: Evidence, kept: Memory) -> None:
     """What speaks for a missing series, a flatline or a drop to zero."""
     if not arrived:
@@ -254,7 +257,7 @@ def _count(s: int, arrived: bool, found: Evidence, kept: Memory) -> None:
         kept.usual[s] = found.gap_usual[s]
         return
     if found.stuck[s] >= 1:
-        kept.flat[s] = max(kept.flat[s], found.equal[s])
+        kept.equal[s] = max(kept.equal[s], found.equal[s])
         kept.usual[s] = found.equal_usual[s]
     if found.zeroed[s] >= 1:
         kept.zeroed[s] += 1
@@ -269,12 +272,12 @@ def _describe(kept: Memory, into: Incidents) -> None:
     late = (kind == Kind.LATE_PATTERN) | (kind == Kind.EARLY_PATTERN)
     brief = (kind == Kind.SPIKE) | (kind == Kind.DIP)
     size = np.where(brief, kept.peak, np.where(kept.samples > 0, kept.total / number, np.nan))
-    base = np.abs(kept.anchor + kept.base / number)
+    base = np.abs(kept.anchor + kept.expected / number)
     into.size[:] = size
     # Beside nothing everything is infinitely large.
     told = 1e-6 * np.abs(size) < base
     into.percent[:] = np.where(told, 100 * size / np.where(told, base, 1), np.nan)
-    into.run[:] = np.where(gone, kept.missed, np.where(flat, kept.flat, 0))
+    into.run[:] = np.where(gone, kept.missed, np.where(flat, kept.equal, 0))
     into.usual[:] = np.where(gone | flat, kept.usual, 0)
     into.lag[:] = np.where(late, kept.lag, 0)
     into.spread[:] = np.where(kind == Kind.VARIANCE_CHANGE, kept.spread, np.nan)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import cast
 
 import numpy as np
 
+from sentio.compiled import own
 from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.bounds import SECOND_NIGHT
@@ -21,7 +23,7 @@ from sentio.judgement.policy import Policy
 from sentio.judgement.runs import watch
 from sentio.judgement.score import A_DECADE
 from sentio.judgement.terms import Terms, Verdict
-from sentio.judgement.track import Track
+from sentio.judgement.track import RECORD, Track
 from sentio.judgement.track import blank as _blank_track
 from sentio.types import (
     ANOMALY,
@@ -53,7 +55,7 @@ KIND = "anomaly_type"
 """`Kind` of the incident that is open, 0 for none."""
 
 _VERDICTS = (SCORE, ANOMALY, PVALUE)
-_TRACK = "track."
+_TRACK = "track"
 _FITTED = "model_at"
 _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
@@ -80,7 +82,7 @@ class Judge:
         policy = replace(policy, accept_after=max(policy.accept_after, _LEAST_STEPS * step))
         self.policy, self._step = policy, step
         self._terms = Terms(
-            # Whole numbers would be another type to the kernel, which then compiles for a minute.
+            # Whole numbers would be another type to the kernel, which is then compiled anew.
             budget=float(policy.false_alarms),
             outside=1 - policy.interval_width,
             accept_after=float(policy.accept_after),
@@ -95,7 +97,7 @@ class Judge:
 
     def blank(self, keys: Keys) -> State:
         """Of series of which nothing is known yet."""
-        track = {_TRACK + name: array for name, array in _blank_track(len(keys)).items()}
+        track = {_TRACK: _blank_track(len(keys))}
         model = {_FITTED: np.zeros(len(keys), np.int64)}
         return State(keys, {**track, **_incidents.blank(len(keys)), **_budget.blank(len(keys)), **model})
 
@@ -121,7 +123,7 @@ class Judge:
 
     def times(self, state: State) -> Ints:
         """``[S]`` ns of the newest sample that was judged; far in the past where there is none."""
-        return np.asarray(state[_TRACK + "at"])
+        return np.asarray(state[_TRACK]["at"])
 
     def models(self, state: State) -> Ints:
         """``[S]`` ns: which model judged it, by when that was fitted."""
@@ -135,7 +137,7 @@ class Judge:
         arrays = dict(state.arrays)
         verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
-        young = np.asarray(arrays[_TRACK + "age"]) < SECOND_NIGHT
+        young = np.asarray(arrays[_TRACK]["age"]) < SECOND_NIGHT
         self._watch(arrays, history.times, scores.values, verdict, left_out, young, max(1, step // self._step))
         return State(state.keys, arrays)
 
@@ -181,7 +183,7 @@ class Judge:
     ) -> Verdict:
         """What the kernel says; ``arrays`` get the track that it leaves."""
         shape = scores.values.shape
-        track = Track(**{name: np.array(arrays[_TRACK + name], order="C") for name in Track._fields})
+        track = own(arrays[_TRACK], RECORD)
         out = Verdict._make(np.full(shape, np.nan) for _ in Verdict._fields)
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
@@ -190,8 +192,8 @@ class Judge:
         if YHAT not in scores.outputs:
             # A score that is lower than usual says that all is well; and it has not the steps of the values.
             terms = terms._replace(above=True, below=False, units=0.0, part=0.0, resolution=0.0)
-        run(at, step, values, yhat, half, before, skip, terms, track, out)
-        arrays |= {_TRACK + name: array for name, array in track._asdict().items()}
+        run(at, step, values, yhat, half, before, skip, terms, cast(Track, track), out)
+        arrays[_TRACK] = track
         if YHAT in scores.outputs:
             return out
         # They are of the detector's score, and say nothing of how large the values should be.

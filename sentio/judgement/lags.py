@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.compiled import kernel, part
+from sentio.compiled import part
 from sentio.judgement.evidence import NEVER
 from sentio.judgement.terms import Lags
 from sentio.judgement.track import LAGS, Track
@@ -69,7 +69,7 @@ def _unsure(track: Track, s: int) -> tuple[float, float]:
     return missing if track.since[s] == 1 else 0.0, missing if track.since[s] <= _UNSEEN else 0.0
 
 
-@kernel
+@part
 def _through(
     weights: Floats, steps: int, step: int, errors: tuple[float, float, float, float], unsure: tuple[float, float],
     base: float, most: float,
@@ -93,7 +93,7 @@ def _through(
     return at[0], at[1], at[2], at[3], growth, spread[0, 0]
 
 
-@kernel
+@part
 def _one_step(newest: Floats, step: int) -> tuple[Floats, Floats]:
     """``[4, 4]`` what becomes of the last three errors and the mean of the last hour, less the base, in a step, the
     ``newest`` being foretold by these weights; and the covariance of what nobody foresees."""
@@ -106,7 +106,7 @@ def _one_step(newest: Floats, step: int) -> tuple[Floats, Floats]:
     return become, chance
 
 
-@kernel
+@part
 def _advance(at: Floats, spread: Floats, steps: int, become: Floats, chance: Floats) -> bool:
     """Advance the errors ``at [4]`` and their covariance ``spread [4, 4]``, by squares; False where nothing is known of
     them in the end."""
@@ -122,7 +122,7 @@ def _advance(at: Floats, spread: Floats, steps: int, become: Floats, chance: Flo
     return True
 
 
-@kernel
+@part
 def _product(a: Floats, b: Floats) -> Floats:
     """Of small matrices, to the same bits on every machine."""
     out = np.zeros((a.shape[0], b.shape[1]))
@@ -133,7 +133,7 @@ def _product(a: Floats, b: Floats) -> Floats:
     return out
 
 
-@kernel
+@part
 def _quadratic(row: Floats, spread: Floats) -> float:
     """The variance of the errors weighted by ``row``."""
     total = 0.0

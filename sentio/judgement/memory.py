@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, part, record
 from sentio.judgement.evidence import NEVER
 from sentio.types import Array, Floats, Ints
 
@@ -25,8 +25,9 @@ Counts = npt.NDArray[np.int32]
 Singles = npt.NDArray[np.float32]
 
 
-class Memory(NamedTuple):
-    """Of ``S`` series: a ring of the last `LENGTH` steps, and the incident that is open, or else the last one.
+class Memory(Protocol):
+    """Of ``S`` series: a ring of the last `LENGTH` steps, and the incident that is open, or else the last one. An array
+    of `RECORD`, of which each field is an array, as kernels read it.
 
     The step at ``t`` ns is in the column ``t // step % LENGTH``, so that nothing has to be moved. Single precision is
     enough: deviations are small beside values, and what is expected is kept as a difference.
@@ -57,10 +58,10 @@ class Memory(NamedTuple):
     calm: Counts
     """``[S]`` samples that have arrived since."""
     samples: Counts
-    """``[S]`` that arrived from ``began`` to ``end``; of them are ``total`` and ``base``."""
+    """``[S]`` that arrived from ``began`` to ``end``; of them are ``total`` and ``expected``."""
     total: Floats
     """``[S]`` sum of the deviations, units."""
-    base: Floats
+    expected: Floats
     """``[S]`` sum of what was expected less ``anchor``, units."""
     peak: Singles
     """``[S]`` the deviation that was largest beside its noise, signed, units."""
@@ -69,7 +70,7 @@ class Memory(NamedTuple):
     score: Floats
     missed: Counts
     """``[S]`` the longest run of steps without a sample."""
-    flat: Counts
+    equal: Counts
     """``[S]`` the longest run of equal values that was abnormal."""
     zeroed: Counts
     """``[S]`` abnormal zeros."""
@@ -83,25 +84,29 @@ class Memory(NamedTuple):
     """``[S]`` of the deviations, in scales of the noise."""
 
 
+INCIDENT = "incident"
+"""In a state."""
+RECORD = record(
+    Memory,
+    deviation=(LENGTH,),
+    forecast=(LENGTH,),
+    noise=(LENGTH,),
+    hours=(2, A_DAY),
+)
+"""What `Memory` holds of one series."""
+
+
 def blank(series: int) -> dict[str, Array]:
     """The memory of ``series`` that have had no sample and no incident."""
-    floats = {"anchor", "total", "base", "peak_size", "score", "level"}
-    wholes = {"began", "onset", "end"}
-    small = {"open", "kind"}
-    arrays: dict[str, Array] = {
-        "pushed": np.full(series, NEVER),
-        **{name: np.full(series, np.nan, np.float32) for name in ("peak", "spread", "scale")},
-        **{name: np.full((series, LENGTH), np.nan, np.float32) for name in ("deviation", "forecast")},
-        "noise": np.zeros((series, LENGTH), np.int8),
-        "hours": np.full((series, 2, A_DAY), np.nan, np.float32),
-        **{name: np.full(series, np.nan) for name in floats},
-        **{name: np.zeros(series, np.int64) for name in wholes},
-        **{name: np.zeros(series, np.int8) for name in small},
-    }
-    return {name: arrays[name] if name in arrays else np.zeros(series, np.int32) for name in Memory._fields}
+    memory = np.zeros(series, RECORD)
+    memory["pushed"] = NEVER
+    for name in RECORD.names or ():
+        if RECORD[name].base.kind == "f":
+            memory[name] = np.nan
+    return {INCIDENT: memory}
 
 
-@kernel
+@part
 def put_noise(s: int, at: int, scale: float, kept: Memory) -> None:
     """``scale`` of the noise into column ``at``, as the newest."""
     kept.scale[s] = scale

@@ -9,12 +9,13 @@ however far: among spikes that come every hour one more is nothing, and ten of t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, own, part
 from sentio.judgement.bounds import FORGIVEN, LEAST_EQUAL, LEAST_MISSING, WITHIN, plausible, record
-from sentio.judgement.evidence import NEVER, Evidence, Runs
+from sentio.judgement.evidence import NEVER, RECORD, RUNS, Evidence, Runs
 from sentio.types import Array, Bools, Floats, Ints
 
 _RESTS, _REST_KEPT = 2.0, 0.98
@@ -53,7 +54,8 @@ def watch(
     short that a single rest may come each night. The memory that is given stays as it is. Any cut in time gives the
     same bits.
     """
-    runs = Runs(**{name: np.array(memory[name], order="C") for name in Runs._fields})
+    kept = own(memory[RUNS], RECORD)
+    runs = cast(Runs, kept)
     shape = values.shape
     kinds = 4 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
     evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
@@ -64,7 +66,7 @@ def watch(
         _glance(np.ascontiguousarray(times, np.int64), every, value, forecast, noise, skip, new, _least(value), runs)
     else:
         _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, new, runs, evidence)
-    return runs._asdict(), evidence
+    return {RUNS: kept}, evidence
 
 
 def _least(values: Floats) -> Floats:
@@ -92,7 +94,7 @@ def _watch(
             out.gap_usual[s, j] = int(max(0.0, runs.gap_longest[s, 1] - 1))
 
 
-@kernel
+@part
 def _step(
     runs: Runs, s: int, j: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float,
     young: bool, out: Evidence,
@@ -142,7 +144,7 @@ def _glance(
             _zero(runs, s, value, expected[s, j], scale[s, j])
 
 
-@kernel
+@part
 def _equal(value: float, before: float, scale: float) -> bool:
     """Whether the two are one value; a NaN is none."""
     # A comparison with NaN is false, so that without a scale rounding alone is allowed for.
@@ -152,7 +154,7 @@ def _equal(value: float, before: float, scale: float) -> bool:
     return bool(abs(value - before) <= tolerance)
 
 
-@kernel
+@part
 def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: float, young: bool) -> None:
     """Go on with the run of equal values, or end it; the gap before the sample has ended."""
     before = runs.last[s]
@@ -169,13 +171,13 @@ def _arrive(runs: Runs, s: int, t: int, value: float, scale: float, horizon: flo
     runs.equal[s], runs.equal_from[s] = 1, t
 
 
-@kernel
+@part
 def _rests(runs: Runs, s: int, value: float) -> bool:
     """Whether ``value`` is where the series rests: it stood still there for too long, again and again."""
     return bool(runs.rests[s] >= FORGIVEN and abs(value - runs.rest[s]) <= _ROUNDING * abs(value))
 
 
-@kernel
+@part
 def _end(runs: Runs, s: int, value: float, young: bool, horizon: float) -> None:
     """The run of equal values has ended; those where the series rests are apart, so that to stand still elsewhere is
     found as soon as ever."""
@@ -189,7 +191,7 @@ def _end(runs: Runs, s: int, value: float, young: bool, horizon: float) -> None:
     record(lengths, longest, length, horizon, runs.odd[s, :1])
 
 
-@kernel
+@part
 def _rest(runs: Runs, s: int, value: float, young: bool) -> None:
     """The series has stood still at ``value`` for longer than is plausible. In a ``young`` one, which has had no second
     night, a single time is enough."""
@@ -206,7 +208,7 @@ def _rest(runs: Runs, s: int, value: float, young: bool) -> None:
         runs.rest_longest[s] = max(runs.equal[s], _REST_KEPT * runs.rest_longest[s])
 
 
-@kernel
+@part
 def _last(runs: Runs, s: int, off: float, scale: float, horizon: float) -> float:
     """Go on with the run of values that are far ``off`` to one side, or end it: how abnormal its length is."""
     if not (np.isfinite(off) and scale > 0):
@@ -225,7 +227,7 @@ def _last(runs: Runs, s: int, off: float, scale: float, horizon: float) -> float
     return float(length / max(LEAST_EQUAL, plausible(runs.far_lengths[s], runs.far_longest[s], horizon) - 1))
 
 
-@kernel
+@part
 def _zero(runs: Runs, s: int, value: float, expected: float, scale: float) -> float:
     """How abnormal ``value`` is as a zero; the share of zeros is learned from runs of them that have ended."""
     if not (value == 0 or abs(value) <= _NIL * scale):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentio.compiled import kernel
+from sentio.compiled import kernel, part
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import Memory, noise_at
 from sentio.types import Floats, Ints
@@ -93,7 +93,7 @@ def name_kinds(t: int, step: int, seen: Seen, kept: Memory) -> None:
         kept.kind[s], kept.onset[s] = kind, onset
 
 
-@kernel
+@part
 def _plain(s: int, seen: Seen, kept: Memory) -> int:
     """What needs no shape: as it is now, or as it was most of the time; else 0."""
     number = kept.samples[s]
@@ -101,12 +101,12 @@ def _plain(s: int, seen: Seen, kept: Memory) -> int:
         return _MISSING
     if seen.zeroed[s] >= 1 or 2 * kept.zeroed[s] > number:
         return _ZERO
-    if seen.stuck[s] >= 1 or (kept.flat[s] > 0 and 2 * kept.flat[s] > number):
+    if seen.stuck[s] >= 1 or (kept.equal[s] > 0 and 2 * kept.equal[s] > number):
         return _FLAT
     return 0
 
 
-@kernel
+@part
 def _shaped(s: int, t: int, step: int, kept: Memory) -> tuple[int, int]:
     """The kind of the deviations, and the onset in ns that belongs to it."""
     shape = _window(s, t, step, kept)
@@ -138,7 +138,7 @@ def _shaped(s: int, t: int, step: int, kept: Memory) -> tuple[int, int]:
     return _LEVEL if _is_level(shape.z, line) else side, began
 
 
-@kernel
+@part
 def _onset(s: int, t: int, step: int, kind: int, since: int, kept: Memory) -> int:
     """ns of the step ``since`` of the ring; where it began before the ring, what was said before stays."""
     oldest = t - (kept.deviation.shape[1] - 1) * step
@@ -147,7 +147,7 @@ def _onset(s: int, t: int, step: int, kind: int, since: int, kept: Memory) -> in
     return int(oldest + since * step if kept.began[s] >= oldest else kept.began[s])
 
 
-@kernel
+@part
 def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     length = kept.deviation.shape[1]
     forecast, deviation, noise = np.empty(length), np.empty(length), np.empty(length)
@@ -166,7 +166,7 @@ def _window(s: int, t: int, step: int, kept: Memory) -> Shape:
     return Shape(z[:number], at[:number], every, forecast, deviation, noise)
 
 
-@kernel
+@part
 def _line(shape: Shape) -> Line:
     number = len(shape.z)
     x, y = 0.0, 0.0
@@ -194,7 +194,7 @@ def _line(shape: Shape) -> Line:
     return Line(first, last, zero, slope / np.sqrt(variance / xx), left, yy, y)
 
 
-@kernel
+@part
 def _is_trend(line: Line, number: int) -> bool:
     """The line leads away from what was expected, and most of the deviation is its doing."""
     change = line.last - line.first
@@ -203,7 +203,7 @@ def _is_trend(line: Line, number: int) -> bool:
     return abs(line.error) >= _SIGNIFICANT and change * line.last > 0 and abs(change) >= enough
 
 
-@kernel
+@part
 def _spread_from(shape: Shape) -> int:
     """The step from which on a wider or narrower spread is likelier than the usual one (maximum likelihood), at the
     latest where the incident began. One incident in many short ones is seen as what they are together."""
@@ -225,7 +225,7 @@ def _spread_from(shape: Shape) -> int:
     return since
 
 
-@kernel
+@part
 def _spread(shape: Shape, since: int) -> float:
     """The spread from step ``since`` on, if the deviations that matter are of both signs and take turns, or all of
     them are much smaller than the noise usually is; else 0."""
@@ -250,7 +250,7 @@ def _spread(shape: Shape, since: int) -> float:
     return spread if large >= _SPREAD_AFTER and both and spread >= _WIDE else 0.0
 
 
-@kernel
+@part
 def _is_level(z: Floats, line: Line) -> bool:
     """One side nearly all the time, and steady beside the noise or beside its own size."""
     number = len(z)
@@ -262,7 +262,7 @@ def _is_level(z: Floats, line: Line) -> bool:
     return 10 * aside >= 9 * number and abs(line.mean) >= 1 and (steady or number >= _PATTERN_AFTER)
 
 
-@kernel
+@part
 def _lag(shape: Shape, line: Line) -> int:
     """Steps by which what was expected would have to be later (below 0: earlier) to explain the deviations; or 0."""
     number, length = len(shape.z), len(shape.noise)
@@ -284,7 +284,7 @@ def _lag(shape: Shape, line: Line) -> int:
     return found if least <= allowed and abs(found) < length // 2 else 0
 
 
-@kernel
+@part
 def _left(shape: Shape, lag: int) -> float:
     """Mean square in scales of the noise that is left when the forecast comes ``lag`` steps later; infinite where it
     is known for too few samples."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sentio.compiled import record
 from sentio.judgement.evidence import NEVER
 from sentio.types import Array, Floats, Ints
 
@@ -30,8 +31,9 @@ PROBATION = 0.07
 Singles = npt.NDArray[np.float32]
 
 
-class Track(NamedTuple):
-    """Of ``S`` series. Errors are in units: the sample less what the model expected of it."""
+class Track(Protocol):
+    """Of ``S`` series: an array of `RECORD`, of which each field is an array, as kernels read it. Errors are in units:
+    the sample less what the model expected of it."""
 
     step: Ints
     """``[S]`` ns between the samples that were seen; 0 before the first."""
@@ -77,7 +79,7 @@ class Track(NamedTuple):
     """``[S]`` what ``yesterday`` had at the part of the day before the one that is under way."""
     today: Singles
     """``[S, 2]`` sum and number of the values in the part of the day that is under way."""
-    part: npt.NDArray[np.int64]
+    part: npt.NDArray[np.int32]
     """``[S]`` which part that is, counted from the epoch."""
     ring: Singles
     """``[S, RING]`` the newest samples, less ``origin``."""
@@ -91,7 +93,7 @@ class Track(NamedTuple):
     """``[S]`` units: the ``level`` of what was normal before the last shift."""
     held: Floats
     """``[S, 2]`` ns for which what is normal now has been seen; and for which that was."""
-    moving: npt.NDArray[np.int64]
+    moving: npt.NDArray[np.int32]
     """``[S]`` samples in a row that moved as only what had stood still can."""
     quantiles: Floats
     """``[S, 3]`` `QUANTILES` of the strangeness."""
@@ -99,7 +101,7 @@ class Track(NamedTuple):
     """``[S]`` mean distance of the strangeness from its median."""
     tail: Floats
     """``[S]`` by how much samples beyond the highest of them exceed it on average."""
-    hour_of: npt.NDArray[np.int64]
+    hour_of: npt.NDArray[np.int32]
     """``[S]`` the hour that is under way, counted from the epoch; -1 before the first."""
     peak: Floats
     """``[S, 2]`` the strangeness that it has reached above and below what was expected."""
@@ -112,7 +114,7 @@ class Track(NamedTuple):
     reached: Singles
     """``[S, 3, 3]`` the strangeness that this hour and the two before have reached, 1 where something lasted, and by
     how many units they were off."""
-    lasting: npt.NDArray[np.int64]
+    lasting: npt.NDArray[np.int32]
     """``[S]`` samples in a row that were far off to one side; negative: below."""
     watched: Floats
     """``[S]`` days in which they were, with the same weights."""
@@ -141,7 +143,7 @@ class Track(NamedTuple):
     """``[S]`` what the episode that was flagged last has put into it."""
     edges: Floats
     """``[S, 2]`` logarithms of the lower and upper distances of the band from the forecast, in scales."""
-    beyond: npt.NDArray[np.int64]
+    beyond: npt.NDArray[np.int32]
     """``[S]`` samples in a row outside the band."""
     reach: Floats
     """``[S]`` logarithm of what the model's own band is to be widened by."""
@@ -152,74 +154,52 @@ class Track(NamedTuple):
     """``[S, 2]`` ns for which the other one was better, and 1 where seasonal naive stands in for the model."""
 
 
-def blank(series: int) -> dict[str, Array]:
-    """The memory of ``series`` of which nothing is known, by name; the first axis is the series."""
+RECORD = record(
+    Track,
+    errors=(3,),
+    weights=(LAGS,),
+    precision=(LAGS, LAGS),
+    profile=(BINS,),
+    near_of_day=(BINS,),
+    far_of_day=(BINS,),
+    days=(BINS,),
+    yesterday=(BINS,),
+    today=(2,),
+    ring=(RING,),
+    novelty=(2,),
+    shifted=(2,),
+    held=(2,),
+    quantiles=(3,),
+    peak=(2,),
+    peaks=(2, CLASSES),
+    habit=(HOURS,),
+    habit_size=(HOURS,),
+    reached=(3, 3),
+    usual=(2,),
+    excess=(2,),
+    brief=(2,),
+    owed=(2,),
+    calm=(2,),
+    edges=(2,),
+    rolling=(4,),
+    naive=(2,),
+)
+"""What `Track` holds of one series."""
 
-    def zeros(*shape: int, kind: type[np.generic] = np.float64) -> Array:
-        return np.zeros((series, *shape), kind)
 
-    weights = zeros(LAGS)
-    weights[:, 3] = 0.2
-    precision = zeros(LAGS, LAGS)
-    precision[:] = np.eye(LAGS)
-    edges = zeros(2)
-    edges[:] = np.log(2.8)
-    return Track(
-        step=zeros(kind=np.int64),
-        at=np.full(series, NEVER),
-        seen=zeros(),
-        age=zeros(),
-        expected=zeros(),
-        errors=zeros(3),
-        hour=zeros(),
-        spacing=np.ones(series, np.float32),
-        since=np.full(series, 255, np.uint8),
-        missing=zeros(kind=np.float32),
-        level=zeros(),
-        near=zeros(),
-        far=zeros(),
-        weights=weights,
-        precision=precision,
-        profile=zeros(BINS, kind=np.float32),
-        near_of_day=zeros(BINS, kind=np.float32),
-        far_of_day=zeros(BINS, kind=np.float32),
-        days=zeros(BINS, kind=np.uint16),
-        yesterday=np.full((series, BINS), np.nan, np.float32),
-        replaced=np.full(series, np.nan, np.float32),
-        today=zeros(2, kind=np.float32),
-        part=zeros(kind=np.int64),
-        ring=zeros(RING, kind=np.float32),
-        origin=zeros(),
-        novelty=zeros(2),
-        shifted=zeros(2),
-        former=zeros(),
-        held=zeros(2),
-        moving=zeros(kind=np.int64),
-        quantiles=zeros(3),
-        spread=zeros(),
-        tail=zeros(),
-        hour_of=np.full(series, -1),
-        peak=np.full((series, 2), -9.0),
-        peaks=zeros(2, CLASSES, kind=np.float32),
-        habit=zeros(HOURS, kind=np.uint8),
-        habit_size=zeros(HOURS, kind=np.float32),
-        reached=zeros(3, 3, kind=np.float32),
-        lasting=zeros(kind=np.int64),
-        watched=zeros(),
-        usual=zeros(2),
-        excess=zeros(2),
-        quiet=np.full(series, 1 << 40),
-        due=np.full(series, PROBATION),
-        brief=zeros(2, kind=np.float32),
-        owed=zeros(2, kind=np.float32),
-        price=zeros(kind=np.float32),
-        flagged=zeros(kind=np.int64),
-        spate=zeros(kind=np.float32),
-        calm=zeros(2, kind=np.float32),
-        cost=zeros(),
-        edges=edges,
-        beyond=zeros(kind=np.int64),
-        reach=zeros(),
-        rolling=zeros(4),
-        naive=zeros(2),
-    )._asdict()
+def blank(series: int) -> Array:
+    """The `Track` of ``series`` of which nothing is known."""
+    track = np.zeros(series, RECORD)
+    track["at"] = NEVER
+    track["spacing"] = 1
+    track["since"] = 255
+    track["weights"][:, 3] = 0.2
+    track["precision"] = np.eye(LAGS)
+    track["yesterday"] = np.nan
+    track["replaced"] = np.nan
+    track["hour_of"] = -1
+    track["peak"] = -9
+    track["quiet"] = 1 << 40
+    track["due"] = PROBATION
+    track["edges"] = np.log(2.8)
+    return track

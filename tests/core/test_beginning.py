@@ -17,6 +17,7 @@ from sentio.pipeline import Line
 from sentio.runner import Runner, Tick
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, SeriesKey, State, Window
 from tests.core.test_runner import HOUR, NOW, STEP, House
+from tests.same import assert_same_arrays
 
 SERIES = tuple(SeriesKey("m", (("i", f"{i:02d}"),)) for i in range(12))
 TWO_GRIDS = {"window": 20 * HOUR, "max_points": 200}
@@ -67,8 +68,7 @@ def finite(report, output):
 def assert_same(a: House, b: House) -> None:
     for state, other in ((a.runner._memory.judged, b.runner._memory.judged), (a.runner.state, b.runner.state)):
         assert state.keys == other.keys
-        for name, array in state.arrays.items():
-            np.testing.assert_array_equal(array, other[name], err_msg=name)
+        assert_same_arrays(state.arrays, other.arrays)
     for name, values in a.runner.report.scores.outputs.items():
         np.testing.assert_array_equal(values, b.runner.report.scores.outputs[name], err_msg=name)
 
@@ -211,8 +211,7 @@ def test_a_judge_of_a_series_that_is_away_is_there_after_a_restart():
     saved.append(house.runner.snapshot())
     row = saved[0].keys.index(away)
     assert saved[1].keys[row] == away
-    for name, array in saved[0].arrays.items():
-        np.testing.assert_array_equal(saved[1][name][row], array[row], err_msg=name)
+    assert_same_arrays(*({name: array[[row]] for name, array in state.arrays.items()} for state in saved))
 
 
 def test_nobody_goes_on_beginning_where_nobody_wants_it(monkeypatch):

@@ -1,11 +1,22 @@
-"""What is compiled is kept, and is compiled anew where a file has changed that it was made of."""
+"""What is compiled is kept, and is compiled anew where a file has changed that it was made of; records that it is
+handed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
+from typing import Protocol
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from sentio.compiled import own, record
+from sentio.types import Floats
 
 KERNEL = """
 import sys
@@ -26,6 +37,45 @@ from sentio.compiled import part
 def twice(x):
     return {times} * x
 """
+
+
+class Known(Protocol):
+    flag: npt.NDArray[np.int8]
+    days: npt.NDArray[np.uint16]
+    level: Floats
+    ring: npt.NDArray[np.float32]
+
+
+def test_a_record_has_no_room_lost_between_its_fields() -> None:
+    kind = record(Known, ring=(2, 3))
+    assert kind.names == ("level", "ring", "days", "flag")
+    assert [kind.fields[name][1] for name in kind.names] == [0, 8, 32, 34]
+    assert kind.itemsize == 40  # so that the next one lies as well
+    assert kind["ring"].shape == (2, 3)
+
+
+def test_a_field_is_named_as_nothing_that_every_array_has() -> None:
+    class Odd(Protocol):
+        flat: Floats
+        base: Floats
+
+    with pytest.raises(TypeError, match=r"^Odd: of an array flat, base is another thing; other names are expected$"):
+        record(Odd)
+    with pytest.raises(TypeError, match=r"^Known: a shape is given for rings; fields of it are expected$"):
+        record(Known, rings=(2,))
+
+
+def test_records_that_were_saved_are_what_the_kernel_was_compiled_for() -> None:
+    kind = record(Known, ring=(2, 3))
+    file = BytesIO()
+    np.save(file, np.zeros(2, kind))
+    file.seek(0)
+    read = np.load(file)
+    assert numba.typeof(read) != numba.typeof(np.zeros(2, kind))
+    mine = own(read, kind)
+    assert numba.typeof(mine) == numba.typeof(np.zeros(2, kind))
+    mine["level"] = 1
+    assert read["level"].tolist() == [0, 0]
 
 
 def test_a_kernel_is_kept_until_a_file_beside_it_has_changed(tmp_path: Path) -> None:

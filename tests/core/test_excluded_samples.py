@@ -16,6 +16,7 @@ from sentio.pipeline import Line
 from sentio.runner import Runner
 from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, AlertLevel, Panel, SeriesKey, Window
 from tests.core.test_runner import HOUR, NOW, STEP, A, B, House
+from tests.same import assert_same_arrays
 
 MAINTENANCE = SeriesKey("maintenance", (("i", "a"),))
 VERDICTS, EXPECTED = (SCORE, ANOMALY, PVALUE), (YHAT, LOWER, UPPER)
@@ -113,8 +114,7 @@ def test_the_judge_goes_on_as_if_nothing_had_been_read(house: Callable[[], Exclu
         for name, output in one.scores.outputs.items():
             np.testing.assert_array_equal(output, other.scores.outputs[name], err_msg=name)
     assert here.runner._memory.judged.keys == (A,)
-    for name, array in here.runner._memory.judged.arrays.items():
-        np.testing.assert_array_equal(array, quiet.runner._memory.judged[name], err_msg=name)
+    assert_same_arrays(here.runner._memory.judged.arrays, quiet.runner._memory.judged.arrays)
 
 
 def test_a_gap_within_is_no_gap_and_one_after_it_is():
@@ -122,7 +122,7 @@ def test_a_gap_within_is_no_gap_and_one_after_it_is():
     here.source.gone[A] = (FROM, TO)
     for _ in range(45):
         assert not np.any(here.score().scores.outputs[ANOMALY] == 1)
-    lengths = here.runner._memory.judged["gap_lengths"]
+    lengths = here.runner._memory.judged["runs"]["gap_lengths"]
     assert lengths[0, 0, 0] == lengths[0, :, 0].sum(), "every step that counts had its sample"
 
 
@@ -156,7 +156,7 @@ def test_history_that_is_read_has_the_same_mask(exclusion: Exclusion, flags: Fla
 )
 def test_a_judge_does_not_learn_gaps_from_what_was_left_out(exclusion: Exclusion, flags: Flags | None):
     here = Excluding(A, exclusion=exclusion, flags=flags).begin()
-    lengths = here.runner._memory.judged["gap_lengths"]
+    lengths = here.runner._memory.judged["runs"]["gap_lengths"]
     assert lengths[0, 0, 0] > 400
     assert not lengths[0, 1:].any()
 

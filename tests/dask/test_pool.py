@@ -25,6 +25,7 @@ from sentio.executor import WorkerPool
 from sentio.types import SECOND, Panel, SeriesKey, SeriesStatus
 from tests.dask import work
 from tests.dask.cluster import DaskCluster
+from tests.same import assert_same_arrays
 from tests.servers import PATIENCE_S, until
 
 ENGINES = ("stan", "batch")
@@ -99,9 +100,7 @@ def test_the_arrays_are_those_of_the_process_pool(cluster: DaskCluster, tmp_path
     for there, here in zip(*states, strict=True):
         assert here["status"].tolist() == [SeriesStatus.READY, SeriesStatus.CONSTANT, SeriesStatus.LEARNING, *ready]
         assert there.keys == here.keys
-        assert there.arrays.keys() == here.arrays.keys()
-        for name, array in here.arrays.items():
-            np.testing.assert_array_equal(there[name], array, err_msg=name)
+        assert_same_arrays(there.arrays, here.arrays)
 
 
 def test_a_worker_that_is_killed_costs_its_task_one_retry(pool: DaskPool, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
+from sentio.judgement.track import RECORD
 from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Bools, Floats, Scores, State
 from tests.judgement.test_judge import BEGIN, DAY, NOISE, STEP, judged, said
 
@@ -66,17 +67,12 @@ def at(values: Floats, first: int, step: int) -> Scores:
 
 def aged(state: State, days: float, brief: float = 0) -> State:
     """``state`` of series so old, that have so much in their buckets, and had their last flag just now."""
-    age, full = state["track.age"], state["track.brief"]
-    return State(
-        state.keys,
-        {
-            **{name: array.copy() for name, array in state.arrays.items()},
-            "track.age": np.full_like(age, days * 86_400 * SECOND),
-            "track.brief": np.full_like(full, brief),
-            "track.flagged": state["track.at"].copy(),
-            "track.calm": np.zeros_like(full),
-        },
-    )
+    track = state["track"].copy()
+    track["age"] = days * 86_400 * SECOND
+    track["brief"] = brief
+    track["flagged"] = track["at"]
+    track["calm"] = 0
+    return State(state.keys, {**state.arrays, "track": track})
 
 
 EACH_DAY = {
@@ -175,9 +171,8 @@ def test_it_has_a_say_in_the_first_ten_minutes_of_an_episode_and_in_nothing_else
         # What lasts has evidence of its own, which may be there sooner.
         assert audible[k][(k - first) * step >= max(600, step)].all()
     others = {"age", "brief", "owed"}
-    for name in now.arrays:
-        if name.startswith("track.") and name.removeprefix("track.") not in others:
-            np.testing.assert_array_equal(now[name], after[name], err_msg=name)
+    for name in set(RECORD.names or ()) - others:
+        np.testing.assert_array_equal(now["track"][name], after["track"][name], err_msg=name)
     for name in (YHAT, LOWER, UPPER, PVALUE):
         np.testing.assert_array_equal(told.scores.outputs[name], all_of_it.scores.outputs[name])
 

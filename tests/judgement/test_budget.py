@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentio.judgement.budget import Budget, blank, tell
+from sentio.judgement.budget import blank, tell
 from sentio.judgement.evidence import Evidence
 from sentio.types import SECOND, Array, Floats
+from tests.same import assert_same_arrays
 
 STEP = 300 * SECOND
 DAY, HOUR = 288, 12
@@ -109,15 +110,13 @@ def test_pieces_are_the_whole(cuts, seed):
         memory, part = told(found[:, a:b], memory=memory)
         parts.append(part)
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
-    for name in Budget._fields:
-        np.testing.assert_array_equal(memory[name], end[name], err_msg=name)
+    assert_same_arrays(memory, end)
 
 
 def test_the_memory_that_is_given_stays_as_it_is():
     memory = blank(1)
     told(found_at({0: 2.0}, 1), memory=memory)
-    for name, array in blank(1).items():
-        np.testing.assert_array_equal(memory[name], array, err_msg=name)
+    assert_same_arrays(memory, blank(1))
 
 
 def test_what_lasts_has_a_budget_of_its_own_and_is_no_stranger_for_it():

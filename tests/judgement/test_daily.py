@@ -17,6 +17,7 @@ from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
 from sentio.types import SECOND, Floats, Panel, SeriesKey
 from tests.judgement.made import Run
+from tests.same import assert_same_arrays
 
 BEGIN = 1_699_920_000 * SECOND
 PATTERNS = (Kind.EARLY_PATTERN, Kind.LATE_PATTERN)
@@ -148,8 +149,7 @@ def test_in_pieces_is_at_once_over_days_and_gaps():
     values, expected = by_step(300, 2)
     values[0, 150:190], values[1, 310:], values[2, ::3] = np.nan, np.nan, np.nan
     whole, cut = judged(values, expected, 300 * SECOND), judged(values, expected, 300 * SECOND, (1, 143, 144, 391, 470))
-    for name, array in whole.memory.items():
-        np.testing.assert_array_equal(array, cut.memory[name], err_msg=name)
+    assert_same_arrays(cut.memory, whole.memory)
     for name, column in whole.incidents._asdict().items():
         np.testing.assert_array_equal(column, getattr(cut.incidents, name), err_msg=name)
 
@@ -162,8 +162,8 @@ def test_hours_without_a_sample_are_forgotten():
     learned, evidence = runs.watch(memory, later, 300 * SECOND, one, one, one)
     samples = Samples(one, one, one, 0 * one, 0 * one)
     after, _ = incidents.follow({**memory, **learned}, later, 300 * SECOND, samples, evidence)
-    assert np.isfinite(memory["hours"]).all()
-    assert np.isnan(after["hours"]).sum(axis=2).tolist() == [[5, 5]] * 3
+    assert np.isfinite(memory["incident"]["hours"]).all()
+    assert np.isnan(after["incident"]["hours"]).sum(axis=2).tolist() == [[5, 5]] * 3
 
 
 @pytest.mark.parametrize("extreme", [1e308, -1e308, 5e-324, np.inf])
@@ -172,6 +172,6 @@ def test_extreme_numbers_leave_no_infinity_in_the_hours(extreme):
     values[0, 20::7], values[1, 140:150] = extreme, extreme
     expected[130:133] = extreme
     run = judged(values, expected, 900 * SECOND)
-    assert not np.isinf(run.memory["hours"]).any()
+    assert not np.isinf(run.memory["incident"]["hours"]).any()
     clean = judged(values[2:], expected, 900 * SECOND)
     np.testing.assert_array_equal(run.incidents.kind[2], clean.incidents.kind[0])

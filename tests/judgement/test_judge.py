@@ -28,6 +28,7 @@ from sentio.types import (
     SeriesKey,
     State,
 )
+from tests.same import assert_same_arrays
 
 STEP = 300 * SECOND
 DAY = 288
@@ -376,12 +377,12 @@ def test_what_is_normal_goes_half_the_way_to_a_model_that_knows_of_a_drift_and_h
     values[:, cut - 24 :] += drift
     judge, more = Judge(Policy(), STEP), drift or 8.0
     state, _ = judged(judge, said(values))
-    known = state["track.level"].copy()
-    calm = state["track.quiet"] > 0
+    known = state["track"]["level"].copy()
+    calm = state["track"]["quiet"] > 0
     before = np.full(len(values), shape(cut - 1, 1)[0] + more)
     nothing = said(np.full((len(values), 1), np.nan), cut, shape(cut, 1) + more)
     state, _ = judged(judge, nothing, state, before=before, fitted_at=np.full(len(values), 2))
-    moved = state["track.level"] + more - known
+    moved = state["track"]["level"] + more - known
     assert least <= np.median(moved[calm]) <= most
     assert np.abs(moved[~calm]).max(initial=0) < 1e-9
 
@@ -602,7 +603,7 @@ def test_a_first_sample_that_is_far_off_says_nothing_of_the_rest_of_the_day():
     clean, _ = judged(Judge(Policy(), STEP), said(values, yhat=flat))
     values[:, 0] += 30 * NOISE
     state, _ = judged(Judge(Policy(), STEP), said(values, yhat=flat))
-    np.testing.assert_allclose(state["track.quantiles"][:, 2], clean["track.quantiles"][:, 2], atol=0.3)
+    np.testing.assert_allclose(state["track"]["quantiles"][:, 2], clean["track"]["quantiles"][:, 2], atol=0.3)
 
 
 def test_another_model_changes_nothing_of_what_was_seen():
@@ -633,8 +634,7 @@ def test_pieces_are_the_whole_whatever_is_written_down_between(cuts, seed):
         parts.append(part.scores.outputs)
     for name, output in whole.scores.outputs.items():
         np.testing.assert_array_equal(np.concatenate([p[name] for p in parts], axis=1), output, err_msg=name)
-    for name, array in end.arrays.items():
-        np.testing.assert_array_equal(state[name], array, err_msg=name)
+    assert_same_arrays(state.arrays, end.arrays)
 
 
 def test_no_series_is_judged_by_what_stands_beside_it():
@@ -690,8 +690,8 @@ def test_the_state_of_another_version_is_known_as_such():
     judge = Judge(Policy(), STEP)
     state = judge.blank((SeriesKey("m"),))
     assert judge.fits(state)
-    assert not judge.fits(State(state.keys, {k: v for k, v in state.arrays.items() if k != "track.ring"}))
-    assert not judge.fits(State(state.keys, {**state.arrays, "track.ring": np.zeros((1, 7), np.float32)}))
+    assert not judge.fits(State(state.keys, {k: v for k, v in state.arrays.items() if k != "track"}))
+    assert not judge.fits(State(state.keys, {**state.arrays, "track": np.zeros(1, [("level", np.float64)])}))
 
 
 def test_what_was_usual_before_a_shift_is_no_measure_of_what_is_after_it():
