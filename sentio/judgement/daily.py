@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.compiled import kernel, part
+from sentio.compiled import part
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import A_DAY, Memory
 from sentio.types import SECOND, Floats
@@ -39,37 +39,33 @@ _REST = 0.5
 """Part of the incident's own sum of squares that it leaves at most."""
 
 
-@kernel
-def remember_hour(t: int, step: int, values: Floats, expected: Floats, kept: Memory) -> None:
-    """Take what came of ``S`` series at ``t`` ns, and what was expected, before `Memory.pushed` is that."""
+@part
+def remember_hour(s: int, t: int, step: int, value: float, expected: float, kept: Memory) -> None:
+    """Take what came of series ``s`` at ``t`` ns, and what was expected, before `Memory.pushed` is that."""
     if step > _HOUR:
         return
     hour, number = t // _HOUR, t % _HOUR // step + 1
-    for s in range(len(values)):
-        for ended in range(max(kept.pushed[s] // _HOUR, hour - A_DAY) + 1, hour + 1):
-            kept.hours[s, :, ended % A_DAY] = np.nan
-        mean = kept.hours[s, :, hour % A_DAY]
-        # As `Memory.forecast` and `Memory.deviation` are.
-        for i, x in enumerate((expected[s] - kept.anchor[s], values[s] - expected[s])):
-            if np.isfinite(x):
-                held = min(max(x, -_LARGEST), _LARGEST)
-                mean[i] = held if np.isnan(mean[i]) else mean[i] + (held - mean[i]) / number
+    for ended in range(max(kept.pushed[s] // _HOUR, hour - A_DAY) + 1, hour + 1):
+        kept.hours[s, :, ended % A_DAY] = np.nan
+    mean = kept.hours[s, :, hour % A_DAY]
+    # As `Memory.forecast` and `Memory.deviation` are.
+    for i, x in enumerate((expected - kept.anchor[s], value - expected)):
+        if np.isfinite(x):
+            held = min(max(x, -_LARGEST), _LARGEST)
+            mean[i] = held if np.isnan(mean[i]) else mean[i] + (held - mean[i]) / number
 
 
-@kernel
-def name_shifts(t: int, step: int, kept: Memory) -> None:
-    """Early or late, of the open incidents of ``S`` series that are so at ``t`` ns."""
-    if step > _HOUR:
+@part
+def name_shift(s: int, t: int, step: int, kept: Memory) -> None:
+    """Early or late, of the open incident of series ``s`` if it is so at ``t`` ns."""
+    if step > _HOUR or not (kept.open[s] and _FIRST <= kept.kind[s] <= _LAST):
         return
-    for s in range(len(kept.open)):
-        if not (kept.open[s] and _FIRST <= kept.kind[s] <= _LAST):
-            continue
-        parts = _shift(s, t, step, kept)
-        if parts != 0:
-            kept.kind[s] = _LATE if parts > 0 else _EARLY
-            kept.onset[s] = kept.began[s]
-            steps = max(1, round(abs(parts) * _HOUR / _PARTS / step))  # Half a step would be none.
-            kept.lag[s] = steps if parts > 0 else -steps
+    parts = _shift(s, t, step, kept)
+    if parts != 0:
+        kept.kind[s] = _LATE if parts > 0 else _EARLY
+        kept.onset[s] = kept.began[s]
+        steps = max(1, round(abs(parts) * _HOUR / _PARTS / step))  # Half a step would be none.
+        kept.lag[s] = steps if parts > 0 else -steps
 
 
 @part

@@ -15,12 +15,16 @@ from sentio.compiled import kernel, own, part
 from sentio.judgement import evidence as _evidence
 from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
-from sentio.judgement.daily import name_shifts, remember_hour
+from sentio.judgement.daily import name_shift, remember_hour
 from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import INCIDENT, RECORD, Bytes, Counts, Memory, noise_at, put_noise
-from sentio.judgement.shapes import Seen, name_kinds
+from sentio.judgement.shapes import name_kind
 from sentio.types import Array, Bools, Floats, Ints
+
+_SPIKE, _DIP, _VARIANCE = int(Kind.SPIKE), int(Kind.DIP), int(Kind.VARIANCE_CHANGE)
+_FLAT, _MISSING = int(Kind.FLATLINE), int(Kind.MISSING)
+_EARLY, _LATE = int(Kind.EARLY_PATTERN), int(Kind.LATE_PATTERN)
 
 QUIET = 5
 """Samples in a row that are not anomalous end an incident."""
@@ -110,18 +114,10 @@ def follow(
     returned holds what else is in it, too. Any cut in time gives the same bits.
     """
     after = own(memory[INCIDENT], RECORD)
-    kept, told = cast(Memory, after), cast(Memory, after.view(np.recarray))
     incidents = Incidents._make(_made(name, samples.values.shape) for name in Incidents._fields)
-    for j, t in enumerate(times.tolist()):
-        # By columns, for kernels of two files take turns; the live service gives one at a time.
-        now = Samples(*(np.ascontiguousarray(a[:, j], np.float64) for a in samples))
-        found = Evidence._make(np.ascontiguousarray(a[:, j]) for a in evidence)
-        remember_hour(t, step, now.values, now.expected, kept)
-        _follow(t, step, now, found, kept, quiet)
-        name_kinds(t, step, Seen(now.values, now.anomalous, found.stuck, found.zeroed), kept)
-        name_shifts(t, step, kept)
-        _describe(told, Incidents._make(a[:, j] for a in incidents))
-        incidents.gone[:, j] = (now.anomalous == 1) & ~np.isfinite(now.values)
+    now = Samples(*(np.ascontiguousarray(a, np.float64) for a in samples))
+    found = Evidence._make(np.ascontiguousarray(a) for a in evidence)
+    _follow(np.ascontiguousarray(times, np.int64), step, now, found, cast(Memory, after), quiet, incidents)
     return {**memory, INCIDENT: after}, incidents
 
 
@@ -140,28 +136,41 @@ def _made(name: str, shape: tuple[int, ...]) -> Array:
 
 
 @kernel
-def _follow(t: int, step: int, now: Samples, found: Evidence, kept: Memory, quiet: int) -> None:
-    """Take the samples at ``t``; open, prolong and close incidents."""
+def _follow(times: Ints, step: int, now: Samples, found: Evidence, kept: Memory, quiet: int, into: Incidents) -> None:
     for s in range(len(now.values)):
-        _push(s, t, step, now, kept)
-        arrived = np.isfinite(now.values[s])
-        if now.anomalous[s] == 1:
-            if not kept.open[s]:
-                _open(s, t, step, arrived, found, kept)
-            _prolong(s, t, step, kept)
-            kept.calm[s] = 0
-            if not kept.score[s] >= now.score[s]:
-                kept.score[s] = _cut(now.score[s])
-            _count(s, arrived, found, kept)
-        elif kept.open[s] and arrived:
-            kept.calm[s] += 1
-            kept.open[s] = kept.calm[s] < quiet
-        if kept.open[s] and arrived and kept.end[s] == t:
-            kept.level[s] = now.values[s]
+        for j in range(len(times)):
+            t, arrived = times[j], np.isfinite(now.values[s, j])
+            remember_hour(s, t, step, now.values[s, j], now.expected[s, j], kept)
+            _push(s, j, t, step, now, kept)
+            _take(s, j, t, step, now, found, kept, quiet)
+            if kept.open[s] and now.anomalous[s, j] == 1:
+                name_kind(s, t, step, arrived, found.stuck[s, j], found.zeroed[s, j], kept)
+            name_shift(s, t, step, kept)
+            _describe(s, j, kept, into)
+            into.gone[s, j] = now.anomalous[s, j] == 1 and not arrived
 
 
 @part
-def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
+def _take(s: int, j: int, t: int, step: int, now: Samples, found: Evidence, kept: Memory, quiet: int) -> None:
+    """Open, prolong or close the incident with the sample at ``t``."""
+    arrived = np.isfinite(now.values[s, j])
+    if now.anomalous[s, j] == 1:
+        if not kept.open[s]:
+            _open(s, j, t, step, arrived, found, kept)
+        _prolong(s, t, step, kept)
+        kept.calm[s] = 0
+        if not kept.score[s] >= now.score[s, j]:
+            kept.score[s] = _cut(now.score[s, j])
+        _count(s, j, arrived, found, kept)
+    elif kept.open[s] and arrived:
+        kept.calm[s] += 1
+        kept.open[s] = kept.calm[s] < quiet
+    if kept.open[s] and arrived and kept.end[s] == t:
+        kept.level[s] = now.values[s, j]
+
+
+@part
+def _push(s: int, j: int, t: int, step: int, now: Samples, kept: Memory) -> None:
     """The sample at ``t`` into the ring, and NaN for the steps that were left out before it."""
     length = kept.deviation.shape[1]
     slot = t // step
@@ -173,7 +182,7 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
         if skipped >= length and kept.open[s]:
             kept.open[s] = 0
     kept.pushed[s] = t
-    expected, scale = now.expected[s], now.scale[s]
+    expected, scale = now.expected[s, j], now.scale[s, j]
     at = slot % length
     kept.deviation[s, at], kept.forecast[s, at] = np.nan, np.nan
     if not (np.isfinite(expected) and scale > 0):
@@ -182,8 +191,8 @@ def _push(s: int, t: int, step: int, now: Samples, kept: Memory) -> None:
         kept.anchor[s] = expected
     kept.forecast[s, at] = _cut(expected - kept.anchor[s])
     put_noise(s, at, min(max(scale, _LEAST), _LARGEST), kept)
-    if np.isfinite(now.values[s]):
-        kept.deviation[s, at] = _cut(now.values[s] - expected)
+    if np.isfinite(now.values[s, j]):
+        kept.deviation[s, at] = _cut(now.values[s, j] - expected)
 
 
 @part
@@ -192,15 +201,15 @@ def _cut(x: float) -> float:
 
 
 @part
-def _open(s: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> None:
+def _open(s: int, j: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> None:
     """A new incident, from where it really began."""
     began = t
     if not arrived:
-        began = found.gap_from[s] if found.gap[s] > 0 else t
-    elif found.zeroed[s] < 1:
+        began = found.gap_from[s, j] if found.gap[s, j] > 0 else t
+    elif found.zeroed[s, j] < 1:
         began = _beginning(s, t, step, kept)
-        if found.stuck[s] >= 1:
-            began = min(began, found.equal_from[s])
+        if found.stuck[s, j] >= 1:
+            began = min(began, found.equal_from[s, j])
     kept.open[s], kept.kind[s] = 1, 0
     kept.began[s], kept.onset[s] = began, began
     kept.end[s] = began - step
@@ -250,34 +259,39 @@ def _prolong(s: int, t: int, step: int, kept: Memory) -> None:
 
 
 @part
-def _count(s: int, arrived: bool, found: Evidence, kept: Memory) -> None:
+def _count(s: int, j: int, arrived: bool, found: Evidence, kept: Memory) -> None:
     """What speaks for a missing series, a flatline or a drop to zero."""
     if not arrived:
-        kept.missed[s] = max(kept.missed[s], found.gap[s])
-        kept.usual[s] = found.gap_usual[s]
+        kept.missed[s] = max(kept.missed[s], found.gap[s, j])
+        kept.usual[s] = found.gap_usual[s, j]
         return
-    if found.stuck[s] >= 1:
-        kept.equal[s] = max(kept.equal[s], found.equal[s])
-        kept.usual[s] = found.equal_usual[s]
-    if found.zeroed[s] >= 1:
+    if found.stuck[s, j] >= 1:
+        kept.equal[s] = max(kept.equal[s], found.equal[s, j])
+        kept.usual[s] = found.equal_usual[s, j]
+    if found.zeroed[s, j] >= 1:
         kept.zeroed[s] += 1
 
 
-def _describe(kept: Memory, into: Incidents) -> None:
+@part
+def _describe(s: int, j: int, kept: Memory, into: Incidents) -> None:
     """What is remembered, as others are to see it."""
-    for name in ("open", "kind", "onset", "end", "peak", "score", "samples", "level"):
-        getattr(into, name)[:] = getattr(kept, name)
-    kind, number = kept.kind, np.maximum(kept.samples, 1)
-    gone, flat = kind == Kind.MISSING, kind == Kind.FLATLINE
-    late = (kind == Kind.LATE_PATTERN) | (kind == Kind.EARLY_PATTERN)
-    brief = (kind == Kind.SPIKE) | (kind == Kind.DIP)
-    size = np.where(brief, kept.peak, np.where(kept.samples > 0, kept.total / number, np.nan))
-    base = np.abs(kept.anchor + kept.expected / number)
-    into.size[:] = size
+    kind, number = kept.kind[s], max(kept.samples[s], 1)
+    into.open[s, j], into.kind[s, j] = kept.open[s] != 0, kind
+    into.onset[s, j], into.end[s, j] = kept.onset[s], kept.end[s]
+    into.peak[s, j], into.score[s, j], into.level[s, j] = kept.peak[s], kept.score[s], kept.level[s]
+    into.samples[s, j] = kept.samples[s]
+    size = np.nan
+    if kind in (_SPIKE, _DIP):
+        size = np.float64(kept.peak[s])
+    elif kept.samples[s] > 0:
+        size = kept.total[s] / number
+    base = abs(kept.anchor[s] + kept.expected[s] / number)
+    into.size[s, j] = size
     # Beside nothing everything is infinitely large.
-    told = 1e-6 * np.abs(size) < base
-    into.percent[:] = np.where(told, 100 * size / np.where(told, base, 1), np.nan)
-    into.run[:] = np.where(gone, kept.missed, np.where(flat, kept.equal, 0))
-    into.usual[:] = np.where(gone | flat, kept.usual, 0)
-    into.lag[:] = np.where(late, kept.lag, 0)
-    into.spread[:] = np.where(kind == Kind.VARIANCE_CHANGE, kept.spread, np.nan)
+    into.percent[s, j] = 100 * size / base if 1e-6 * abs(size) < base else np.nan
+    if kind in (_MISSING, _FLAT):
+        into.run[s, j] = kept.missed[s] if kind == _MISSING else kept.equal[s]
+        into.usual[s, j] = kept.usual[s]
+    if kind in (_EARLY, _LATE):
+        into.lag[s, j] = kept.lag[s]
+    into.spread[s, j] = kept.spread[s] if kind == _VARIANCE else np.nan

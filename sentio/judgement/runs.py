@@ -87,7 +87,8 @@ def _watch(
         for j in range(len(times)):
             t, value = times[j], values[s, j]
             if not left_out[s, j]:
-                _step(runs, s, j, t, step, value, expected[s, j], scale[s, j], horizon, young[s], out)
+                of_step = _step(runs, s, t, step, value, expected[s, j], scale[s, j], horizon, young[s])
+                out.stuck[s, j], out.absent[s, j], out.zeroed[s, j], out.lasting[s, j] = of_step
             out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
             out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
             out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
@@ -96,10 +97,10 @@ def _watch(
 
 @part
 def _step(
-    runs: Runs, s: int, j: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float,
-    young: bool, out: Evidence,
-) -> None:  # fmt: skip
-    """Take the sample at ``t``, or that there is none."""
+    runs: Runs, s: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float, young: bool
+) -> tuple[float, float, float, float]:
+    """Take the sample at ``t``, or that there is none: `Evidence.stuck`, ``absent``, ``zeroed`` and ``lasting``."""
+    stuck, absent, zeroed, lasting = 0.0, 0.0, 0.0, 0.0
     if runs.seen[s] != NEVER and t - runs.seen[s] > step:
         runs.gap[s], runs.far[s] = 0, 0
     runs.seen[s] = t
@@ -107,19 +108,20 @@ def _step(
         if runs.gap[s] > LEAST_MISSING:
             runs.far[s] = 0
         _arrive(runs, s, t, value, scale, horizon, young)
-        out.lasting[s, j] = _last(runs, s, value - expected, scale, horizon)
-        out.zeroed[s, j] = _zero(runs, s, value, expected, scale)
+        lasting = _last(runs, s, value - expected, scale, horizon)
+        zeroed = _zero(runs, s, value, expected, scale)
         if runs.equal[s] >= 3:
             bound = max(LEAST_EQUAL, plausible(runs.equal_lengths[s], runs.equal_longest[s], horizon))
             if _rests(runs, s, value):
                 bound = max(bound, _RESTS * runs.rest_longest[s])
-            out.stuck[s, j] = runs.equal[s] / bound
+            stuck = runs.equal[s] / bound
     elif not np.isnan(runs.last[s]):
         if runs.gap[s] == 0:
             runs.gap_from[s] = t
         runs.gap[s] += 1
         bound = max(LEAST_MISSING, plausible(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
-        out.absent[s, j] = runs.gap[s] / bound
+        absent = runs.gap[s] / bound
+    return stuck, absent, zeroed, lasting
 
 
 @kernel

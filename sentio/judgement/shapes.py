@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentio.compiled import kernel, part
+from sentio.compiled import part
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import Memory, noise_at
 from sentio.types import Floats, Ints
@@ -39,15 +39,6 @@ _MATTERS = 0.2
 """Part of the spread: the sign of a smaller deviation says nothing."""
 _NARROW, _WIDE = 0.4, 2.0
 """Spread in scales of the noise, below and above which it has changed."""
-
-
-class Seen(NamedTuple):
-    """Of ``S`` series at one time, each ``[S]``."""
-
-    values: Floats
-    anomalous: Floats
-    stuck: Floats
-    zeroed: Floats
 
 
 class Shape(NamedTuple):
@@ -81,27 +72,25 @@ class Line(NamedTuple):
     mean: float
 
 
-@kernel
-def name_kinds(t: int, step: int, seen: Seen, kept: Memory) -> None:
-    """The kind of each open incident of ``S`` series that the step at ``t`` ns is part of."""
-    for s in range(len(seen.values)):
-        if not kept.open[s] or seen.anomalous[s] != 1:
-            continue
-        kind, onset = _plain(s, seen, kept), kept.began[s]
-        if kind == 0:
-            kind, onset = _shaped(s, t, step, kept)
-        kept.kind[s], kept.onset[s] = kind, onset
+@part
+def name_kind(s: int, t: int, step: int, arrived: bool, stuck: float, zeroed: float, kept: Memory) -> None:
+    """The kind of the open incident of series ``s`` that the step at ``t`` ns is part of; ``stuck`` and ``zeroed`` are
+    the evidence of that step."""
+    kind, onset = _plain(s, arrived, stuck, zeroed, kept), kept.began[s]
+    if kind == 0:
+        kind, onset = _shaped(s, t, step, kept)
+    kept.kind[s], kept.onset[s] = kind, onset
 
 
 @part
-def _plain(s: int, seen: Seen, kept: Memory) -> int:
+def _plain(s: int, arrived: bool, stuck: float, zeroed: float, kept: Memory) -> int:
     """What needs no shape: as it is now, or as it was most of the time; else 0."""
     number = kept.samples[s]
-    if not np.isfinite(seen.values[s]) or kept.missed[s] >= max(number, 1):
+    if not arrived or kept.missed[s] >= max(number, 1):
         return _MISSING
-    if seen.zeroed[s] >= 1 or 2 * kept.zeroed[s] > number:
+    if zeroed >= 1 or 2 * kept.zeroed[s] > number:
         return _ZERO
-    if seen.stuck[s] >= 1 or (kept.equal[s] > 0 and 2 * kept.equal[s] > number):
+    if stuck >= 1 or (kept.equal[s] > 0 and 2 * kept.equal[s] > number):
         return _FLAT
     return 0
 
