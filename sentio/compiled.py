@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from numba.core import caching, event
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,8 @@ def kernel(function: F) -> F:
 def record(arrays: type, **shapes: tuple[int, ...]) -> np.dtype[np.void]:
     """What a `kernel` remembers of one series: a field for each of the ``arrays`` that a class declares, of the numbers
     that are written there and the shape that is given here, or one number. The largest come first, so that each lies
-    where the processor reads it in one go, and no room is lost between them.
+    where the processor reads it in one go, and a ``filler`` is the last, so that it does in the next record, too. Where
+    NumPy fills up records (``align``) it does not of those that were saved, and Numba takes these for another type.
 
     An array of it goes from one `part` to another as one pointer. As many arrays of their own as there are fields cost
     more to hand on, and to compile, than most parts do themselves.
@@ -92,13 +92,10 @@ def record(arrays: type, **shapes: tuple[int, ...]) -> np.dtype[np.void]:
     taken = [name for name in kinds if hasattr(np.ndarray, name)]
     if taken:
         raise TypeError(f"{arrays.__name__}: of an array {', '.join(taken)} is another thing; other names are expected")
-    return np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize), align=True)
-
-
-def own(array: npt.NDArray[Any], kind: np.dtype[np.void]) -> npt.NDArray[np.void]:
-    """A copy of an ``array`` of records of this ``kind``, for a kernel to write to. Of one that was read from a file
-    NumPy does not say that its fields lie where they should, and it would be another type to the kernel."""
-    return np.array(array).view(kind)
+    fields.sort(key=lambda field: -np.dtype(field[1]).itemsize)
+    if rest := -np.dtype(fields).itemsize % 8:
+        fields.append(("filler", np.uint8, (rest,)))
+    return np.dtype(fields)
 
 
 def _number(array: Any) -> type[np.generic]:

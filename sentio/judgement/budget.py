@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from sentio.compiled import kernel, own, record
+from sentio.compiled import kernel, record
 from sentio.judgement.evidence import Evidence
 from sentio.types import SECOND, Array, Bools, Floats
 
@@ -60,7 +60,7 @@ def tell(
     episode that has begun lasts as long as its evidence does. The memory that is given stays as it is. Any cut in time
     gives the same bits.
     """
-    budget = own(memory[BUDGET], RECORD)
+    budget = np.array(memory[BUDGET])
     strong = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
     found = np.where(counts, np.stack((strong, evidence.lasting)), 0.0)
     told = np.full(found.shape, np.nan)

@@ -11,14 +11,14 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from sentio.compiled import kernel, own, part
+from sentio.compiled import kernel, part
 from sentio.judgement import evidence as _evidence
 from sentio.judgement import memory as _memory
 from sentio.judgement import runs as _runs
 from sentio.judgement.daily import name_shift, remember_hour
 from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
-from sentio.judgement.memory import INCIDENT, RECORD, Bytes, Counts, Memory, noise_at, put_noise
+from sentio.judgement.memory import INCIDENT, Bytes, Counts, Memory, noise_at, put_noise
 from sentio.judgement.shapes import name_kind
 from sentio.types import Array, Bools, Floats, Ints
 
@@ -113,7 +113,7 @@ def follow(
     ``evidence`` is what `runs.watch` gave for the same samples. The memory that is given stays as it is, and the one
     returned holds what else is in it, too. Any cut in time gives the same bits.
     """
-    after = own(memory[INCIDENT], RECORD)
+    after = np.array(memory[INCIDENT])
     incidents = Incidents._make(_made(name, samples.values.shape) for name in Incidents._fields)
     now = Samples(*(np.ascontiguousarray(a, np.float64) for a in samples))
     found = Evidence._make(np.ascontiguousarray(a) for a in evidence)

@@ -11,7 +11,6 @@ from typing import cast
 
 import numpy as np
 
-from sentio.compiled import own
 from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.bounds import SECOND_NIGHT
@@ -23,7 +22,7 @@ from sentio.judgement.policy import Policy
 from sentio.judgement.runs import watch
 from sentio.judgement.score import A_DECADE
 from sentio.judgement.terms import Terms, Verdict
-from sentio.judgement.track import RECORD, Track
+from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
 from sentio.types import (
     ANOMALY,
@@ -183,7 +182,7 @@ class Judge:
     ) -> Verdict:
         """What the kernel says; ``arrays`` get the track that it leaves."""
         shape = scores.values.shape
-        track = own(arrays[_TRACK], RECORD)
+        track = np.array(arrays[_TRACK])
         out = Verdict._make(np.full(shape, np.nan) for _ in Verdict._fields)
         skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))

@@ -13,9 +13,9 @@ from typing import cast
 
 import numpy as np
 
-from sentio.compiled import kernel, own, part
+from sentio.compiled import kernel, part
 from sentio.judgement.bounds import FORGIVEN, LEAST_EQUAL, LEAST_MISSING, WITHIN, plausible, record
-from sentio.judgement.evidence import NEVER, RECORD, RUNS, Evidence, Runs
+from sentio.judgement.evidence import NEVER, RUNS, Evidence, Runs
 from sentio.types import Array, Bools, Floats, Ints
 
 _RESTS, _REST_KEPT = 2.0, 0.98
@@ -54,7 +54,7 @@ def watch(
     short that a single rest may come each night. The memory that is given stays as it is. Any cut in time gives the
     same bits.
     """
-    kept = own(memory[RUNS], RECORD)
+    kept = np.array(memory[RUNS])
     runs = cast(Runs, kept)
     shape = values.shape
     kinds = 4 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
