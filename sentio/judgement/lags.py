@@ -75,10 +75,7 @@ def _through(
     base: float, most: float,
 ) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """The ``errors`` as they are foretold of ``steps`` later; by how much the error of what follows is larger than one
-    step ahead, ``most`` at most; and the variance of the first of them, in that of one step ahead.
-
-    Not a `part`: most samples have no need of it.
-    """
+    step ahead, ``most`` at most; and the variance of the first of them, in that of one step ahead."""
     newest = np.array([1 - weights[0] - weights[2] - weights[3], weights[0] - weights[1], weights[1], weights[2]])
     at, spread = np.array(errors) - base, np.diag(np.array([0.0, unsure[0], unsure[1], 0.0]))
     known = _advance(at, spread, steps, *_one_step(newest, step))

@@ -692,6 +692,9 @@ def test_the_state_of_another_version_is_known_as_such():
     assert judge.fits(state)
     assert not judge.fits(State(state.keys, {k: v for k, v in state.arrays.items() if k != "track"}))
     assert not judge.fits(State(state.keys, {**state.arrays, "track": np.zeros(1, [("level", np.float64)])}))
+    track = state["track"]
+    kinds = [(name, np.int64 if name == "part" else track.dtype[name]) for name in track.dtype.names]
+    assert not judge.fits(State(state.keys, {**state.arrays, "track": track.astype(kinds)}))
 
 
 def test_what_was_usual_before_a_shift_is_no_measure_of_what_is_after_it():

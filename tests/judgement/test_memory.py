@@ -106,6 +106,7 @@ def test_blank_memory_is_small_and_of_plain_numbers():
     memory = incidents.blank(1000)
     assert sum(a.nbytes for a in memory.values()) <= 1280 * 1000
     assert all(len(a) == 1000 for a in memory.values())
+    assert all(kind.base.kind in "ifu" for a in memory.values() for kind, *_ in a.dtype.fields.values())
     assert not incidents.blank(0)["incident"].size
 
 
