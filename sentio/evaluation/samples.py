@@ -54,6 +54,9 @@ def read_samples(path: Path) -> Samples:
     rows = read_rows(path, ("time", "value"), ("label",))
     times = _times(rows)
     _near(rows, times)
+    if times.min() < 0:  # A judge, as Prometheus, knows times from 1970 on.
+        row = int(times.argmin())
+        rows.fail(row, f"time is {rows.columns['time'][row]!r}, before 1970", "times from then on are expected")
     return Samples(times, _values(rows), _flags(rows) if "label" in rows.columns else None)
 
 

@@ -71,6 +71,10 @@ TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:0
             "2: time is '-8500000000', 323 years from the nearest one; times near each other, such as '1700000000', "
             "are expected",
         ),
+        (
+            "time,value\n1969-12-31T23:59:00Z,1\n1969-12-31T23:58:00Z,2\n1970-01-01T00:00:00Z,3\n",
+            "3: time is '1969-12-31T23:58:00Z', before 1970; times from then on are expected",
+        ),
         ("time,value\n1,2\n1e20,3\n", f"3: time is '1e20'; {TIME}"),
         ("time,value\n1,2\n2,high\n", "3: value is 'high'; a number, or nothing, is expected"),
         ("time,value,label\n1,2,0\n2,3,yes\n", "3: label is 'yes'; 0, or 1 inside an incident, is expected"),
@@ -83,7 +87,7 @@ def test_a_file_that_is_wrong_is_told_by_its_line(tmp_path: Path, text: str, sai
 
 
 def test_years_between_samples_that_are_years_apart_are_no_mistake(tmp_path: Path) -> None:
-    text = "time,value\n" + "".join(f"{1900 + 7 * i}-01-01T00:00:00Z,1\n" for i in range(12))
+    text = "time,value\n" + "".join(f"{1970 + 7 * i}-01-01T00:00:00Z,1\n" for i in range(12))
     assert len(read_samples(written(tmp_path, text)).times) == 12
 
 
