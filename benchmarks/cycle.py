@@ -82,6 +82,7 @@ def measure(url: str, series: int) -> Figures:
     from benchmarks.stages import Stages
     from sentio import build
     from sentio.detectors.prophet.interval import band_table
+    from sentio.executor import WorkerPool
     from sentio.held import hold_little
     from sentio.keeper import Keeper
     from sentio.runner import Tick
@@ -94,6 +95,7 @@ def measure(url: str, series: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="sentio-bench-") as folder:
         config = _config(url, Path(folder))
         pool, telemetry = build.executor(config), Telemetry()
+        assert isinstance(pool, WorkerPool)
         stages = Stages(lambda: pool.processes)
         _watch(stages)
         keeper = Keeper("bench", "", Store(config.store.path), telemetry)
@@ -149,10 +151,11 @@ executor: {{workers: 2}}
 
 def _watch(stages: Any) -> None:
     """Which call is of which stage."""
+    from sentio.deflated import Deflated
     from sentio.detectors.prophet import Prophet
     from sentio.history import History
     from sentio.keeper import Keeper
-    from sentio.sinks import exposition
+    from sentio.sinks.exposition import Exposition
     from sentio.sources import prometheus
     from sentio.types import State
 
@@ -164,8 +167,8 @@ def _watch(stages: Any) -> None:
     stages.watch(State, "merge", "merge")
     for name in ("score", "forecast"):
         stages.watch(Prophet, name, "judge")
-    stages.watch(exposition.Exposition, "emit", "render")
-    stages.watch(exposition.Deflated, "of", "gzip")
+    stages.watch(Exposition, "emit", "render")
+    stages.watch(Deflated, "of", "gzip")
     stages.watch(Keeper, "save", "save")
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import changefinder
@@ -91,10 +92,8 @@ def _compare(name: str, detector: Any, peers: Iterable[Peer], values: Floats, ro
         spent.setdefault(name, []).append(cost / fresh.values.size)
         some = values[turn * _FEW : (turn + 1) * _FEW]
         for peer in peers:
-            _, judges = _timed(lambda peer=peer, some=some: [peer.judge(row[:_DAY]) for row in some])
-            cost, _ = _timed(
-                lambda judges=judges, some=some: [j(row[_DAY:]) for j, row in zip(judges, some, strict=True)]
-            )
+            _, judges = _timed(partial(_begun, peer, some[:, :_DAY]))
+            cost, _ = _timed(partial(_judged, judges, some[:, _DAY:]))
             spent.setdefault(peer.name, []).append(cost / some[:, _DAY:].size)
     seconds = {who: statistics.median(costs) for who, costs in spent.items()}
     ours = seconds[name]
@@ -106,6 +105,14 @@ def _compare(name: str, detector: Any, peers: Iterable[Peer], values: Floats, ro
         rows,
     )
     return {who: cost / ours for who, cost in seconds.items()}
+
+
+def _begun(peer: Peer, before: Floats) -> list[Judge]:
+    return [peer.judge(row) for row in before]
+
+
+def _judged(judges: list[Judge], fresh: Floats) -> list[object]:
+    return [judge(row) for judge, row in zip(judges, fresh, strict=True)]
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

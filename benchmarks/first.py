@@ -81,7 +81,7 @@ def _read(url: str, metric: str) -> list[dict[str, Any]]:
     answer = requests.get(f"{url}/api/v1/query", params={"query": f"{metric}[1d]"}, timeout=_WAIT_S)
     if answer.status_code == requests.codes.bad_request:  # the embedded store knows no range in brackets
         now = int(time.time())
-        form = {"query": metric, "start": now - 86_400 + 60, "end": now, "step": 60}
+        form: dict[str, str | int] = {"query": metric, "start": now - 86_400 + 60, "end": now, "step": 60}
         answer = requests.get(f"{url}/api/v1/query_range", params=form, timeout=_WAIT_S)
     answer.raise_for_status()
     result: list[dict[str, Any]] = json.loads(answer.content)["data"]["result"]

@@ -9,7 +9,7 @@ three samples.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -76,7 +76,7 @@ def main() -> int:
     return 0
 
 
-def _rows(found: dict[tuple[str, int], Sequence[float]], i: int) -> list[list[str]]:
+def _rows(found: Mapping[tuple[str, int], Sequence[float]], i: int) -> list[list[str]]:
     return [[kind, *(number(100 * found[kind, gap][i]) for gap in GAPS)] for kind in KINDS]
 
 

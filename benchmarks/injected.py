@@ -25,7 +25,7 @@ from sentio.evaluation.replay import Replayed, replay
 from sentio.evaluation.settings import configured
 from sentio.judgement.judge import KIND
 from sentio.judgement.kinds import Kind
-from sentio.types import ANOMALY, SECOND, Floats, Panel, SeriesKey
+from sentio.types import ANOMALY, SECOND, Bools, Floats, Panel, SeriesKey
 
 AT_DAYS, DAYS, LASTS = (10, 11, 18), 19, A_DAY // 4
 WITHIN = 5
@@ -111,8 +111,8 @@ def seen(case: str, seeds: int) -> Seen:
     return Seen(found, kinds, sum(early), sum(settled), sum(n > 0 for n in settled))
 
 
-def _alarms(row: np.ndarray, first: int) -> int:  # type: ignore[type-arg]
-    at = first + np.flatnonzero(row[first : AT_DAYS[0] * A_DAY])
+def _alarms(row: Bools, first: int) -> int:
+    at = first + np.flatnonzero(row[first : AT_DAYS[0] * A_DAY]).astype(np.float64)
     return episodes(at * (STEP / SECOND), STEP / SECOND)
 
 

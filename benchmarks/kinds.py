@@ -20,7 +20,7 @@ from sentio.evaluation.evaluate import in_processes
 from sentio.evaluation.measures import Curve, Track
 from sentio.evaluation.replay import replay
 from sentio.evaluation.settings import configured
-from sentio.types import ANOMALY, SECOND, Panel, SeriesKey
+from sentio.types import ANOMALY, SECOND, Bools, Panel, SeriesKey
 
 SERIES, QUICK_SERIES = 12, 1
 DAYS = 21
@@ -61,7 +61,7 @@ def made(kind: str, series: int) -> Panel:
     return Panel(keys, times, np.ascontiguousarray(SERVICES[kind](rng, (series, len(times))), np.float64))
 
 
-def flagged(panel: Panel, *changes: str) -> np.ndarray:  # type: ignore[type-arg]
+def flagged(panel: Panel, *changes: str) -> Bools:
     """``[S, n]`` whether a sample is flagged."""
     settings = asking(None, train_every=HOUR)
     config, alias = configured(replace(settings, changes=(*settings.changes, *changes)), {}, STEP)
@@ -69,7 +69,7 @@ def flagged(panel: Panel, *changes: str) -> np.ndarray:  # type: ignore[type-arg
     return np.asarray(found)
 
 
-def _a_day(panel: Panel, found: np.ndarray, begin: int, end: int) -> float:  # type: ignore[type-arg]
+def _a_day(panel: Panel, found: Bools, begin: int, end: int) -> float:
     part = slice(begin * A_DAY, end * A_DAY)
     seconds, none = panel.times[part] / SECOND, np.zeros((end - begin) * A_DAY, np.int64)
     return Curve([Track(seconds, none, row[part].astype(float), STEP / SECOND) for row in found]).at(1.0).false

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class Stage:
         self.alerts = alerts(self.plan, self.begun)
         for name in sorted({alert.series for alert in self.alerts}):
             own = [alert for alert in self.alerts if alert.series == name]
-            exporter.series[SeriesKey(METRIC, (("i", name),))] = lambda t, own=own: _value(t, own)
+            exporter.series[SeriesKey(METRIC, (("i", name),))] = partial(_value, own)
 
     def play(self) -> None:
         """The outage, from before until after it."""
@@ -150,7 +151,7 @@ class Stage:
             return int(file.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
 
-def _value(t: float, own: list[Alert]) -> float:
+def _value(own: list[Alert], t: float) -> float:
     return _HIGH if any(a.start <= t and (a.end is None or t < a.end) for a in own) else _ORDINARY
 
 

@@ -123,7 +123,8 @@ def _promql(at: Ints, values: Floats, ends: Ints) -> Peer:
 
 def _asked(url: str, query: str, when: float, count: int) -> Floats:
     """``[S]``: what Prometheus answers to ``query`` at ``when`` (s)."""
-    answer = requests.get(f"{url}/api/v1/query", params={"query": query, "time": when}, timeout=30).json()
+    form: dict[str, str | float] = {"query": query, "time": when}
+    answer = requests.get(f"{url}/api/v1/query", params=form, timeout=30).json()
     found = {one["metric"][LABEL]: float(one["value"][1]) for one in answer["data"]["result"]}
     return np.array([found[dict(key(i).labels)[LABEL]] for i in range(count)])
 

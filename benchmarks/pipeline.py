@@ -105,6 +105,7 @@ def measure_sentio(url: str, series: int) -> Figures:
     """The stages of Sentio's first training, then score ticks and scrapes."""
     from sentio import build
     from sentio.detectors.prophet.interval import band_table
+    from sentio.flagged import Flagged
     from sentio.history import History
     from sentio.pipeline import Memory, learn, read_fresh, score, train
     from sentio.runner import Tick
@@ -134,7 +135,7 @@ def measure_sentio(url: str, series: int) -> Figures:
         band_table(0.99)
     used = cpu_seconds()
     with _timed(seconds, "read"):
-        learn(line, history, now, lambda: True)
+        learn(line, history, now, lambda: True, Flagged(timing.step, timing.window))
         assert len(history.keys) == series, f"{len(history.keys)} series were read; {series} are expected"
     with _timed(seconds, "fit"):
         state = State((), {})

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from benchmarks.datasource import key
 from benchmarks.figures import Reach, number, parser, table, verdict
 from sentio import build
 from sentio.config.model import Pipeline
+from sentio.contracts import Forecaster
 from sentio.detectors.prophet import Prophet
 from sentio.detectors.prophet.options import ProphetOptions
 from sentio.detectors.prophet.stan import fit_rows
@@ -31,7 +33,8 @@ from sentio.pipeline import Line, Memory, alert, score
 from sentio.recent import Recent
 from sentio.runner import Runner, Tick
 from sentio.sinks.exposition import Exposition
-from sentio.sources.prometheus.decode import Interning, decode
+from sentio.sources.prometheus.decode import decode
+from sentio.sources.prometheus.interning import Interning
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
 from sentio.types import SECOND, YHAT, Floats, Ints, Panel, State, Window
@@ -157,7 +160,7 @@ def _ticks(line: Line, timing: Timing, state: State, times: list[int]) -> list[f
     """Seconds of each whole tick."""
     runner = Runner(line, timing, (_exposition(),), Telemetry(), lambda _: None)
     runner.restore(state, times[0])
-    found = [_time(lambda at=at: runner.score(at, Tick())) for at in times]
+    found = [_time(partial(runner.score, at, Tick())) for at in times]
     assert runner.report is not None
     assert np.isfinite(runner.report.scores.outputs[YHAT]).all(), "some series have no band"
     return found
@@ -166,6 +169,7 @@ def _ticks(line: Line, timing: Timing, state: State, times: list[int]) -> list[f
 def _steps(line: Line, state: State, windows: list[Window]) -> list[Seconds]:
     """Seconds of each step, for each window; the steps are those of a tick, one after the other."""
     exposition, found, recent = _exposition(), [], Recent()
+    assert isinstance(line.detector, Forecaster)
     memory = Memory(state)
     for window in windows:
         started = time.perf_counter()

@@ -142,7 +142,7 @@ def backup_size(rng: Random, shape: Shape) -> Floats:
 
 
 def certificate(rng: Random, shape: Shape) -> Floats:
-    return 90 * 86_400 - 300.0 * _clock(rng, shape)
+    return np.asarray(90 * 86_400 - 300.0 * _clock(rng, shape), np.float64)
 
 
 def counter(rng: Random, shape: Shape) -> Floats:
@@ -186,7 +186,8 @@ def disk_operations(rng: Random, shape: Shape) -> Floats:
 
 
 def connections(rng: Random, shape: Shape) -> Floats:
-    return np.round(np.maximum(0, 40 + 25 * _sine(_clock(rng, shape)) + 3 * _walk(rng, shape, 0.9, 1.0)))
+    open_now = 40 + 25 * _sine(_clock(rng, shape)) + 3 * _walk(rng, shape, 0.9, 1.0)
+    return np.maximum(0.0, np.round(open_now))
 
 
 def lag(rng: Random, shape: Shape) -> Floats:

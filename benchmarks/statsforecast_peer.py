@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from statsforecast.models import MSTL, AutoETS
@@ -19,7 +20,7 @@ def main() -> None:
     values, ends, ahead, season = given["values"], given["ends"].tolist(), int(given["ahead"]), int(given["season"])
     # AutoETS knows no seasons beyond 24 samples.
     models = {"MSTL": lambda: MSTL(season_length=season), "AutoETS": lambda: AutoETS(season_length=1)}
-    out: dict[str, object] = {}
+    out: dict[str, Any] = {}
     for name, make in models.items():
         make().forecast(y=values[0, : ends[0]], h=ahead)  # what is done once in a process
         started = time.process_time()

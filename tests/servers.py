@@ -134,7 +134,7 @@ class Prometheus:
     def log(self) -> str:
         return self._log.read_text("utf-8", "replace")
 
-    def _ask(self, path: str, **params: object) -> list[dict[str, Any]]:
+    def _ask(self, path: str, **params: str | float) -> list[dict[str, Any]]:
         response = requests.get(f"{self.url}/api/v1/{path}", params=params, timeout=PATIENCE_S)
         assert response.status_code == 200, response.text
         result: list[dict[str, Any]] = response.json()["data"]["result"]
