@@ -19,12 +19,12 @@ _SHORT = {"score": SCORE, "pvalue": "anomaly_pvalue"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One time of all series. ``arrived [S]``: there is a sample, or a score for its absence; ``unjudged [S]``: there
-    is a sample, and nothing that knows its series has a score for it."""
+    """One time of all series. ``arrived [S]``: there is a sample, or a score for its absence; ``partial [S]``: there is
+    one of the two only, a sample that nothing which knows its series has judged, or the score of none."""
 
     at: int
     arrived: Bools
-    unjudged: Bools
+    partial: Bools
     named: Mapping[str, Floats]
     """Outputs ``[S]`` by what expressions call them; without those that do not exist."""
 
@@ -41,7 +41,7 @@ class Samples:
         there = np.isfinite(scores.values)
         scored = np.isfinite(scores.outputs[SCORE]) if SCORE in scores.outputs else there
         # A series that is missing has no value, and a score where that is an anomaly.
-        self._arrived, self._unjudged = there | scored, there & ~scored
+        self._arrived, self._partial = there | scored, there ^ scored
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -49,8 +49,8 @@ class Samples:
 
     def at(self, column: int) -> Sample:
         named = {name: output[:, column] for name, output in self._outputs.items()}
-        arrived, unjudged = self._arrived[:, column], self._unjudged[:, column]
-        return Sample(int(self._scores.times[column]), arrived, unjudged, named)
+        arrived, partial = self._arrived[:, column], self._partial[:, column]
+        return Sample(int(self._scores.times[column]), arrived, partial, named)
 
     def newest(self) -> Ints:
         """``[S]``: the column of each series' newest sample, or the last one where none arrived."""
@@ -85,7 +85,9 @@ class Watch:
         inputs = Inputs({**sample.named, **dict.fromkeys(unknown, nothing)})
         with np.errstate(all="ignore"):  # what is no number holds nowhere
             for name, smooth in zip(self._kept, expression.smooths, strict=True):
-                memory[name] = pushed(memory[name], np.broadcast_to(smooth.of(inputs), nothing.shape), sample.arrived)
+                newest = np.broadcast_to(smooth.of(inputs), nothing.shape)
+                absent = np.isnan(sample.named[VALUE]) & np.isnan(newest)
+                memory[name] = pushed(memory[name], newest, sample.arrived & ~absent)
                 inputs.smoothed.append(_mean(memory[name]))
             now = expression.holds(inputs) & (not unknown)
         shifted = (memory[self._hits] << 1 | now) & ((1 << expression.among) - 1)
@@ -94,12 +96,13 @@ class Watch:
 
     def tells(self, sample: Sample) -> Bools:
         """``[S]``: whether ``sample`` has all that is asked for. Where none arrived it has not; nor where its series
-        has no model or judge yet, as after a restart: an alert on a score does not end because there is none."""
+        has no model or judge yet, as after a restart, or is missing: an alert on a score does not end because there is
+        none, nor one on the value."""
         lacking = np.zeros(len(sample.arrived), np.bool_)
         for name in self.expression.names:
             if name in sample.named:
                 lacking |= np.isnan(sample.named[name])
-        return sample.arrived & ~(sample.unjudged & lacking)
+        return sample.arrived & ~(sample.partial & lacking)
 
     def holds(self, memory: Memory) -> Bools:
         """``[S]``: whether it held at the newest sample of each series."""

@@ -79,6 +79,17 @@ def test_an_alert_does_not_end_because_nobody_judges_its_series(when: str) -> No
     assert found[-1] == 0
 
 
+@pytest.mark.parametrize("when", ["value > 1", "pvalue < 0.1", "value > 1 for 2 of 3", "smooth(value, 2) > 1"])
+def test_an_alert_does_not_end_because_its_series_is_missing(when: str) -> None:
+    """And the judge says so. What there was before and comes after is judged as if it had followed at once."""
+    value, score = [2, 2, NAN, NAN, NAN, NAN, 2, 0, 0, 0, 0], [0, 0, 5, 5, 5, 5, 0, 0, 0, 0, 0]
+    found = levels(
+        warned(when, recovery=2), value, anomaly_score=score, anomaly_pvalue=[1 / (1 + 9 * v) for v in value]
+    )
+    assert found[1:7] == [2] * 6
+    assert found[-1] == 0
+
+
 def test_what_asks_for_no_score_needs_none() -> None:
     score = [NAN] * 6
     for when in ("value > 1", "value > 1 or score > 1", "value > yhat"):
