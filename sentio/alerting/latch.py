@@ -19,7 +19,9 @@ class Latch:
         self.when = Watch(f"alerts.{level.word}", rule.when)
         self.reset = Watch(f"alerts.{level.word}.reset", rule.reset) if rule.reset else None
         self._recovery = recovery
-        self._on, self._quiet, self._spent = (f"{self.when.where}.{name}" for name in ("on", "quiet", "spent"))
+        # That an alert stands is so whatever the expression that it began by.
+        self._on = f"{self.when.where}.on"
+        self._quiet, self._spent = (f"{self.when.place}.{name}" for name in ("quiet", "spent"))
 
     @property
     def watches(self) -> tuple[Watch, ...]:

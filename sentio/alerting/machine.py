@@ -139,7 +139,10 @@ class Alerting:
         level: Array = np.zeros(len(sample.arrived), np.int8)
         active = np.zeros(len(level), np.bool_)
         for latch in self._latches:  # from the lowest up
-            active = active | latch.step(memory, sample)
+            holds = latch.step(memory, sample)
+            # Where no alert stands, as in a snooze, there is none that would have to recover.
+            latch.end(memory, (memory[LEVEL] == AlertLevel.OK) & ~holds)
+            active = active | holds
             level = np.where(latch.on(memory), np.int8(latch.level), level)
         return np.where(sample.arrived, level, memory[LEVEL]), active
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 
@@ -60,13 +61,15 @@ class Samples:
 
 
 class Watch:
-    """``where``: its place in the configuration, under which its arrays are remembered."""
+    """``where``: its place in the configuration; ``place``: under which its arrays are remembered, for what another
+    expression has seen at the same place says nothing of this one."""
 
     def __init__(self, where: str, text: str) -> None:
         self.where = where
         self.expression = parse(text)
-        self._hits = f"{where}.hits"
-        self._kept = tuple(f"{where}.smooth{i}" for i in range(len(self.expression.smooths)))
+        self.place = f"{where}.{crc32(self.expression.text.encode()):08x}"
+        self._hits = f"{self.place}.hits"
+        self._kept = tuple(f"{self.place}.smooth{i}" for i in range(len(self.expression.smooths)))
 
     @property
     def layout(self) -> Layout:

@@ -46,6 +46,7 @@ def oracle(
         if arrived:
             for one in levels.values():
                 one.see(value)
+                one.on = one.on and (before > 0 or one.holds)
             wanted = max((number for number, one in levels.items() if one.on), default=0)
             active = now if any(one.holds for one in levels.values()) else active
         old = before > 0 and max_age is not None and now - since > max_age

@@ -205,6 +205,15 @@ def test_a_level_above_the_last_alerts_is_not_snoozed(values: list[float], expec
     assert levels(Alerting(rules), values) == expected
 
 
+@pytest.mark.parametrize("reset", ["", "value < 0"])
+def test_after_a_snooze_no_alert_begins_whose_condition_does_not_hold(reset: str) -> None:
+    """It held within the snooze, and has not recovered since; but no alert stands that would have to."""
+    alerting = warned("value > 1", reset, recovery=3, snooze=4 * MINUTE)
+    values = [2, -1, -1, -1, 2, 0.5, 0.5, 0.5, 0.5, 2]
+    found = levels(alerting, values)
+    assert found[-6:] == [0, 0, 0, 0, 0, 2]
+
+
 def test_what_is_on_is_not_snoozed() -> None:
     rules = Rules(THREE.info, THREE.warning, THREE.critical, recovery=1, snooze=60 * MINUTE)
     assert levels(Alerting(rules), [3.5, 0, NAN, 1.5, 4.5]) == [3, 0, 0, 0, 0]
@@ -442,8 +451,8 @@ def test_no_series_at_all() -> None:
 @pytest.mark.parametrize(
     ("rules", "alike"),
     [
-        (Rules(warning=Rule("smooth(score, 3) > 2 for 3 of 6")), True),
-        (Rules(warning=Rule("smooth(value, 3) > 1"), recovery=9, snooze=MINUTE, max_age=MINUTE), True),
+        (Rules(warning=Rule("smooth(score, 3) >  1 for 3 of 5"), recovery=9, snooze=MINUTE, max_age=MINUTE), True),
+        (Rules(warning=Rule("smooth(score, 3) > 2 for 3 of 5")), False),
         (Rules(warning=Rule("smooth(score, 4) > 1 for 3 of 5")), False),
         (Rules(warning=Rule("score > 1 for 3 of 5")), False),
         (Rules(warning=Rule("smooth(score, 3) > 1", "score < 1")), False),

@@ -254,6 +254,22 @@ def test_where_nothing_was_told_of_any_series_nothing_stands(when: str) -> None:
     assert alerting.resumed(saved, saved.select(np.empty(0, np.int64)), saved.keys)["level"].tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "values"),
+    [
+        ("smooth(score, 3) >= 0.8", "smooth(value, 3) < 50", [100, 100, 100]),
+        ("score > 0.1 for 4 of 5", "value > 199 for 4 of 5", [100, 100, 200]),
+        ("score > 0.1 for 3", "value > 199 for 3", [200, 200]),
+    ],
+)
+def test_what_another_condition_has_seen_is_not_counted(before: str, after: str, values: list[float]) -> None:
+    old, new = (Alerting(Rules(warning=Rule(when))) for when in (before, after))
+    state, _ = run(old, scored([[100, 100]], anomaly_score=[[0.5, 0.5]]))
+    state = new.resumed(state, None, state.keys)
+    _, outcomes = run(new, scored([values], anomaly_score=[[0.5] * len(values)]), state)
+    assert [int(outcome.level[0]) for outcome in outcomes] == [0] * len(values)
+
+
 def test_an_alert_of_other_rules_whose_condition_still_holds_is_the_same_one() -> None:
     state, _ = run(Alerting(Rules(warning=Rule("value > 1"))), scored([[2]]))
     alerting = Alerting(Rules(warning=Rule("value > 1"), critical=Rule("value > 5"), flapping=Flapping(4, minutes(6))))
