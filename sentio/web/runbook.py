@@ -72,8 +72,10 @@ SECTIONS = (
     ),
     Section(
         "SentioSeriesMissing",
-        "A series that was expected has sent no sample for a minute. The alert ends when it is back, and also when its "
-        "time to live (`ttl`, 5 minutes unless configured) is over: then nothing is expected of it any more.",
+        "A series that was expected has stopped: more of its samples are missing than usually are, and its alert is of "
+        "the type missing; or nobody judges it, and it has sent none for a minute. This has the severity of the level. "
+        "It ends when the series is back, and also when its time to live (`ttl`, 5 minutes unless configured) is over: "
+        "then nothing is expected of it any more.",
         (
             Look("Which series, and what was expected of them.", query="sentio_yhat unless sentio_value"),
             Look(
@@ -98,7 +100,8 @@ SECTIONS = (
             "Labels that change with every deployment: aggregate them away in the `query`, as "
             "`max by (container_name) (…)` does.",
             "Samples that arrive late: raise `score.delay`.",
-            'Series that come and go by nature: leave their pipeline out of the rule, `sentio_yhat{query!="batch"}`.',
+            "Series that come and go by nature: `score > 1 and abs(value) >= 0` in the pipeline's `alerts` rings for "
+            'what has a value alone, and the rules can leave it out, `sentio_yhat{query!="batch"}`.',
             "It is to ring for longer: raise `ttl`. With one below two minutes it hardly rings at all.",
         ),
     ),
