@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sentio.alerting import Alerting, Change, Recents, Say, events
+from sentio.alerting import Alerting, Change, Recents, Say, away, back, events
 from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
@@ -62,11 +62,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """What one pipeline knows: its models, what its judge has seen, and the alerts that stand."""
+    """What one pipeline knows: its models, what its judge has seen, the alerts that stand, and what is to be known of
+    the alerts of series that are ``away``."""
 
     model: State = field(default_factory=lambda: State((), {}))
     judged: State = field(default_factory=lambda: State((), {}))
     alerts: State = field(default_factory=lambda: State((), {}))
+    away: State = field(default_factory=lambda: State((), {}))
 
 
 def learn(line: Line, history: History, now: int, going: Callable[[], bool], flagged: Flagged) -> None:
@@ -151,7 +153,8 @@ def score(
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
         onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found),
     )  # fmt: skip
-    return Memory(model, _kept(line.judge, memory.judged, judged, model.keys), memory.alerts), report, found
+    judged = _kept(line.judge, memory.judged, judged, model.keys)
+    return replace(memory, model=model, judged=judged), report, found
 
 
 def _scores(detector: Detector, model: State, fresh: Panel, left_out: Bools | None) -> tuple[State, Scores]:
@@ -171,8 +174,8 @@ def alert(
     seen = report.scores
     if left_out is not None:
         seen = replace(seen, values=np.where(left_out, np.nan, seen.values))
-    state, outcome = line.alerting.step(memory.alerts, seen)
-
+    gone = away(line.alerting, memory.away, memory.alerts, seen.keys, int(seen.times[0]))
+    state, outcome = line.alerting.step(back(memory.away, memory.alerts, seen.keys), seen)
     kind, text = (None, None) if found.incidents is None else _words(line, found.incidents, report.scores.times)
     changed, firing = events(outcome, report.scores, recent=recent, step=line.step, kind=kind, text=text)
     failures = (*report.failures, *outcome.failures)
@@ -180,7 +183,7 @@ def alert(
         report, events=changed, firing=firing, failures=failures, levels=outcome.level,
         alerts=state if changed else report.alerts,
     )  # fmt: skip
-    return Memory(memory.model, memory.judged, state), report
+    return replace(memory, alerts=state, away=gone), report
 
 
 def _words(line: Line, incidents: Incidents, times: Ints) -> tuple[Say, Say]:

@@ -50,7 +50,7 @@ class Rejudging:
         judged = merged(parts)
         give_back()  # the pieces of the threads that made them
         if self._before is not None:
-            self._before = Memory(memory.model, judged, self._before.alerts)
+            self._before = replace(self._before, model=memory.model, judged=judged)
         return replace(memory, judged=judged)
 
     def judged(self, memory: Memory, last: Report, unbegun: Bools | None) -> tuple[Memory, Report]:
@@ -66,7 +66,7 @@ class Rejudging:
         if getattr(self._line.detector, "learns_as_it_goes", False):
             report = replace(report, scores=_first_said(last.scores, report.scores))
         report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
-        return replace(after, alerts=memory.alerts), report
+        return replace(after, alerts=memory.alerts, away=memory.away), report
 
 
 def _first_said(before: Scores, again: Scores) -> Scores:

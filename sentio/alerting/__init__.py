@@ -1,5 +1,6 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
+from sentio.alerting.away import away, back
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.leaving import gone_since, parted, remembering
 from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, not_after, standing
@@ -21,6 +22,8 @@ __all__ = [
     "Rule",
     "Rules",
     "Say",
+    "away",
+    "back",
     "ends",
     "events",
     "gone_since",

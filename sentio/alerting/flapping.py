@@ -62,7 +62,14 @@ class Hold:
     def _turn(self, memory: Memory, before: Array, level: Array, sample: Sample) -> Bools:
         """``[S]``: an alert has started or ended, and too many have of late."""
         turned = (before > 0) != (level > 0)
-        top = np.where(level > 0, level, memory[TOP])
-        memory[_TURNS] = pushed(memory[_TURNS], np.full(len(turned), sample.at), turned)
-        memory[_TOPS] = pushed(memory[_TOPS], top, turned)
+        self.count(memory, turned, np.where(level > 0, level, memory[TOP]), sample.at)
         return np.asarray(turned & (memory[_TURNS][:, 0] >= sample.at - self._within))
+
+    def count(self, memory: Memory, turned: Bools, top: Array, at: int) -> None:
+        """Alerts have started or ended, at the rows ``turned``; ``top [S]`` is the highest level that they had."""
+        memory[_TURNS] = pushed(memory[_TURNS], np.full(len(turned), at), turned)
+        memory[_TOPS] = pushed(memory[_TOPS], top, turned)
+
+    def counted(self, memory: Memory) -> Memory:
+        """Of ``memory`` what was counted."""
+        return {name: memory[name] for name in (_TURNS, _TOPS)}

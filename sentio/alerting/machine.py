@@ -123,6 +123,25 @@ class Alerting:
             _settle(memory, decision.level, sample.at)
         return State(scores.keys, memory), self._outcome(memory, changed, self._failures(samples, len(scores.keys)))
 
+    @property
+    def outlasting(self) -> int:
+        """How long (ns) after the end of an alert it matters that there was one."""
+        return max(self.rules.snooze, self.rules.flapping.within if self.rules.flapping else 0)
+
+    def left(self, state: State, at: int) -> State:
+        """What is to be known of the series of ``state``, which fits and of which none is awaited from ``at`` ns on,
+        when they are back: when their last alert ended and how high it was, but of none that is too long ago to
+        matter. What their conditions have seen says nothing of what they are then."""
+        stood = state[LEVEL] > AlertLevel.OK
+        before = dict(state.arrays)
+        memory = dict(self.blank(state.keys).arrays)
+        memory |= {TOP: before[TOP], ENDED: np.where(stood, at, before[ENDED])}
+        memory[CHANGED] = np.where(stood, at, before[CHANGED])
+        if self._hold:
+            self._hold.count(before, stood, before[TOP], at)
+            memory |= self._hold.counted(before)
+        return State(state.keys, memory).select(np.flatnonzero(memory[ENDED] > at - self.outlasting))
+
     def _decide(self, memory: Memory, sample: Sample) -> _Decision:
         """The level of each series after ``sample``."""
         level, active = self._reach(memory, sample)

@@ -76,6 +76,8 @@ class Kept:
 class House:
     """A runner with its surroundings, and a clock to turn."""
 
+    rules = Rules()
+
     def __init__(self, *keys: SeriesKey, **timing: int) -> None:
         self.source, self.sink, self.telemetry = Memory(*keys), Kept(), Telemetry()
         self.saved: list[State] = []
@@ -88,7 +90,7 @@ class House:
 
     def another(self) -> Runner:
         step = self.timing.step
-        judge, alerting = Judge(Policy(enabled=False), step), Alerting(Rules())
+        judge, alerting = Judge(Policy(enabled=False), step), Alerting(self.rules)
         line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, alerting, step)
         return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
 
@@ -271,6 +273,26 @@ def test_an_alert_that_was_told_outlives_a_save_that_does_not_know_it():
         assert (event.key, event.cause) == (A, "series stopped arriving")
         assert house.now <= again.at + house.timing.ttl + 2 * STEP
         house.source.gone.clear()
+
+
+def test_the_snooze_of_a_series_goes_on_while_it_is_away():
+    house = House(A, B)
+    house.rules = Rules(snooze=HOUR)
+    house.runner = house.another()
+    house.train()
+    house.score(0)
+    house.source.bump[A] = 1000.0
+    assert [event.key for event in house.score().events] == [A]
+    house.source.gone[A] = (house.now, house.now + 3 * house.timing.ttl)
+    ticks = [house.score() for _ in range(40)]
+    (ended,) = [event for report in ticks for event in report.events if event.key == A]
+    assert ended.cause == "series stopped arriving"
+    report = ticks[-1]
+    row = report.scores.keys.index(A)
+    assert report.scores.outputs[ANOMALY][row, -1] == 1, "it is back, and as strange as before"
+    assert not [event for event in house.score(ended.at + HOUR - house.now - STEP).events if event.key == A]
+    (begun,) = [event for _ in range(2) for event in house.score().events if event.key == A]
+    assert (begun.key, begun.at) == (A, ended.at + HOUR)
 
 
 def test_what_is_remembered_of_alerts_goes_along_where_a_level_has_changed():
