@@ -31,7 +31,7 @@ from sentio.recent import Recent
 from sentio.rejudging import Rejudging
 from sentio.saved import fitting, packed, unpacked
 from sentio.telemetry import Telemetry
-from sentio.timing import Timing
+from sentio.timing import Reach, Timing
 from sentio.types import (
     ANOMALY,
     SECOND,
@@ -98,7 +98,7 @@ class Runner:
         self._attempted: dict[object, int] = {}
         self._arrivals = Arrivals()
         self._cursor: int | None = None
-        self._hurry = False
+        self._reach = Reach()
         self._saved_at: int | None = None
         self._trained = False
         self.report: Report | None = None
@@ -168,14 +168,13 @@ class Runner:
         window, before = self._unread(now), self._cursor
         if not len(window):
             return
-        fresh, failure = read_fresh(self.line, window)
+        window, fresh, failure = self._read(window, tick)
         when, troubles = read_when(self.line, window) if failure is None else (None, ())
         fresh = replace(fresh, notes=replace(fresh.notes, failures=(*fresh.notes.failures, *troubles)))
         with self._lock:
             if self._stopped or not tick.alive or self._cursor != before:
                 return
-            # What is too much at once is not asked for again: training reads it, a part at a time.
-            self._hurry = failure is not None and failure.reason in ("timeout", "max_bytes")
+            self._reach.ended(len(window), failure)
             if failure is None:
                 self._cursor = window.end
             live = self._awaited(fresh, now)
@@ -189,6 +188,18 @@ class Runner:
             self._vitals.read(fresh)
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
+
+    def _read(self, window: Window, tick: Tick) -> tuple[Window, Panel, Failure | None]:
+        """What of ``window`` was asked for, its samples, and why there are none."""
+        if self._reach.doubtful and len(window) > 1:
+            newest = Window(window.end, window.end, window.step)
+            fresh, failure = read_fresh(self.line, newest)
+            if failure is not None:
+                return newest, fresh, failure
+            with self._lock:
+                if tick.alive:
+                    self._reach.looked()
+        return (window, *read_fresh(self.line, window))
 
     def _judge(
         self, fresh: Panel, live: Keys, now: int, *, whole: bool, failure: Failure | None = None,
@@ -222,15 +233,16 @@ class Runner:
             history.add(fresh, odd if out is None else odd | out)
 
     def _unread(self, now: int) -> Window:
-        """From the last sample that was scored to the newest that there can be; the newest alone where more would be
-        too much."""
+        """From the last sample that was scored to the newest that there can be, as far as that is not too much."""
         t, end = self.timing, self.timing.newest(now)
         if self._cursor is not None and self._cursor > end:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
             self._cursor = None
             with self._lock:
                 self._memory = replace(self._memory, alerts=not_after(self._memory.alerts, end))
-        return t.unread(None if self._hurry else self._cursor, end, len(self._arrivals.live))
+        # After their time to live none arrives any more, and yet as many are going to be read.
+        series = len(self._arrivals.live) or len(self._memory.model.keys)
+        return t.unread(self._cursor, end, series, self._reach.most)
 
     def _awaited(self, fresh: Panel, now: int) -> Keys:
         """The series that arrived within their time to live; counts those that vanish."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentio.types import Bools, Ints, Window
+from sentio.types import Bools, Failure, Ints, Window
 
 _CATCH_UP = 1000
 """After an outage at most so many steps are scored late; older ones are only learned from."""
 _SAMPLES_AT_ONCE = 1_000_000
 """And no more samples than this in one tick."""
+_TOO_MUCH = ("timeout", "max_bytes")
+"""Why a read fails that asks for too much; the first of them also where the source is away."""
 _GROWTH = 0.25
 """A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
 
@@ -33,12 +35,12 @@ class Timing:
         """When the newest sample is that there can be."""
         return (now - self.delay) // self.step * self.step
 
-    def unread(self, cursor: int | None, end: int, series: int) -> Window:
+    def unread(self, cursor: int | None, end: int, series: int, most: int = _CATCH_UP) -> Window:
         """From the last sample that was scored, at ``cursor``, to ``end``, as far as that is not too much of so many
-        ``series``; the newest alone where there is no ``cursor``."""
+        ``series``, nor more than ``most`` steps; the newest alone where there is no ``cursor``."""
         if cursor is None:
             return Window(end, end, self.step)
-        steps = min(_CATCH_UP, max(1, _SAMPLES_AT_ONCE // max(1, series)))
+        steps = min(most, max(1, _SAMPLES_AT_ONCE // max(1, series)))
         return Window(max(cursor + self.step, end - (steps - 1) * self.step), end, self.step)
 
     def due(self, first: Ints, fitted: Ints, tried: Ints | None, now: int) -> Bools:
@@ -48,3 +50,32 @@ class Timing:
         since = fitted if tried is None else np.maximum(fitted, tried)
         # Half a tick of grace: they are never on the dot.
         return np.asarray(now - since >= wait - self.train_cadence // 2)
+
+
+class Reach:
+    """How far back a score tick reads, after reads that took too long.
+
+    Either the source is away, and nothing is to be let go; or so many steps are too much, and asking for them again
+    would never end. The newest step alone tells which: it is looked at before all is asked for.
+    """
+
+    def __init__(self) -> None:
+        self.most = _CATCH_UP
+        """Steps, up to the newest: what is let go is the oldest, or each tick would be later than the last."""
+        self.doubtful = False
+        """Whether one step is to be looked at first."""
+        self._well = False
+
+    def looked(self) -> None:
+        """One step could be read."""
+        self.doubtful, self._well = False, True
+
+    def ended(self, steps: int, failure: Failure | None) -> None:
+        """A read of so many ``steps`` has ended."""
+        reason = failure.reason if failure else ""
+        if reason not in _TOO_MUCH:
+            self.most, self.doubtful, self._well = _CATCH_UP, False, False
+        elif steps > 1 and (self._well or reason == "max_bytes"):
+            self.most, self._well = max(1, steps // 4), True
+        else:
+            self.most, self.doubtful, self._well = _CATCH_UP, True, False

@@ -155,8 +155,8 @@ SECTIONS = (
             "answers there.",
         ),
         (
-            "Mend the source. Nothing is to be done to Sentio afterwards: up to 1,000 steps are judged late, and the "
-            "history is filled at the next training.",
+            "Mend the source. Nothing is to be done to Sentio afterwards: up to 1,000 steps, or a million samples, are "
+            "judged late, and the history is filled at the next training.",
             "Passwords and tokens in `password_file` and `bearer_token_file` are read anew for each request; after a "
             "change of a variable or file of `!env` or `!file`, send SIGHUP.",
         ),

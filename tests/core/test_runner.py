@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import pytest
 
-from sentio import pipeline, runner
+from sentio import pipeline, runner, timing
 from sentio.alerting import Alerting, Rules, told
 from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
@@ -328,15 +328,134 @@ def test_an_alert_of_a_clock_that_went_back_ends_when_its_series_is_well(restart
     assert [(event.key, event.level_to) for event in events] == [(A, 0)]
 
 
-def test_after_an_answer_that_came_too_late_only_the_newest_is_asked_for():
-    house = ready(A)
-    house.source.error = SourceError("late", reason="timeout")
-    for _ in range(5):
+def fails(house: House, ticks: int, reason: str) -> None:
+    house.source.error = SourceError("away", reason=reason)
+    for _ in range(ticks):
         with pytest.raises(SourceError):
             house.score()
     house.source.error = None
+
+
+@pytest.mark.parametrize("reason", ["timeout", "max_bytes", "unreachable"])
+def test_every_step_of_an_outage_is_judged_late_and_in_order(reason):
+    """Where a host is down, or swallows what it is sent, its reads time out."""
+    house = ready(A)
+    last = house.now
+    fails(house, 40, reason)
+    assert np.array_equal(house.score().scores.times, np.arange(last, house.now, STEP) + STEP)
     assert len(house.score().scores.times) == 1
+
+
+def test_after_an_outage_no_more_samples_are_read_at_once_than_memory_is_meant_for(monkeypatch):
+    monkeypatch.setattr(timing, "_SAMPLES_AT_ONCE", 20)
+    house = ready(A, B)
+    fails(house, 30, "unreachable")  # longer than their time to live
+    assert house.sink.reports[-1].scores.keys == ()
+    assert len(house.score().scores.times) == 10
+
+
+def test_while_a_source_may_be_away_one_step_is_asked_for():
+    house = ready(A)
+    house.source.windows.clear()
+    fails(house, 10, "timeout")
+    assert [len(w) for w in house.source.windows] == [1] * 10
+    house.score()
+    assert [len(w) for w in house.source.windows[10:]] == [1, 11]
+
+
+def test_a_source_that_goes_again_as_it_comes_back_costs_no_step():
+    house = ready(A)
+    last = house.now
+    fails(house, 5, "timeout")
+    real, house.source.read = house.source.read, within_steps(house.source, 1)
+    with pytest.raises(SourceError):
+        house.score()  # one step is read, and no more
+    house.source.read = real
+    fails(house, 3, "unreachable")
+    assert np.array_equal(house.score().scores.times, np.arange(last, house.now, STEP) + STEP)
+
+
+def within_steps(source: Memory, most: int, reason: str = "timeout"):
+    """``source``, which has the time for ``most`` steps at once."""
+    real = source.read
+
+    def read(query: str, window: Window) -> Panel:
+        if len(window) > most:
+            source.windows.append(window)
+            raise SourceError("late", reason=reason)
+        return real(query, window)
+
+    return read
+
+
+@pytest.mark.parametrize(("reason", "ticks"), [("timeout", 4), ("max_bytes", 3)])
+def test_what_is_too_much_at_once_is_made_shorter_until_it_can_be_read(reason, ticks):
+    house = ready(A)
+    house.source.read = within_steps(house.source, 20, reason)
+    house.now += 198 * STEP
+    reads = len(house.source.windows)
+    for _ in range(ticks - 1):
+        with pytest.raises(SourceError):
+            house.score()
+    report = house.score()
+    assert len(report.scores.times) == 12
+    assert report.scores.times[-1] == house.now
+    asked = [199, 1, 200, 50, 12] if reason == "timeout" else [199, 49, 12]
+    assert [len(w) for w in house.source.windows[reads:]] == asked
     assert len(house.score().scores.times) == 1
+
+
+def test_a_source_too_slow_for_all_that_comes_never_falls_behind():
+    house = ready(A)
+    house.source.read = within_steps(house.source, 2)
+    judged = []
+    for _ in range(40):
+        house.now += 3 * STEP
+        try:
+            house.score()
+        except SourceError:
+            continue
+        judged.append(house.now)
+        assert house.sink.reports[-1].scores.times[-1] == house.now
+    assert len(judged) >= 10
+
+
+def test_a_step_that_can_never_be_read_does_not_hold_up_those_after_it():
+    house = ready(A)
+    real, bad = house.source.read, house.now + STEP
+
+    def read(query: str, window: Window) -> Panel:
+        if window.start <= bad <= window.end:
+            raise SourceError("late", reason="timeout")
+        return real(query, window)
+
+    house.source.read = read
+    failed = 0
+    while not failed or house.sink.reports[-1].scores.times[-1] < house.now:
+        try:
+            house.score()
+        except SourceError:
+            failed += 1
+    assert failed <= 4
+
+
+def test_a_tick_that_is_abandoned_between_its_reads_goes_on_with_the_next():
+    house, late = ready(A), Tick()
+    fails(house, 5, "timeout")
+    real = house.source.read
+
+    def read(query: str, window: Window) -> Panel:
+        late.alive = late.alive and len(window) == 1
+        return real(query, window)
+
+    house.source.read = read
+    reports = len(house.sink.reports)
+    house.now += STEP
+    house.runner.score(house.now, late)
+    assert len(house.sink.reports) == reports
+    house.source.windows.clear()
+    assert len(house.score().scores.times) == 7
+    assert [len(w) for w in house.source.windows] == [7]
 
 
 def test_a_young_series_is_refitted_as_it_grows_and_a_grown_one_rests():
