@@ -206,7 +206,7 @@ class Runner:
         when: Panel | None = None,
     ) -> Report:  # fmt: skip
         """Judge, alert and publish."""
-        out, unbegun = self.line.exclusion.mask(live, fresh.times, when), self._among_unbegun(live)
+        out, unbegun = self._left_out(live, fresh, when), self._among_unbegun(live)
         self._rejudging.begin(self._memory, whole and not fresh.notes.partial, out)
         memory, report, found = score(
             self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=unbegun
@@ -217,6 +217,14 @@ class Runner:
         self._rejudging.let_go(self._memory, report, unbegun)
         self._publish(report, failure)
         return report
+
+    def _left_out(self, live: Keys, fresh: Panel, when: Panel | None) -> Bools | None:
+        """``[S, m]``: what is not judged, for it is excluded, or nobody knows whether it arrived."""
+        out = self.line.exclusion.mask(live, fresh.times, when)
+        if not fresh.notes.cut:
+            return out
+        unknown = np.isnan(fresh.onto(live).values)
+        return unknown if out is None else out | unknown
 
     def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
         """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is

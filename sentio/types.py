@@ -133,6 +133,11 @@ class Notes:
     dropped: int = 0
     size: int = 0
 
+    @property
+    def cut(self) -> bool:
+        """Whether there were more series than are read: one that is not there may have arrived."""
+        return any(failure.reason == "max_series" for failure in self.failures)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:

@@ -4,12 +4,13 @@ servers of tests/sources and tests/live are real."""
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sentio import pipeline, runner, timing
-from sentio.alerting import Alerting, Rules, told
+from sentio.alerting import Alerting, Rule, Rules, told
 from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
 from sentio.errors import SourceError, WorkerDiedError
@@ -352,6 +353,45 @@ def test_after_an_outage_no_more_samples_are_read_at_once_than_memory_is_meant_f
     fails(house, 30, "unreachable")  # longer than their time to live
     assert house.sink.reports[-1].scores.keys == ()
     assert len(house.score().scores.times) == 10
+
+
+class Cut(Memory):
+    """A source that leaves out what is beyond ``most`` series, as Prometheus's does."""
+
+    most = 1000
+
+    def read(self, query: str, window: Window) -> Panel:
+        panel = super().read(query, window)
+        beyond = len(panel.keys) - self.most
+        failures = (Failure("m", "max_series", "too many", beyond),) if beyond > 0 else ()
+        return replace(panel.rows(slice(self.most)), notes=Notes(failures=failures))
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_series_beyond_those_that_are_read_does_not_count_as_missing(cut):
+    house = House(B, C, ttl=300 * SECOND)
+    house.source = Cut(B, C)
+    judge, alerting = Judge(Policy(), STEP), Alerting(Rules(warning=Rule("score > 1")))
+    house.runner.line = replace(house.runner.line, source=house.source, judge=judge, alerting=alerting)
+    house.train()
+    for _ in range(5):
+        house.score()
+    house.source.keys = (A, B, C) if cut else (A, B)
+    house.source.most = 2
+    events = [event for _ in range(8) for event in house.score().events]
+    report = house.sink.reports[-1]
+    row = report.scores.keys.index(C)
+    assert np.isfinite(report.scores.outputs[YHAT][row]).all()
+    if not cut:
+        assert [(event.key, event.kind) for event in events] == [(C, "missing")]
+        return
+    assert events == []
+    house.source.bump[B] = 1000.0
+    assert [event.key for _ in range(4) for event in house.score().events] == [B]
+    house.source.bump.clear()
+    house.source.most = 3
+    events = [event for _ in range(4) for event in house.score().events]
+    assert C not in {event.key for event in events}
 
 
 def test_while_a_source_may_be_away_one_step_is_asked_for():
