@@ -6,8 +6,8 @@ it would change is changed under the lock and only while its `Tick` is alive, so
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,6 +32,7 @@ from sentio.rejudging import Rejudging
 from sentio.saved import fitting, packed, unpacked
 from sentio.telemetry import Telemetry
 from sentio.timing import Reach, Timing
+from sentio.turns import Turns
 from sentio.types import (
     ANOMALY,
     SECOND,
@@ -57,6 +58,10 @@ _YOUNG = 1000
 _TAKE_EVERY_S = 10.0
 """A training may take an hour: what it has fitted is put to use, published and saved so often, for a kill must not cost
 it. Not more often, for each time costs as much as there are series."""
+STOP_S = 3.0
+"""Seconds that whoever stops a runner waits for a tick of it."""
+_STOPPED_S = 0.2
+"""And once it is stopped: a tick may look, for a moment, whether it still is to do anything."""
 _SAVE_EVERY = 600 * SECOND
 """What goes on learning is saved so often where no training does it."""
 
@@ -82,7 +87,7 @@ class Runner:
         self.line, self.timing = line, timing
         self._sinks, self._save = sinks, save
         self._vitals = Vitals(telemetry, line.alias)
-        self._lock = threading.Lock()
+        self._lock = Turns(f"pipeline {line.alias}")
         # What is anomalous is not learned from, and yet the series is there.
         keep = timing.model_ttl + (line.judge.policy.accept_after if line.judge.policy.enabled else 0)
         self._history = History(step=timing.step, length=timing.window, max_points=timing.max_points, keep=keep)
@@ -107,17 +112,19 @@ class Runner:
         """Why the last tick of each kind failed; empty where it did not."""
         self._stopped = False
 
-    def stop(self) -> None:
-        """Publish and save nothing more: a tick under way belongs to a pipeline that is no more."""
-        with self._lock:
-            self._stopped = True
+    def stop(self, wait_s: float = STOP_S) -> None:
+        """Publish and save nothing more: a tick under way belongs to a pipeline that is no more. One that is at its end
+        is waited for; one that hangs is not."""
+        self._stopped = True
+        with contextlib.suppress(SentioError), self._lock.within(wait_s):
+            pass
 
     def end(self, now: int) -> None:
         """After `stop`, where the pipeline is no more: tell the ends of its alerts, which nothing else will."""
-        with self._lock:
-            if report := farewell(self.line.alias, self._memory.alerts, now):
-                for sink in self._sinks:
-                    sink.emit(report)
+        # Without a turn: a tick may hang, and none changes anything any more.
+        if report := farewell(self.line.alias, self._memory.alerts, now):
+            for sink in self._sinks:
+                sink.emit(report)
 
     # What others look at: the page and the scrape.
 
@@ -130,8 +137,9 @@ class Runner:
         return self._vitals.ages(now)
 
     def snapshot(self) -> State:
-        """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know."""
-        with self._lock:
+        """What is to be saved: the models, when each series was seen last, and what the judge and the alerts know.
+        Raises `SentioError` where a tick hangs."""
+        with self._lock.within(_STOPPED_S) if self._stopped else self._lock:
             memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
         return packed(self.line, memory, live, seen, self._flagged, self.timing.ttl)
 
@@ -212,8 +220,10 @@ class Runner:
             self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=unbegun
         )
         self.recent.add(report.scores)
-        self._memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
-        del memory
+        memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
+        if self._stopped:
+            return report  # while it was judged, which may have taken for ever: what is not told is not to be known
+        self._memory = memory
         self._rejudging.let_go(self._memory, report, unbegun)
         self._publish(report, failure)
         return report
@@ -269,6 +279,8 @@ class Runner:
         return model.merge(self.line.detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
 
     def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
+        if self._stopped:
+            return
         self.report = report
         # Where no series arrives any more, the age of the last sample that one had goes on.
         seen = self._arrivals.seen if self._cursor else self._arrivals.seen[:0]

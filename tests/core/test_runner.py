@@ -3,17 +3,19 @@ servers of tests/sources and tests/live are real."""
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sentio import pipeline, runner, timing
+from sentio import pipeline, runner, timing, turns
 from sentio.alerting import Alerting, Rule, Rules, told
 from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
-from sentio.errors import SourceError, WorkerDiedError
+from sentio.errors import SentioError, SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
@@ -21,6 +23,7 @@ from sentio.runner import Runner, Tick
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
 from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, SeriesStatus, State, Window
+from tests.servers import PATIENCE_S
 
 STEP = 10 * SECOND
 NOW = 1_700_000_000 * SECOND
@@ -696,6 +699,67 @@ def test_a_stopped_runner_publishes_nothing():
     house.runner.stop()
     house.runner.score(house.now + STEP, Tick())
     assert len(house.sink.reports) == reports
+
+
+@contextmanager
+def judging_for_ever(house: House):
+    """Whose detector hangs in the next score tick, which is abandoned; lets go of it at the end."""
+    began, release, tick, real = threading.Event(), threading.Event(), Tick(), house.detector.score
+
+    def hang(*given):
+        began.set()
+        assert release.wait(PATIENCE_S)
+        return real(*given)
+
+    house.now += STEP
+    house.detector.score = hang
+    hung = threading.Thread(target=house.runner.score, args=(house.now, tick), daemon=True)
+    hung.start()
+    assert began.wait(PATIENCE_S)
+    tick.alive = False
+    try:
+        yield release
+    finally:
+        release.set()
+        hung.join(PATIENCE_S)
+        assert not hung.is_alive()
+
+
+def test_a_detector_that_hangs_holds_up_neither_the_end_nor_what_is_told_at_it():
+    house = ready(A)
+    house.source.bump[A] = 1000.0
+    while not house.score().events:
+        pass
+    house.source.bump.clear()
+    alerts, told = house.runner._memory.alerts, len(house.sink.reports)
+    with judging_for_ever(house):
+        house.runner.stop(0.1)
+        with pytest.raises(SentioError, match="pipeline q: a tick is still at work, or hangs"):
+            house.runner.snapshot()
+        house.runner.end(house.now)
+        assert [event.level_to for event in house.sink.reports[-1].events] == [0]
+    assert len(house.sink.reports) == told + 1, "what came too late is told to nobody"
+    assert house.runner._memory.alerts is alerts
+    assert house.runner.snapshot().keys == (A,)
+
+
+def test_ticks_do_not_wait_without_end_for_one_that_hangs(monkeypatch):
+    monkeypatch.setattr(turns, "_LONGEST_S", 0.1)
+    house = ready(A)
+    with judging_for_ever(house):
+        for tick in (house.score, house.train):
+            house.now += HOUR
+            with pytest.raises(SentioError, match="is still at work, or hangs"):
+                tick()
+    assert house.score().scores.times[-1] == house.now
+
+
+def test_whoever_stops_a_runner_waits_for_a_tick_that_ends():
+    house = ready(A)
+    with judging_for_ever(house) as release:
+        threading.Timer(0.2, release.set).start()
+        house.runner.stop(PATIENCE_S)
+        assert house.runner.snapshot().keys == (A,)
 
 
 def test_a_restored_state_is_published_without_a_read_and_lasts_one_time_to_live():

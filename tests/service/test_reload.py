@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from sentio import build
 from sentio.cli import main
 from sentio.config.load import load
+from sentio.runner import STOP_S
 from tests.config.bad_configs import BAD_CONFIGS
 from tests.servers import PATIENCE_S, free_port
 from tests.service import saver
@@ -92,6 +94,27 @@ def test_an_unchanged_pipeline_keeps_its_state_and_the_others_come_and_go(tmp_pa
             assert len(bands(page, "kept")) == 3
             assert 'sentio_series{query="gone"' not in page
             eventually(lambda: len(bands(get(f"{web.url}/metrics")[1], "new")) == 1)
+
+
+def test_detectors_that_hang_hold_up_neither_a_reload_nor_the_end(tmp_path, caplog):
+    path = tmp_path / "sentio.yml"
+    with prometheus() as server:
+        path.write_text(
+            config_text(server.url, tmp_path / "db", gone="query: load", **{f"p{i}": "query: load" for i in range(3)})
+        )
+        with running([path]) as (service, web):
+            eventually(lambda: all(r.state.keys and r._trained for r in service.runners()))
+            for runner in service.runners():
+                runner._lock.__enter__()  # what a detector that hangs leaves
+            path.write_text(config_text(server.url, tmp_path / "db", **{f"p{i}": "query: load" for i in range(3)}))
+            began = time.monotonic()
+            assert service.reload() is None
+            assert bands(get(f"{web.url}/metrics")[1], "gone") == []
+            assert time.monotonic() - began < 2 * STOP_S
+            began = time.monotonic()
+        assert time.monotonic() - began < 4 * STOP_S
+    texts = [m for m in caplog.messages if "its state is not saved once more" in m]
+    assert sorted(t.split(":")[0] for t in texts) == [f"pipeline {alias}" for alias in ("gone", "p0", "p1", "p2")]
 
 
 def test_a_pipeline_whose_horizons_change_is_not_learned_anew(tmp_path):
