@@ -25,6 +25,10 @@ class Arrivals:
         """As if ``live`` had been seen ``now``."""
         self.live, self.seen = live, np.full(len(live), now, np.int64)
 
+    def back_to(self, now: int) -> None:
+        """The clock was ahead, and is ``now``: what goes from now on is not to be awaited until it is there again."""
+        self.seen, self._told_at = np.minimum(self.seen, now), min(self._told_at, now)
+
     def take(self, fresh: Panel, since: int) -> int:
         """Those of ``fresh`` have arrived; who was seen last before ``since`` is gone. Gives how many these are."""
         # The fresh objects where they are equal: those of a restored state are never the source's, and comparing

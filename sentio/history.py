@@ -120,6 +120,17 @@ class History:
             for number in [n for n in self._blocks if (n + 1) * _WIDTH <= oldest]:
                 del self._blocks[number]
 
+    def back_to(self, now: int) -> None:
+        """Let go of what lies after ``now``: the clock was ahead, and all that comes would be older than the window."""
+        with self._lock:
+            self._newest = min(self._newest, now // self._step)
+            self._arrived = np.minimum(self._arrived, now)
+            self._begins = self._begins if self._begins <= now else 0
+            number, after = self._newest // _WIDTH, self._newest % _WIDTH + 1
+            self._blocks = {n: block for n, block in self._blocks.items() if n <= number}
+            if block := self._blocks.get(number):
+                block.values[:, after:], block.covered[after:] = np.nan, False
+
     def settle(self, now: int) -> bool:
         """Fit the grid to the span of the data; True when a finer one is to be read anew."""
         with self._lock:

@@ -255,9 +255,12 @@ class Runner:
         t, end = self.timing, self.timing.newest(now)
         if self._cursor is not None and self._cursor > end:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
-            self._cursor = None
+            self._cursor, self._saved_at = None, None
             with self._lock:
                 self._memory = replace(self._memory, alerts=not_after(self._memory.alerts, end))
+                self._arrivals.back_to(end)
+            for history in {self._history, self._young}:
+                history.back_to(end)
         # After their time to live none arrives any more, and yet as many are going to be read.
         series = len(self._arrivals.live) or len(self._memory.model.keys)
         return t.unread(self._cursor, end, series, self._reach.most)

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 Work = Callable[[int, Tick], None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JOBS_AT_ONCE = 512  # each tick that runs holds one; threads are made as they are needed
+_LOOK_EVERY_S = 5.0
+_BACK = 2 * SECOND
+"""Less is waited for: no tick is much later for it."""
 
 
 class _Multiples(BaseTrigger):  # type: ignore[misc] # the package is not typed
@@ -88,7 +91,7 @@ class Scheduler:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._stopped = False
+        self._stopped, self._ended = False, threading.Event()
         self._lock = threading.Lock()
         self._generation = 0
         self._jobs: dict[str, _Job] = {}
@@ -102,11 +105,13 @@ class Scheduler:
 
     def start(self) -> None:
         self._scheduler.start()
+        threading.Thread(target=self._watch, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Start nothing more, and wait for nothing that runs."""
         with self._lock:
             self._stopped = True
+            self._ended.set()
             for run in self._runs.values():
                 run.finished.set()
         if self._scheduler.running:
@@ -149,6 +154,21 @@ class Scheduler:
             id=f"chore {name}",
             replace_existing=True,
         )
+
+    def _watch(self) -> None:
+        """APScheduler keeps when each job is next by the system's clock, and would wait until that is there again."""
+        ahead = clock() - time.monotonic_ns()
+        while not self._ended.wait(_LOOK_EVERY_S):
+            before, ahead = ahead, clock() - time.monotonic_ns()
+            if before - ahead > _BACK:
+                log.warning("the clock has gone back by %.0f s: all ticks are run now", (before - ahead) / SECOND)
+                self._run_all()
+
+    def _run_all(self) -> None:
+        now = datetime.fromtimestamp(clock() / SECOND, UTC)
+        for job in self._scheduler.get_jobs():
+            with contextlib.suppress(JobLookupError):  # a reload has taken it
+                self._scheduler.modify_job(job.id, next_run_time=now)
 
     def _tick(self, job_id: str) -> None:
         run = _Run()

@@ -48,8 +48,8 @@ class Timing:
         where there is none; what was ``tried [S]`` since then is not tried again sooner."""
         wait = np.clip(np.maximum(fitted - first, 0) * _GROWTH, self.train_cadence, self.train_every)
         since = fitted if tried is None else np.maximum(fitted, tried)
-        # Half a tick of grace: they are never on the dot.
-        return np.asarray(now - since >= wait - self.train_cadence // 2)
+        # Half a tick of grace: they are never on the dot. What is of a time to come is of a clock that was ahead.
+        return np.asarray((now - since >= wait - self.train_cadence // 2) | (since > now))
 
 
 class Reach:

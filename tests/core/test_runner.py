@@ -316,6 +316,36 @@ def test_a_clock_that_goes_back_does_not_stop_the_ticks(caplog):
     assert "pipeline q: the clock has gone back; it starts anew from now" in caplog.messages
 
 
+@pytest.mark.parametrize("ahead", [HOUR // 2, HOUR, DAY, 5000 * DAY])
+def test_a_pipeline_is_as_before_once_a_clock_that_was_ahead_is_right(ahead):
+    house = House(A, B, max_points=400)
+    judge, alerting = Judge(Policy(), STEP), Alerting(Rules(warning=Rule("score > 1")))
+    house.runner.line = replace(house.runner.line, judge=judge, alerting=alerting)
+    house.train()
+    house.score(0)
+    house.now += ahead
+    for _ in range(3):
+        house.score()
+        house.train()
+    house.now -= ahead
+    for _ in range(20):
+        report = house.score()
+        house.train()
+    assert np.isfinite(report.scores.outputs[SCORE]).all()
+    assert (house.runner.state["fitted_at"] <= house.now).all()
+    house.score(HOUR)
+    house.train()
+    assert (house.runner.state["fitted_at"] > house.now - 60 * SECOND).all()
+    assert house.runner._history.missing(house.now) == []
+    assert np.isfinite(house.runner._history.panel((A, B), house.now).values).mean() > 0.9
+    house.source.gone[B] = (house.now + 1, 2**62)
+    for _ in range(8):
+        report = house.score()
+    assert report.scores.keys == (A,), "it is let go in its time"
+    house.source.bump[A] = 1000.0
+    assert [event.key for _ in range(5) for event in house.score().events] == [A]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_an_alert_of_a_clock_that_went_back_ends_when_its_series_is_well(restart):
     """The machine's clock was a day ahead for a while."""

@@ -7,7 +7,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from apscheduler.schedulers import base
 
+from sentio import scheduler as scheduler_module
 from sentio.errors import SourceError
 from sentio.scheduler import Scheduler, _Multiples
 from sentio.telemetry import Telemetry
@@ -64,6 +66,38 @@ def test_they_run_on_multiples_of_their_interval():
     assert trigger.get_next_fire_time(start, late) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     on_one = datetime(2026, 1, 1, 0, 0, 15, tzinfo=UTC)
     assert trigger.get_next_fire_time(start, on_one) == datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)
+
+
+class SetClock:
+    """The system's clock, which somebody sets by ``shift_s``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shift_s = 0.0
+
+        class Shifted(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.fromtimestamp(time.time() + self.shift_s, tz)
+
+        monkeypatch.setattr(base, "datetime", Shifted)
+        monkeypatch.setattr(scheduler_module, "datetime", Shifted)
+        monkeypatch.setattr(scheduler_module, "clock", lambda: time.time_ns() + int(self.shift_s * SECOND))
+
+
+def test_a_clock_that_is_set_back_stops_neither_ticks_nor_chores(scheduler, monkeypatch, caplog):
+    clock, ticks, chores = SetClock(monkeypatch), [], []
+    monkeypatch.setattr(scheduler_module, "_LOOK_EVERY_S", 0.05)
+    scheduler.add_tick("cpu", "score", lambda now, _: ticks.append(now), every=FAST, deadline=LONG)
+    scheduler.add_chore("queue", lambda: chores.append(1), 0.1)
+    scheduler.start()
+    until(lambda: len(ticks) >= 2 and len(chores) >= 2)
+    last = ticks[-1]
+    clock.shift_s = -3600.0
+    until(lambda: ticks[-1] < last)
+    seen, done = len(ticks), len(chores)
+    until(lambda: len(ticks) >= seen + 3 and len(chores) >= done + 3)
+    said = [m for m in caplog.messages if "gone back" in m]
+    assert said == ["the clock has gone back by 3600 s: all ticks are run now"]
 
 
 def test_a_tick_past_its_deadline_is_abandoned_and_the_next_one_runs(scheduler, caplog):
