@@ -19,7 +19,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from sentio.errors import SentioError
 from sentio.runner import Tick
@@ -49,6 +48,17 @@ class _Multiples(BaseTrigger):  # type: ignore[misc] # the package is not typed
         # In integers: a double holds no nanoseconds of today.
         multiple = (int(now.timestamp() * 1000) * MILLISECOND // self._every + 1) * self._every
         return _EPOCH + timedelta(microseconds=multiple // 1000)
+
+
+class _Every(BaseTrigger):  # type: ignore[misc] # as above
+    """Again and again, so many seconds after the last time; APScheduler's own makes each of the times between, one by
+    one, where the clock goes on by years."""
+
+    def __init__(self, seconds: float) -> None:
+        self._interval = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        return now + self._interval
 
 
 def clock() -> int:
@@ -150,7 +160,7 @@ class Scheduler:
         """Run ``work`` every so many seconds."""
         self._scheduler.add_job(
             work,
-            IntervalTrigger(seconds=every_s, timezone=UTC),
+            _Every(every_s),
             id=f"chore {name}",
             replace_existing=True,
         )

@@ -100,6 +100,18 @@ def test_a_clock_that_is_set_back_stops_neither_ticks_nor_chores(scheduler, monk
     assert said == ["the clock has gone back by 3600 s: all ticks are run now"]
 
 
+def test_a_clock_that_is_set_forward_by_decades_costs_no_run_for_each_that_was_missed(scheduler, monkeypatch):
+    """As on a machine without a clock of its own, once it has a network."""
+    clock, ticks, chores = SetClock(monkeypatch), [], []
+    scheduler.add_tick("cpu", "score", lambda now, _: ticks.append(now), every=FAST, deadline=LONG)
+    scheduler.add_chore("queue", lambda: chores.append(1), 0.1)
+    scheduler.start()
+    until(lambda: ticks and chores)
+    clock.shift_s = LONG / SECOND
+    seen, done = len(ticks), len(chores)
+    until(lambda: len(ticks) >= seen + 3 and len(chores) >= done + 3)
+
+
 def test_a_tick_past_its_deadline_is_abandoned_and_the_next_one_runs(scheduler, caplog):
     release, ticks = threading.Event(), []
 
