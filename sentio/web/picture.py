@@ -21,7 +21,7 @@ def picture(values: Floats) -> str:
     sample, yhat, lower, upper = y
     band = np.isfinite(lower) & np.isfinite(upper)
     outline = np.r_[np.c_[x[band], lower[band]], np.c_[x[band], upper[band]][::-1]]
-    outside = np.flatnonzero((values[0] < values[2]) | (values[0] > values[3]))
+    outside = np.flatnonzero(np.isfinite(sample) & ((values[0] < values[2]) | (values[0] > values[3])))
     dots = "".join(f'<circle cx="{x[i]:.1f}" cy="{sample[i]:.1f}" r="2"/>' for i in outside.tolist())
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">'

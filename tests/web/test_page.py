@@ -373,3 +373,10 @@ def test_a_picture_is_sound_and_marks_what_lies_outside(seed):
 def test_there_is_no_picture_of_nothing():
     assert picture(np.full((4, 60), np.nan)) == ""
     assert "svg" in picture(np.array([[1.0] * 60] * 4))
+
+
+def test_what_is_beyond_single_precision_is_not_drawn():
+    values = np.array([[1.0, np.inf, -np.inf, 9.0], [1.0] * 4, [0.0] * 4, [2.0] * 4])
+    drawing = picture(values)
+    assert "inf" not in drawing
+    assert drawing.count("<circle") == 1
