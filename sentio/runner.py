@@ -257,7 +257,8 @@ class Runner:
             log.warning("pipeline %s: the clock has gone back; it starts anew from now", self.line.alias)
             self._cursor, self._saved_at = None, None
             with self._lock:
-                self._memory = replace(self._memory, alerts=not_after(self._memory.alerts, end))
+                alerts, away = (not_after(known, end) for known in (self._memory.alerts, self._memory.away))
+                self._memory = replace(self._memory, alerts=alerts, away=away)
                 self._arrivals.back_to(end)
             for history in {self._history, self._young}:
                 history.back_to(end)
