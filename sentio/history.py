@@ -80,12 +80,7 @@ class History:
     def missing(self, now: int) -> list[Window]:
         """The spans up to ``now`` that were not read yet."""
         with self._lock:
-            times = Window.ending(now, self._length, self._step).times()
-            times = times[times >= self._begins]
-            have = np.zeros(len(times), bool)
-            first = int(times[0]) // self._step if len(times) else 0
-            for block, inside, outside in self._parts(first, first + len(times)):
-                have[outside] = block.covered[inside]
+            times, have = self._covered(now)
             edges = np.flatnonzero(np.diff(np.concatenate([[True], have, [True]]).astype(np.int8)))
             return [
                 Window(int(times[a]), int(times[b - 1]), self._step)
@@ -137,8 +132,10 @@ class History:
             first = self._first_column()
             span = 0 if first is None else min(now - first * self._step, self._length)
             if not self._surveyed:
-                self._surveyed = True
-                return self._refine(now, span)
+                # What is still missing, as after a partial answer, may be where the data begin.
+                self._surveyed = bool(self._covered(now)[1].all())
+                if self._surveyed and self._refine(now, span):
+                    return True
             while span // self._step > self._max_points:
                 self._coarsen()
             self._drop_before(now - self._keep)
@@ -189,6 +186,16 @@ class History:
             if start < stop:
                 origin = number * _WIDTH
                 yield block, slice(start - origin, stop - origin), slice(start - first, stop - first)
+
+    def _covered(self, now: int) -> tuple[Ints, Bools]:
+        """``[n]``: the times of the window that ends at ``now``, and which of them were read."""
+        times = Window.ending(now, self._length, self._step).times()
+        times = times[times >= self._begins]
+        have = np.zeros(len(times), bool)
+        first = int(times[0]) // self._step if len(times) else 0
+        for block, inside, outside in self._parts(first, first + len(times)):
+            have[outside] = block.covered[inside]
+        return times, have
 
     def _note_arrivals(self, rows: Ints, panel: Panel) -> None:
         """What is left out is not learned from, and yet the series is there."""

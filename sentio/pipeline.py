@@ -101,7 +101,7 @@ def _parts(window: Window, history: History) -> Iterator[Window]:
 def train(line: Line, history: History, due: Keys, now: int) -> Iterator[State]:
     """Fit the series ``due``, some at a time, so that a long training serves its first results early."""
     samples = getattr(line.detector, "samples_at_once", 0)
-    first = 0
+    first = 0 if history.columns else len(due)  # of nothing there is nothing to learn
     while first < len(due):
         count = max(_SERIES_AT_ONCE, samples // max(1, history.columns))
         yield line.detector.fit(history.panel(due[first : first + count], now))

@@ -300,6 +300,9 @@ class Runner:
         """Read what the history lacks, and fit every series that is due."""
         if self._history.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already
+            for history in {self._history, self._young}:
+                history.settle(now)
+            self._flagged.keep(union(self._history.keys, self._young.keys))
             self._save_in_time(now)
             return
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,33 @@ def test_a_young_server_is_read_at_every_step():
     panel = history.panel((A,), now)
     np.testing.assert_array_equal(panel.values[0][panel.times >= since], panel.times[panel.times >= since] / SECOND)
     assert history.missing(now) == []
+
+
+@pytest.mark.parametrize("lacking", ["all", "old"])
+def test_what_an_answer_lacks_does_not_settle_where_the_data_begin(lacking: str) -> None:
+    """As after a partial answer. The grid stays coarse until the whole window was looked at."""
+    day = 86_400 * SECOND
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000, keep=DAY)
+    now, since = 100 * day, 90 * day
+    (whole,) = history.missing(now)
+    if lacking == "old":
+        history.add(reading(Window(now - day, now, whole.step), since=since))
+    assert not history.settle(now)
+    assert history.step == whole.step
+    learn(history, now, since=since)
+    panel = history.panel((A,), now)
+    assert panel.times[np.isfinite(panel.values[0])][0] <= since + whole.step
+
+
+def test_what_is_gone_is_let_go_of_when_the_grid_is_found_to_be_right() -> None:
+    day = 86_400 * SECOND
+    history = History(step=15 * SECOND, length=14 * day, max_points=6000, keep=DAY)
+    (window,) = history.missing(100 * day)
+    panel = reading(window, (A, B))
+    panel.values[1, panel.times > 98 * day] = np.nan
+    history.add(panel)
+    assert not history.settle(100 * day)
+    assert history.keys == (A,)
 
 
 def test_the_grid_widens_as_the_span_grows():

@@ -15,6 +15,7 @@ from sentio import pipeline, runner, timing, turns
 from sentio.alerting import Alerting, Rule, Rules, told
 from sentio.arrivals import Arrivals
 from sentio.detectors.prophet import Prophet
+from sentio.detectors.threshold import Threshold
 from sentio.errors import SentioError, SourceError, WorkerDiedError
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
@@ -633,15 +634,33 @@ def test_a_partial_answer_is_scored_and_never_learned_from():
     assert house.source.windows[reads + 1].start == house.sink.reports[-2].scores.times[-1]
 
 
-def test_a_history_that_is_partial_is_asked_for_again():
-    house = House(A)
+@pytest.mark.parametrize("max_points", [100_000, 100])
+def test_a_history_that_is_partial_is_asked_for_again(max_points):
+    """On a coarse grid, too, where it settles what the first step is; and though its series are there already."""
+    house = House(A, max_points=max_points)
     house.source.notes = Notes(partial="store gone")
+    house.score(0)
     house.train()
     assert not house.runner.state.keys
     house.source.notes = Notes()
     house.now += 60 * SECOND
     house.train()
     assert house.runner.state["status"].tolist() == [SeriesStatus.READY]
+    assert house.runner.state["first_at"] <= house.now - house.timing.window + HOUR // 10
+
+
+def test_what_is_gone_is_let_go_of_though_nothing_is_due():
+    """As of a detector that begins at once, whose series never are."""
+    house = House(A, B, model_ttl=HOUR)
+    house.detector = Threshold(Threshold.Options(upper=1e9), Here())
+    house.runner = house.another()
+    house.train()
+    house.score(0)
+    house.source.gone[B] = (house.now, 2**62)
+    for _ in range(3):
+        house.score(HOUR // 2)
+        house.train()
+    assert house.runner._history.keys == (A,)
 
 
 def test_a_fit_that_fails_does_not_replace_a_good_one():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sentio.types import Failure, SeriesKey, escape
+
+_ANNOTATION = re.compile(r"^PromQL (info|warning): |^\d+ more (info|warning) annotations omitted$")
 
 
 def histogram(key: SeriesKey) -> Failure:
@@ -34,9 +37,14 @@ def too_many(query: str, count: int, max_series: int) -> tuple[Failure, ...]:
 
 
 def warnings(answer: dict[str, Any]) -> str:
-    """What the server says about completeness: Prometheus's and Thanos's warnings, VictoriaMetrics's isPartial."""
+    """What the server says about completeness: Prometheus's and Thanos's warnings, VictoriaMetrics's isPartial.
+
+    What it says of the query itself is none: PromQL's annotations, those of which nothing follows among them, which
+    stand here up to Prometheus 2.53 (github.com/prometheus/prometheus, pull requests 12152 and 14327).
+    """
     given = answer.get("warnings") or []
-    said = "; ".join(str(w) for w in given) if isinstance(given, list) else str(given)
+    texts = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+    said = "; ".join(text for text in texts if not _ANNOTATION.search(text))
     if answer.get("isPartial"):
         said = said or "the server calls its answer partial"
     return said[:500]
