@@ -16,7 +16,7 @@ from tests.servers import LOOPBACK, PATIENCE_S, free_port
 
 
 class Mailbox:
-    """``refuse``: recipients that are not taken, with the answer for each. ``given``: to whom each of ``mails`` went."""
+    """``refuse``: recipients that are not taken, with the answer for each. ``given``: to whom each mail went."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
