@@ -30,8 +30,6 @@ from sentio.message import facts, heading, identity, left_out, line, page, plain
 from sentio.types import SECOND, Event, Report
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_FOR_GOOD = 500
-"""Answers from this one up are the same the next time (RFC 5321, 4.2.1)."""
 
 
 def _address(text: str) -> str:
@@ -81,8 +79,6 @@ class Email:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._where = f"{options.host}:{options.port or _PORTS[options.security]}"
-        self._refused: dict[str, dict[str, tuple[int, bytes]]] = {}
-        """Of the last mail, by its Message-ID: who has not got it, and why."""
 
     def emit(self, report: Report) -> None:
         """Send the events of ``report``, if there are any, as one message. Raises `SinkError`."""
@@ -121,21 +117,13 @@ class Email:
         return o.password.get_secret_value() if o.password else ""
 
     def _send(self, message: EmailMessage, password: str) -> None:
-        """Raises `smtplib.SMTPRecipientsRefused` with all that have not got the mail, whichever attempt it is: who has
-        it does not get it again, and who was put off is asked again."""
-        o, known = self._options, self._refused.get(message["Message-ID"], {})
-        later = [to for to, (code, _) in known.items() if code < _FOR_GOOD] or None
+        o = self._options
         with self._connected() as server:
             if o.security == "starttls":
                 server.starttls(context=_context(o.tls))
             if o.username is not None:
                 server.login(o.username, password)
-            try:
-                refused = server.send_message(message, to_addrs=later)
-            except smtplib.SMTPRecipientsRefused as error:
-                refused = error.recipients
-        refused = {to: why for to, why in known.items() if why[0] >= _FOR_GOOD} | refused
-        self._refused = {message["Message-ID"]: refused}
+            refused = server.send_message(message)
         if refused:
             raise smtplib.SMTPRecipientsRefused(refused)
 
@@ -243,13 +231,13 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
             codes = [code for code, _ in error.recipients.values()]
             to, (code, words) = next(iter(error.recipients.items()))
             text = f"refuses {len(codes)} of the recipients, the first is {to} ({code}: {_text(words)})"
-            return f"{text}; addresses that it takes are expected", "refused", min(codes) >= _FOR_GOOD
+            return f"{text}; addresses that it takes are expected", "refused", max(codes) >= 500
         case smtplib.SMTPNotSupportedError():
             text = f"does not offer what is asked for ({error}); another security, or no password, is expected"
             return text, "refused", True
         case smtplib.SMTPResponseException():
             text = f"refuses the mail ({_said(error)}); a mail that it accepts is expected"
-            return text, "refused" if error.smtp_code >= _FOR_GOOD else "server_error", error.smtp_code >= _FOR_GOOD
+            return text, "refused" if error.smtp_code >= 500 else "server_error", error.smtp_code >= 500
         case FileNotFoundError() | PermissionError():
             return f"a file of tls cannot be read ({error}); one that can is expected", "tls", True
         case ssl.SSLError():

@@ -16,11 +16,10 @@ from tests.servers import LOOPBACK, PATIENCE_S, free_port
 
 
 class Mailbox:
-    """``refuse``: recipients that are not taken, with the answer for each. ``given``: to whom each mail went."""
+    """``refuse``: recipients that are not taken, with the answer for each."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
-        self.given: list[list[str]] = []
         self.refuse: dict[str, str] = {}
         self.answer = "250 OK"
         self.password = b"hunter2Xyzzy"
@@ -40,7 +39,6 @@ class Mailbox:
             mail = message_from_bytes(envelope.content or b"", policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
-            self.given.append(list(envelope.rcpt_tos))
         return self.answer
 
     def check(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: LoginPassword) -> AuthResult:

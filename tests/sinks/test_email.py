@@ -24,7 +24,7 @@ from sentio.errors import SinkError
 from sentio.outbox import close
 from sentio.sinks.email import Email
 from sentio.telemetry import Telemetry
-from sentio.types import AlertLevel, Report
+from sentio.types import AlertLevel
 from tests.servers import until
 from tests.sinks.alerts import ODD, event, key, report
 from tests.sinks.mailbox import mailbox
@@ -37,9 +37,9 @@ def made(port: int, **options: Any) -> Email:
     return Email(Email.Options(**{**plain, "to": ["a@example.org", "b@example.org"], **options}))
 
 
-def refused(sink: Email, of: Report | None = None) -> SinkError:
+def refused(sink: Email) -> SinkError:
     with pytest.raises(SinkError) as caught:
-        sink.emit(of or report(event()))
+        sink.emit(report(event()))
     text = str(caught.value)
     assert PASSWORD not in text
     assert text.isprintable()
@@ -175,37 +175,6 @@ def test_recipients_that_are_refused() -> None:
         assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(error)
         box.refuse = {"a@example.org": "450 later", "b@example.org": "450 later"}
         assert refused(made(box.port)).permanent is False
-
-
-A_, B_, C_ = "a@example.org", "b@example.org", "c@example.org"
-
-
-def test_who_has_the_mail_does_not_get_it_again_when_it_is_tried_again() -> None:
-    with mailbox() as box:
-        told, sink = report(event()), made(box.port, to=[f"Alice <{A_}>", B_])
-        for _ in range(3):
-            box.refuse = {B_: "450 later"}
-            assert refused(sink, told).permanent is False
-        box.refuse = {}
-        sink.emit(told)
-        assert box.given == [[A_], [B_]]
-        assert len({mail["Message-ID"] for mail in box.mails}) == 1
-        sink.emit(report(event()))
-        assert box.given[2:] == [[A_, B_]], "the next mail is for all"
-
-
-def test_who_is_refused_for_good_does_not_keep_the_mail_from_who_was_put_off() -> None:
-    with mailbox() as box:
-        told, sink = report(event()), made(box.port, to=[A_, B_, C_])
-        box.refuse = {A_: "450 later", B_: "550 no such user", C_: "451 later"}
-        assert refused(sink, told).permanent is False
-        box.refuse = {A_: "450 later", B_: "550 no such user"}
-        assert refused(sink, told).permanent is False
-        box.refuse = {B_: "550 no such user"}
-        error = refused(sink, told)
-        assert error.permanent is True
-        assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(error)
-        assert box.given == [[C_], [A_]]
 
 
 @pytest.mark.parametrize(
