@@ -7,10 +7,11 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate, getaddresses, parseaddr
 from itertools import starmap
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +31,12 @@ from sentio.message import facts, heading, identity, left_out, line, page, plain
 from sentio.types import SECOND, Event, Report
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_TAKEN = (250, b"")
+_REMEMBERED = 1000
+"""Mails at most of which it is known who has them: as many as reports wait for a sink."""
+
+Replies = Mapping[str, tuple[int, bytes]]
+"""What the server has answered, by the address of the recipient."""
 
 
 def _address(text: str) -> str:
@@ -51,7 +58,10 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 class Email:
-    """A `sentio.contracts.Sink` that sends mail by SMTP."""
+    """A `sentio.contracts.Sink` that sends mail by SMTP.
+
+    Where some recipients are put off, it knows until the next attempt who has the mail, and who is refused for good.
+    """
 
     class Options(Delivery):
         """Which server, from whom, to whom."""
@@ -79,6 +89,7 @@ class Email:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._where = f"{options.host}:{options.port or _PORTS[options.security]}"
+        self._settled = _Settled()
 
     def emit(self, report: Report) -> None:
         """Send the events of ``report``, if there are any, as one message. Raises `SinkError`."""
@@ -90,11 +101,14 @@ class Email:
             secrets |= {password}
             with watched(self._options.timeout / SECOND) as watch:
                 try:
-                    self._send(message, password)
+                    refused = self._send(message, password)
                 except (OSError, smtplib.SMTPException) as error:
                     if watch.fired or isinstance(error, TimeoutError):
                         raise self._late() from error
                     raise
+            # Not before: a farewell that takes too long changes nothing of it.
+            if refused:
+                raise smtplib.SMTPRecipientsRefused(dict(refused))
         except SecretFileError as error:
             raise SinkError(f"{self._where}: {error}", reason="auth", permanent=True) from error
         except UnicodeError as error:
@@ -116,16 +130,23 @@ class Email:
             return read_secret(o.password_file, "password_file")
         return o.password.get_secret_value() if o.password else ""
 
-    def _send(self, message: EmailMessage, password: str) -> None:
+    def _send(self, message: EmailMessage, password: str) -> Replies:
+        """The answers for those who have not got it."""
         o = self._options
         with self._connected() as server:
             if o.security == "starttls":
                 server.starttls(context=_context(o.tls))
             if o.username is not None:
                 server.login(o.username, password)
-            refused = server.send_message(message)
-        if refused:
-            raise smtplib.SMTPRecipientsRefused(refused)
+            return self._hand_over(server, message)
+
+    def _hand_over(self, server: smtplib.SMTP, message: EmailMessage) -> Replies:
+        everyone = dict.fromkeys(address for _, address in getaddresses([message["To"]]))
+        before = self._settled.of(message["Message-ID"])
+        replies = {**before, **_handed_over(server, message, [to for to in everyone if to not in before])}
+        settled = {to: reply for to, reply in replies.items() if reply == _TAKEN or reply[0] >= 500}
+        self._settled.put(message["Message-ID"], {} if settled.keys() >= everyone.keys() else settled)
+        return {to: reply for to, reply in replies.items() if reply != _TAKEN}
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -161,6 +182,35 @@ class Email:
             rich: Any = message.get_payload(1)
             rich.add_related(picture, "image", "png", cid="<picture>", filename="alert.png")
         return message
+
+
+class _Settled:
+    """Of mails that are to be tried again, by their identity: the replies that were the last for a recipient."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Replies] = {}
+        self._lock = threading.Lock()  # nothing says that one thread alone sends
+
+    def of(self, mail: str) -> Replies:
+        return self._of.get(mail, {})
+
+    def put(self, mail: str, replies: Replies) -> None:
+        """Without ``replies`` it is forgotten; so are those tried longest ago, where there are too many."""
+        with self._lock:
+            self._of.pop(mail, None)
+            if replies:
+                self._of[mail] = replies
+            while len(self._of) > _REMEMBERED:
+                del self._of[next(iter(self._of))]
+
+
+def _handed_over(server: smtplib.SMTP, message: EmailMessage, to: list[str]) -> Replies:
+    """The answers for all of ``to`` that there are: a server that goes amid them has not answered for each."""
+    try:
+        refused = server.send_message(message, to_addrs=to)
+    except smtplib.SMTPRecipientsRefused as error:
+        return error.recipients
+    return {**dict.fromkeys(to, _TAKEN), **refused}
 
 
 class _Watched(smtplib.SMTP):
@@ -228,10 +278,10 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
         case smtplib.SMTPAuthenticationError():
             return f"refuses the password ({_said(error)}); credentials that it accepts are expected", "auth", True
         case smtplib.SMTPRecipientsRefused():
-            codes = [code for code, _ in error.recipients.values()]
-            to, (code, words) = next(iter(error.recipients.items()))
-            text = f"refuses {len(codes)} of the recipients, the first is {to} ({code}: {_text(words)})"
-            return f"{text}; addresses that it takes are expected", "refused", max(codes) >= 500
+            gone = {to: reply for to, reply in error.recipients.items() if reply[0] >= 500}
+            later = {to: reply for to, reply in error.recipients.items() if to not in gone}
+            text = " and ".join(filter(None, [_named("refuses", gone), _named("puts off", later)]))
+            return f"{text}; addresses that it takes are expected", "refused", not later
         case smtplib.SMTPNotSupportedError():
             text = f"does not offer what is asked for ({error}); another security, or no password, is expected"
             return text, "refused", True
@@ -247,6 +297,12 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
             return f"no TLS connection comes about ({error.reason or error}); {right}", "tls", True
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
+
+
+def _named(verb: str, replies: Replies) -> str:
+    for to, (code, words) in replies.items():
+        return f"{verb} {len(replies)} of the recipients, the first is {to} ({code}: {_text(words)})"
+    return ""
 
 
 def _said(error: smtplib.SMTPResponseException) -> str:

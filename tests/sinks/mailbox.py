@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,14 @@ from tests.servers import LOOPBACK, PATIENCE_S, free_port
 
 
 class Mailbox:
-    """``refuse``: recipients that are not taken, with the answer for each."""
+    """``refuse``: recipients that are not taken, with the answer for each. ``asked``: all that were named; ``given``:
+    for each of ``mails`` those whom it is for. ``lingers``: seconds until a farewell is answered."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.asked: list[str] = []
+        self.given: list[list[str]] = []
+        self.lingers = 0.0
         self.refuse: dict[str, str] = {}
         self.answer = "250 OK"
         self.password = b"hunter2Xyzzy"
@@ -29,6 +34,7 @@ class Mailbox:
     async def handle_RCPT(  # noqa: N802 # the name that the library looks for
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        self.asked.append(address)
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
@@ -39,7 +45,12 @@ class Mailbox:
             mail = message_from_bytes(envelope.content or b"", policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
+            self.given.append(envelope.rcpt_tos)
         return self.answer
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 # as above
+        await asyncio.sleep(self.lingers)
+        return "221 Bye"
 
     def check(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: LoginPassword) -> AuthResult:
         self.users.append((data.login, data.password))

@@ -9,7 +9,8 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.message import EmailMessage
 from html import escape, unescape
@@ -21,10 +22,11 @@ import pytest
 from sentio import build
 from sentio.config.load import load
 from sentio.errors import SinkError
+from sentio.guard import GuardedSink
 from sentio.outbox import close
 from sentio.sinks.email import Email
 from sentio.telemetry import Telemetry
-from sentio.types import AlertLevel
+from sentio.types import SECOND, AlertLevel, Report
 from tests.servers import until
 from tests.sinks.alerts import ODD, event, key, report
 from tests.sinks.mailbox import mailbox
@@ -166,15 +168,201 @@ def test_a_password_beyond_ascii_is_said() -> None:
     assert (error.reason, error.permanent) == ("auth", True)
 
 
-def test_recipients_that_are_refused() -> None:
+A, B, C = "a@example.org", "b@example.org", "c@example.org"
+
+
+class Retried:
+    """A sink as the service has it, whose pauses are steps: before the further attempts ``then`` is done."""
+
+    def __init__(self, sink: Email, *then: Callable[[], object]) -> None:
+        self.telemetry, self.then, self.pauses = Telemetry(), list(then), 0
+        more: dict[str, Any] = {"retry_for": 3600 * SECOND, "backoff": (0.01,), "pause": self._pause}
+        self.sink = GuardedSink(sink, name="mail", telemetry=self.telemetry, redact=str, **more)
+
+    def _pause(self, _seconds: float) -> bool:
+        self.pauses += 1
+        if not self.then:
+            return True
+        self.then.pop(0)()
+        return False
+
+    def outcome(self, name: str) -> float | None:
+        labels = {"query": "cpu", "sink": "mail", "outcome": name}
+        return self.telemetry.registry.get_sample_value("sentio_sink_deliveries_total", labels)
+
+
+def test_all_recipients_are_refused() -> None:
     with mailbox() as box:
-        box.refuse = {"b@example.org": "550 no such user"}
+        box.refuse = {A: "550 no such user", B: "551 gone"}
         error = refused(made(box.port))
-        assert len(box.mails) == 1, "the other one has it"
         assert (error.reason, error.permanent) == ("refused", True)
-        assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(error)
-        box.refuse = {"a@example.org": "450 later", "b@example.org": "450 later"}
-        assert refused(made(box.port)).permanent is False
+        assert "refuses 2 of the recipients, the first is a@example.org (550: no such user)" in str(error)
+        retried = Retried(made(box.port))
+        retried.sink.emit(report(event()))
+        assert (retried.pauses, retried.outcome("refused"), box.mails) == (0, 1, [])
+
+
+def test_a_recipient_that_is_refused_keeps_it_from_no_other() -> None:
+    with mailbox() as box:
+        box.refuse = {B: "550 no such user"}
+        error = refused(made(box.port))
+    assert box.given == [[A]]
+    assert (error.reason, error.permanent) == ("refused", True)
+    assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(error)
+
+
+def test_all_recipients_are_put_off() -> None:
+    with mailbox() as box:
+        box.refuse = {A: "450 later", B: "450 later"}
+        error = refused(made(box.port))
+    assert error.permanent is False
+    assert "puts off 2 of the recipients, the first is a@example.org (450: later)" in str(error)
+
+
+def test_who_has_a_mail_does_not_get_it_again_while_another_is_put_off() -> None:
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        retried = Retried(made(box.port, to=[A, f"Me <{B}>", C]), str, str, box.refuse.clear)
+        retried.sink.emit(report(event()))
+        assert retried.pauses == 3
+        assert box.given == [[A, C], [B]]
+        assert box.asked == [A, B, C, B, B, B]
+        assert retried.outcome("ok") == 1
+        first, late = box.mails
+        assert (first["Message-ID"], first["To"]) == (late["Message-ID"], late["To"])
+        retried.sink.emit(report(event()))
+        assert box.given[2:] == [[A, B, C]], "the next report is for all"
+
+
+def test_who_is_refused_is_given_up_and_who_is_put_off_is_not() -> None:
+    with mailbox() as box:
+        box.refuse = {A: "450 later", B: "550 no such user"}
+        sink, one = made(box.port), report(event())
+        with pytest.raises(SinkError) as caught:
+            sink.emit(one)
+        assert caught.value.permanent is False
+        assert "puts off 1 of the recipients, the first is a@example.org (450: later)" in str(caught.value)
+        assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(caught.value)
+        box.refuse.clear()
+        with pytest.raises(SinkError) as caught:
+            sink.emit(one)
+        assert (caught.value.reason, caught.value.permanent) == ("refused", True), "who has not got it is told"
+        assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(caught.value)
+        assert "puts off" not in str(caught.value)
+    assert box.asked == [A, B, A]
+    assert box.given == [[A]]
+
+
+def test_who_is_put_off_and_then_refused_is_given_up() -> None:
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        retried = Retried(made(box.port), lambda: box.refuse.update({B: "550 no such user"}))
+        retried.sink.emit(report(event()))
+    assert (retried.pauses, retried.outcome("refused")) == (1, 1)
+    assert box.given == [[A]]
+
+
+def test_an_attempt_that_fails_otherwise_makes_nobody_get_it_again() -> None:
+    def answer(text: str) -> Callable[[], None]:
+        return lambda: setattr(box, "answer", text)
+
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        retried = Retried(made(box.port), box.refuse.clear, answer("451 later"), answer("250 OK"))
+        retried.sink.emit(report(event()))
+    assert box.given == [[A], [B]]
+
+
+def test_a_server_that_goes_amid_the_recipients_has_refused_those_alone_that_it_refused() -> None:
+    with mailbox() as box:
+        box.refuse = {A: "550 no such user", B: "421 going down"}
+        retried = Retried(made(box.port, to=[A, B, C]), box.refuse.clear)
+        retried.sink.emit(report(event()))
+    assert box.asked == [A, B, B, C]
+    assert box.given == [[B, C]]
+    assert retried.outcome("refused") == 1
+
+
+@pytest.mark.parametrize(("said", "permanent"), [("550 no such user", True), ("450 later", False)])
+def test_a_farewell_that_is_not_answered_changes_nothing(said: str, permanent: bool) -> None:
+    with mailbox() as box:
+        box.refuse, box.lingers = {B: said}, 60.0
+        sink, one = made(box.port, timeout="1s"), report(event())
+        with pytest.raises(SinkError, match="of the recipients") as caught:
+            sink.emit(one)
+        assert caught.value.permanent is permanent
+    assert box.given == [[A]]
+
+
+def test_reports_in_turn_are_not_taken_for_one_another() -> None:
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        sink, one, two = made(box.port), report(event()), report(event(of=key(1)))
+        for put_off in (one, two, two, one):
+            with pytest.raises(SinkError):
+                sink.emit(put_off)
+        box.refuse.clear()
+        sink.emit(two)
+        sink.emit(one)
+    first, second, third, fourth = (mail["Message-ID"] for mail in box.mails)
+    assert box.given == [[A], [A], [B], [B]]
+    assert (first, second) == (fourth, third)
+
+
+def test_threads_that_send_at_once_each_know_who_has_theirs() -> None:
+    def put_off(one: Report) -> None:
+        with pytest.raises(SinkError):
+            sink.emit(one)
+
+    with mailbox() as box, ThreadPoolExecutor(4) as pool:
+        box.refuse = {B: "450 later"}
+        sink, reports = made(box.port, picture=False), [report(event(of=key(i))) for i in range(12)]
+        list(pool.map(put_off, reports * 2))
+        box.refuse.clear()
+        list(pool.map(sink.emit, reports))
+    given = [(mail["Message-ID"], to) for mail, (to,) in zip(box.mails, box.given, strict=True)]
+    assert len(given) == len(set(given)) == 24
+
+
+def test_of_too_many_mails_the_one_tried_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentio.sinks.email._REMEMBERED", 2)
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        sink, reports = made(box.port), [report(event(of=key(i))) for i in range(3)]
+        for i in (0, 1, 0, 2):
+            with pytest.raises(SinkError):
+                sink.emit(reports[i])
+        box.given.clear()
+        box.refuse.clear()
+        for one in reports:
+            sink.emit(one)
+    assert box.given == [[B], [A, B], [B]]
+
+
+def test_the_last_try_is_for_those_alone_that_were_put_off(tmp_path: Path) -> None:
+    with mailbox() as box:
+        box.refuse = {B: "450 later"}
+        file = tmp_path / "sentio.yml"
+        file.write_text(
+            "sources: {p: {type: prometheus, url: 'http://127.0.0.1:1'}}\npipelines: {cpu: {source: p, query: up}}\n"
+            f"sinks: {{mail: {{type: email, host: 127.0.0.1, port: {box.port}, security: none, from: {A},\n"
+            f"  to: [{A}, {B}]}}}}\n"
+        )
+        telemetry = Telemetry()
+        (outbox,) = build.outboxes(load([file], {}), "mail", telemetry)
+        outbox.emit(report(event()))
+        until(lambda: box.given == [[A]], 20, "the one who is not put off has it")
+        box.refuse.clear()
+        close([outbox])
+    assert box.given == [[A], [B]]
+
+
+def test_a_recipient_that_is_named_twice_is_one() -> None:
+    with mailbox() as box:
+        made(box.port, to=[A, f"Me <{A}>"]).emit(report(event()))
+        box.refuse = {A: "550 no such user"}
+        assert "refuses 1 of the recipients" in str(refused(made(box.port, to=[A, f"Me <{A}>"])))
+    assert box.given == [[A]]
 
 
 @pytest.mark.parametrize(
