@@ -281,7 +281,7 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
             gone = {to: reply for to, reply in error.recipients.items() if reply[0] >= 500}
             later = {to: reply for to, reply in error.recipients.items() if to not in gone}
             text = " and ".join(filter(None, [_named("refuses", gone), _named("puts off", later)]))
-            return f"{text}; addresses that it takes are expected", "refused", not later
+            return f"{text}; addresses that it takes are expected", "refused" if gone else "server_error", not later
         case smtplib.SMTPNotSupportedError():
             text = f"does not offer what is asked for ({error}); another security, or no password, is expected"
             return text, "refused", True

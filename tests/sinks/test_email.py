@@ -215,7 +215,7 @@ def test_all_recipients_are_put_off() -> None:
     with mailbox() as box:
         box.refuse = {A: "450 later", B: "450 later"}
         error = refused(made(box.port))
-    assert error.permanent is False
+    assert (error.reason, error.permanent) == ("server_error", False)
     assert "puts off 2 of the recipients, the first is a@example.org (450: later)" in str(error)
 
 
@@ -240,7 +240,7 @@ def test_who_is_refused_is_given_up_and_who_is_put_off_is_not() -> None:
         sink, one = made(box.port), report(event())
         with pytest.raises(SinkError) as caught:
             sink.emit(one)
-        assert caught.value.permanent is False
+        assert (caught.value.reason, caught.value.permanent) == ("refused", False)
         assert "puts off 1 of the recipients, the first is a@example.org (450: later)" in str(caught.value)
         assert "refuses 1 of the recipients, the first is b@example.org (550: no such user)" in str(caught.value)
         box.refuse.clear()
