@@ -6,6 +6,7 @@ import contextlib
 import math
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,9 +19,25 @@ from sentio.config.model import LegacyNames
 from sentio.deflated import Deflated
 from sentio.errors import SinkError
 from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, SKILL
+from sentio.judgement.kinds import Kind
 from sentio.sinks import exposition as exposition_module
 from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition
-from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Forecast, Report, Scores, SeriesKey
+from sentio.types import (
+    ANOMALY,
+    LOWER,
+    PVALUE,
+    SCORE,
+    SECOND,
+    UPPER,
+    YHAT,
+    AlertLevel,
+    Forecast,
+    Report,
+    Scores,
+    SeriesKey,
+)
+from tests.core.test_runner import A, B
+from tests.web.support import judged
 
 NOW = 1_700_000_000 * SECOND
 TTL = 300 * SECOND
@@ -28,6 +45,8 @@ NAMES = st.from_regex(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,6}", fullmatch=True)  # th
 LABELS = st.dictionaries(
     NAMES | st.sampled_from(RESERVED), st.text(st.characters(codec="utf-8"), max_size=9), max_size=4
 )
+LEVELS = st.sampled_from(AlertLevel)
+TYPES = {kind: kind.word for kind in Kind if kind != Kind.NONE}
 NUMBERS = st.floats(width=64) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -0.0, 5e-324, 1.0, 0.0])
 
 
@@ -84,17 +103,22 @@ def test_whatever_the_labels_and_values_the_same_series_come_back(rows, data):
     keys = list(dict.fromkeys(SeriesKey.of({"__name__": name, **labels}) for name, labels in rows))
     wanted = [published(k, "q") for k in keys]
     keys = [k for i, k in enumerate(keys) if wanted[i] not in wanted[:i]]  # twins have a test of their own
-    values = [data.draw(NUMBERS) for _ in keys]
+    values, kinds, levels = ([data.draw(one) for _ in keys] for one in (NUMBERS, st.sampled_from(Kind), LEVELS))
     sink = exposition()
-    sink.emit(report(keys, values))
+    sink.emit(replace(report(keys, values), kinds=np.array(kinds, np.int8), levels=np.array(levels, np.int8)))
     page = text_of(sink)
     expected = {}
-    for key, value in zip(keys, values, strict=True):
+    for key, value, kind, level in zip(keys, values, kinds, levels, strict=True):
         if math.isfinite(value):
             for name in FAMILIES.keys() - {"sentio_output", "sentio_anomaly_type", "sentio_alert_level"}:
                 for horizon in ("5m", "1h") if name in AHEAD else (None,):
                     more = {"horizon": horizon} if horizon else {}
                     expected[name, published(key, "q", **more)] = value
+        # These are of the series, whether or not it has a sample.
+        expected["sentio_alert_level", published(key, "q")] = level
+        if kind != Kind.NONE:
+            for one, word in TYPES.items():
+                expected["sentio_anomaly_type", published(key, "q", type=word)] = float(one == kind)
     assert samples(page) == expected
     assert samples(page + "# EOF\n", parse_openmetrics) == expected
 
@@ -114,6 +138,40 @@ def test_the_newest_sample_of_each_series_is_published_and_the_forecast_of_one_t
     assert [by_metric.get(("sentio_value", m)) for m in "abc"] == [3, 5, None]
     assert [by_metric.get(("sentio_anomaly_score", m)) for m in "abc"] == [30, 50, None]
     assert [by_metric.get(("sentio_yhat", m)) for m in "abc"] == [30, 50, 90]
+
+
+def types(page: str) -> dict[str, dict[str, float]]:
+    """The state sets: by the label ``i`` of their series, each type's value."""
+    found: dict[str, dict[str, float]] = {}
+    for (name, labels), value in samples(page).items():
+        if name == "sentio_anomaly_type":
+            of = dict(labels)
+            found.setdefault(of["i"], {})[of["type"]] = value
+    return found
+
+
+def test_the_type_is_a_state_set_of_each_series_with_an_anomaly_while_it_lasts():
+    house, sink = judged(A, B), exposition()
+
+    def tick() -> dict[str, str]:
+        """The type that is 1, by series: of each set it is one, and all others are 0."""
+        sink.emit(house.score())
+        sets = types(text_of(sink, house.now))
+        for of in sets.values():
+            assert of.keys() == set(TYPES.values())
+            assert sorted(of.values()) == [0.0] * (len(TYPES) - 1) + [1.0]
+        return {i: max(of, key=of.__getitem__) for i, of in sets.items()}
+
+    assert [tick() for _ in range(3)] == [{}] * 3
+    house.source.bump[A] = 30.0
+    up = [tick() for _ in range(8)]
+    assert up[0] == {"a": "spike"}
+    assert up[-1] == {"a": "level_shift"}
+    house.source.gone[B] = (house.now, 2**62)
+    assert [tick() for _ in range(4)][-1] == {"a": "level_shift", "b": "missing"}, "without a sample, too"
+    house.source.bump.clear()
+    house.source.gone.clear()
+    assert [tick() for _ in range(12)][-1] == {}
 
 
 @pytest.mark.parametrize(
