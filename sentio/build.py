@@ -119,7 +119,7 @@ def line(alias: str, pipeline: Pipeline, source: Source, detector: Detector, whe
         alias, source, detector, pipeline.query, pipeline.forecast.horizons,
         judge=Judge(pipeline.judgement.policy(width, forecasts=isinstance(detector, Forecaster)), pipeline.step),
         alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
-        exclusion=pipeline.judgement.exclusion(), when=when,
+        exclusion=pipeline.judgement.exclusion(), when=when, every=pipeline.score_every,
     )  # fmt: skip
 
 

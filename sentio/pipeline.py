@@ -58,6 +58,8 @@ class Line:
     """What is neither judged nor learned from."""
     when: Source | None = None
     """What the query of ``exclusion`` is read from; None where there is none."""
+    every: int = 0
+    """ns between two score ticks; 0 where there is one alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +153,7 @@ def score(
     report = Report(
         line.alias, now, found.scores, line.judge.ahead(ahead, found.widening), _status(model, keys),
         failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
-        onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found),
+        onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found), every=line.every,
     )  # fmt: skip
     judged = _kept(line.judge, memory.judged, judged, model.keys)
     return replace(memory, model=model, judged=judged), report, found

@@ -16,9 +16,11 @@ _NO_FORECAST = Forecast((), _NO_TIMES, _NO_VALUES, _NO_VALUES, _NO_VALUES, 0)
 _NO_STATUS = np.empty(0, np.int8)
 
 
-def of_alerts(pipeline: str, at: int, events: Iterable[Event] = (), firing: Iterable[Event] = ()) -> Report:
+def of_alerts(
+    pipeline: str, at: int, events: Iterable[Event] = (), firing: Iterable[Event] = (), *, every: int = 0
+) -> Report:
     """A report that holds alerts alone."""
-    return Report(pipeline, at, _NO_SCORES, _NO_FORECAST, _NO_STATUS, tuple(events), tuple(firing))
+    return Report(pipeline, at, _NO_SCORES, _NO_FORECAST, _NO_STATUS, tuple(events), tuple(firing), every=every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Selection:
     def __call__(self, report: Report) -> Report:
         """``report`` with these alerts, and without scores: what waits for a receiver is kept small."""
         firing = (event for event in report.firing if event.level_to >= self.least)
-        return of_alerts(report.pipeline, report.at, self._changes(report.events), firing)
+        return of_alerts(report.pipeline, report.at, self._changes(report.events), firing, every=report.every)
 
     def _changes(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:

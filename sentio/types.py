@@ -449,3 +449,5 @@ class Report:
     incident is open; without a series as ``kinds``."""
     alerts: State = field(default_factory=lambda: State(()))
     """What is remembered of the alerts after it; empty where nothing has changed."""
+    every: int = 0
+    """ns between two score ticks of its pipeline: the next report is no further away. 0 where none is to come."""

@@ -19,6 +19,7 @@ _TEXTS = ("cause", "kind", "text")
 _LEVELS = ("level_from", "level_to")
 _WHOLE = ("since", "at", "step")
 _NUMBERS = ("value", "yhat", "lower", "upper", "score")
+_EVERY = "every"
 _NO_PAST = np.empty((4, 0), np.float32)
 
 
@@ -41,6 +42,8 @@ def as_state(report: Report) -> State:
             **{name: column(name, np.int8) for name in _LEVELS},
             **{name: column(name, np.int64) for name in _WHOLE},
             **{name: column(name, np.float64) for name in _NUMBERS},
+            # Of the report, and so the same for each event.
+            _EVERY: np.full(len(events), report.every, np.int64),
             "recent": recent,
             "width": np.array(widths, np.int64),
         },
@@ -49,7 +52,12 @@ def as_state(report: Report) -> State:
 
 def as_report(pipeline: str, at: int, state: State) -> Report:
     """What `as_state` was given, with its events alone. Raises `KeyError` or `ValueError` where it is none."""
-    return of_alerts(pipeline, at, _events(state))
+    return of_alerts(pipeline, at, _events(state), every=_of_all(state, _EVERY))
+
+
+def _of_all(state: State, name: str) -> int:
+    """What all events have alike; 0 in what was written before there was that."""
+    return int(state[name].max(initial=0)) if name in state.arrays else 0
 
 
 def _events(state: State) -> Iterable[Event]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Self
 
@@ -28,9 +27,13 @@ _AT_ONCE = 256
 _ENDED_FOR = 300 * SECOND
 _OUTLIVES = 4
 """An alert ends by itself when it has not been repeated so many times."""
+_LASTS = 2
+"""It is repeated at once where it would end before so many reports have come, as where fewer come after a reload."""
 
 Id = tuple[str, SeriesKey, AlertLevel]
 """Pipeline, series and level: to Alertmanager, an alert of another severity is another alert."""
+Alert = tuple[Id, Event, int]
+"""What is told of it, and when it ends, ns."""
 Clock = Callable[[], int]
 
 
@@ -61,18 +64,13 @@ class Alertmanager:
         each(partial(peer.post, report) for peer in self._peers)
 
 
-@dataclass(slots=True)
-class _Pace:
-    """How long it is from one report of a pipeline to the next: the less of the last two, for one may be an outage."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """``at`` ns: of which ``event`` it was told, and until when that holds."""
 
-    last: int = 0
-    gaps: deque[int] = field(default_factory=lambda: deque(maxlen=2))
-
-    def length(self, at: int) -> int:
-        if self.last and at > self.last:
-            self.gaps.append(at - self.last)
-        self.last = max(at, self.last)
-        return min(self.gaps, default=0)
+    at: int
+    event: Event
+    until: int
 
 
 class _Peer:
@@ -81,24 +79,24 @@ class _Peer:
     def __init__(self, url: str, options: Alertmanager.Options, clock: Clock) -> None:
         self._url, self._options, self._clock = url + _PATH, options, clock
         self._client = Client(url, options.timeout, access=options, secrets=secret_texts(options))
-        self._told: dict[Id, tuple[int, Event]] = {}
+        self._told: dict[Id, _Told] = {}
         self._ended: dict[Id, tuple[int, Event]] = {}
-        self._paces: dict[str, _Pace] = {}
 
     def post(self, report: Report) -> None:
         now = self._clock()
         self._forget(now)
         fires = self._note(report, now)
-        pace = self._paces.setdefault(report.pipeline, _Pace()).length(report.at)
-        until = now + _OUTLIVES * max(self._options.resend_every, pace)
-        ends = {id_: event for id_, (_, event) in self._ended.items() if id_[0] == report.pipeline}
+        until = now + _OUTLIVES * max(self._options.resend_every, report.every)
+        ended = [(id_, event, event.at) for id_, (_, event) in self._ended.items() if id_[0] == report.pipeline]
+        stands = [(id_, event, until) for id_, event in fires.items()]
         changed = set(map(id, report.events))
-        due = [*self._due(ends, changed, now), *self._due(fires, changed, now)]
+        lasting = now + _LASTS * report.every
+        due = [alert for alert in ended if self._is_due(alert, changed, now)]
+        due += [alert for alert in stands if self._is_due(alert, changed, now, lasting)]
         for first in range(0, len(due), _AT_ONCE):
             part = due[first : first + _AT_ONCE]
-            alerts = [self._alert(id_, event, event.at if id_ in ends else until) for id_, event in part]
-            self._client.post(self._url, json.dumps(alerts).encode())
-            self._told.update({id_: (now, event) for id_, event in part})
+            self._client.post(self._url, json.dumps([self._alert(*alert) for alert in part]).encode())
+            self._told.update({id_: _Told(now, event, ends_at) for id_, event, ends_at in part})
 
     def _note(self, report: Report, now: int) -> dict[Id, Event]:
         """What stands after ``report``; what it ends is put with what has ended."""
@@ -116,19 +114,20 @@ class _Peer:
             self._ended.pop(id_, None)
         return fires
 
-    def _due(self, alerts: dict[Id, Event], changed: set[int], now: int) -> Iterator[tuple[Id, Event]]:
-        """News that were not told yet, and what was told long enough ago."""
-        for id_, event in alerts.items():
-            at, of = self._told.get(id_, (None, None))
-            news = id(event) in changed and of is not event
-            if at is None or news or now - at >= self._options.resend_every:
-                yield id_, event
+    def _is_due(self, alert: Alert, changed: set[int], now: int, lasting: int = 0) -> bool:
+        """Whether it is news that were not told yet, was told long enough ago, or ends before ``lasting``."""
+        id_, event, _ = alert
+        told = self._told.get(id_)
+        if told is None or told.until < lasting:
+            return True
+        news = id(event) in changed and told.event is not event
+        return news or now - told.at >= self._options.resend_every
 
     def _forget(self, now: int) -> None:
         """What has ended long enough ago, and what has not been repeated since."""
         self._ended = {id_: (at, event) for id_, (at, event) in self._ended.items() if now - at < _ENDED_FOR}
         age = max(_ENDED_FOR, 2 * self._options.resend_every)
-        self._told = {id_: (at, event) for id_, (at, event) in self._told.items() if now - at < age}
+        self._told = {id_: told for id_, told in self._told.items() if now - told.at < age}
 
     def _alert(self, id_: Id, event: Event, ends_at: int) -> dict[str, object]:
         alias, _, level = id_

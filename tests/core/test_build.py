@@ -105,6 +105,12 @@ def test_what_the_configuration_leaves_open_follows_from_the_rest(tmp_path):
     assert timing.train_cadence == 10 * SECOND
 
 
+@pytest.mark.parametrize(("more", "every"), [("step: 30s", 30), ("step: 30s, ttl: 1h, score: {every: 20m}", 1200)])
+def test_how_often_it_scores_reaches_the_line(tmp_path, more, every):
+    made = pipeline(tmp_path, f"query: m, {more}")
+    assert build.line("cpu", made, None, None).every == every * SECOND
+
+
 def test_what_is_excluded_reaches_the_line_and_the_deadline(tmp_path):
     def config(more: str):
         path = tmp_path / "sentio.yml"

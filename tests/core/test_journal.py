@@ -17,7 +17,7 @@ from sentio.errors import StoreError
 from sentio.journal import _FORM, Entry, Journal, Post
 from sentio.message import identity
 from sentio.telemetry import Telemetry
-from sentio.types import Event, SeriesKey, State
+from sentio.types import SECOND, Event, SeriesKey, State
 from sentio.waiting import as_report, as_state
 from tests.servers import until
 from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, report
@@ -50,9 +50,10 @@ def test_a_report_is_the_same_after_it() -> None:
     one = event(CRITICAL, OK, of=ODD, text="line\r\nbreak \ud800 ü", cause="a\nb", kind="spike")
     odd = event(OK, WARNING, value=nan, yhat=float("inf"), lower=-1e308, score=5e-324, recent=one.recent[:, :0])
     short = event(of=key("short"), recent=one.recent[:, -3:])
-    before = report(one, odd, short, firing=(odd,))
+    before = report(one, odd, short, firing=(odd,), every=3600 * SECOND)
     after = as_report(before.pipeline, before.at, State.from_arrays(as_state(before).to_arrays()))
     assert (after.pipeline, after.at, after.firing) == (before.pipeline, before.at, ())
+    assert after.every == before.every
     assert identity(after) == identity(before), "a receiver that has it knows it again"
     for was, is_ in zip(before.events, after.events, strict=True):
         same(was, is_)

@@ -129,7 +129,7 @@ def test_the_end_is_not_told_where_it_is_not_wanted() -> None:
 
 
 def test_a_report_of_alerts_carries_no_scores() -> None:
-    full = report(event())
+    full = report(event(), every=SECOND)
     found = Selection()(replace(full, failures=()))
-    assert (found.scores.keys, found.status.size) == ((), 0)
+    assert (found.scores.keys, found.status.size, found.every) == ((), 0, SECOND)
     assert found.events == full.events

@@ -96,7 +96,7 @@ class House:
     def another(self) -> Runner:
         step = self.timing.step
         judge, alerting = Judge(Policy(enabled=False), step), Alerting(self.rules)
-        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, alerting, step)
+        line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, alerting, step, every=HOUR)
         return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
 
     def train(self, tick: Tick | None = None) -> None:
@@ -809,6 +809,18 @@ def test_whoever_stops_a_runner_waits_for_a_tick_that_ends():
         threading.Timer(0.2, release.set).start()
         house.runner.stop(PATIENCE_S)
         assert house.runner.snapshot().keys == (A,)
+
+
+def test_every_report_says_how_often_its_pipeline_scores():
+    house = House(A)
+    house.score(0)
+    house.train()  # publishes the last one again
+    house.source.error = SourceError("down", reason="unreachable")
+    with pytest.raises(SourceError):
+        house.score()
+    later = house.runner = house.another()
+    later.restore(house.saved[-1], house.now)
+    assert [report.every for report in house.sink.reports] == [HOUR] * 4
 
 
 def test_a_restored_state_is_published_without_a_read_and_lasts_one_time_to_live():

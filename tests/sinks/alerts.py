@@ -55,5 +55,7 @@ def event(
     return Event(of or key(), before, after, since, at, step=15 * SECOND, **numbers)
 
 
-def report(*events: Event, firing: tuple[Event, ...] = (), at: int | None = None, pipeline: str = "cpu") -> Report:
-    return of_alerts(pipeline, now() if at is None else at, events, firing)
+def report(
+    *events: Event, firing: tuple[Event, ...] = (), at: int | None = None, pipeline: str = "cpu", every: int = 0
+) -> Report:
+    return of_alerts(pipeline, now() if at is None else at, events, firing, every=every)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import signal
 import time
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sentio import build
 from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.outbox import Outbox, close
+from sentio.runner import Runner, Tick
+from sentio.selection import Selection
 from sentio.sinks.alertmanager import Alertmanager
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Event
+from sentio.types import SECOND, Event, Panel, Report, Window
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
 from tests.sinks.alertmanagers import AlertmanagerProcess
@@ -25,6 +30,7 @@ from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, now, repo
 
 GOOD = answer(text(""))
 MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 
 
 class Clock:
@@ -58,6 +64,36 @@ def outboxes(folder: Path, telemetry: Telemetry, urls: list[str], **options: Any
     file = folder / "sentio.yml"
     file.write_text(json.dumps(config), "utf-8")
     return build.outboxes(load([file], {}), "am", telemetry)
+
+
+class Ones:
+    """A source of one series, which is 1."""
+
+    def read(self, _query: str, window: Window) -> Panel:
+        return Panel((key(),), window.times(), np.ones((1, len(window))))
+
+
+@dataclass
+class Alone:
+    """A sink as its outbox has it, on the caller's thread."""
+
+    sink: Alertmanager
+
+    def emit(self, report: Report) -> None:
+        self.sink.emit(Selection()(report))
+
+
+def runner(folder: Path, sink: Alertmanager, *, every: str) -> Runner:
+    """The pipeline ``cpu``, whose alert stands from its first sample on."""
+    alerts = {"warning": "value > 0"}
+    pipeline = {"source": "p", "query": "up", "ttl": "3h", "score": {"every": every}, "alerts": alerts}
+    config = {"sources": {"p": {"type": "prometheus", "url": "http://127.0.0.1:1"}}, "pipelines": {"cpu": pipeline}}
+    file = folder / "sentio.yml"
+    file.write_text(json.dumps(config), "utf-8")
+    return build.runner(
+        load([file], {}), "cpu", executor=Executor(), sinks=(Alone(sink),), telemetry=Telemetry(), pause=print,
+        save=lambda _: None, source=Ones(),
+    )  # fmt: skip
 
 
 # A real one.
@@ -270,16 +306,56 @@ def test_the_end_is_repeated_for_five_minutes() -> None:
     assert len({alerts[0]["endsAt"] for alerts in said}) == 1
 
 
-def test_it_outlives_the_time_between_two_reports() -> None:
+def test_it_outlives_the_next_report() -> None:
     clock = Clock()
+    begun, ends = clock.now, list[tuple[int, int]]()
     with FaultyServer(GOOD) as server:
         sink = made(server.url, clock=clock)
-        for length in (300, 300, 7200, 300):
-            sink.emit(report(firing=(event(),), at=clock.now))
-            clock.now += length * SECOND
+        for every, gap in ((300, 300), (300, 7200), (300, 5), (300, 5), (3600, 5), (3600, 600), (3600, 3600), (15, 60)):
+            sent = len(server.requests)
+            sink.emit(report(firing=(event(),), at=clock.now, every=every * SECOND))
+            for (alert,) in posted(server)[sent:]:
+                at = (clock.now - begun) // SECOND
+                ends.append((at, round(seconds(alert["endsAt"]) - clock.now / SECOND)))
+            clock.now += gap * SECOND
+    # Not at 7,505 s, for what was said then lasts; but at 7,510 s, for the next report is an hour away by then.
+    assert ends == [(0, 1200), (300, 1200), (7500, 1200), (7510, 14_400), (8115, 14_400), (11_715, 240)]
+
+
+def test_it_outlives_the_next_tick_over_a_restart_and_a_reload(tmp_path: Path) -> None:
+    """A pipeline that scores once an hour, whose sink stays where it is loaded anew."""
+    clock = Clock()
+    clock.now -= clock.now % HOUR
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        first = runner(tmp_path, sink, every="1h")
+        first.score(clock.now, Tick())
         ends = [seconds(alerts[0]["endsAt"]) for alerts in posted(server)]
-        at = [clock.now / SECOND - left for left in (8100, 7800, 7500, 300)]
-    assert [round(a - b) for a, b in zip(ends, at, strict=True)] == [240, 1200, 1200, 1200]
+        assert len(ends) == 1
+        assert ends[0] > clock.now / SECOND + 3600
+        clock.now += 10 * MINUTE
+        again = runner(tmp_path, sink, every="1h")
+        again.restore(first.snapshot(), clock.now)
+        again.score(clock.now, Tick())
+        until_ = max(seconds(alerts[0]["endsAt"]) for alerts in posted(server)[1:])
+        assert until_ > clock.now / SECOND + 50 * 60, "the next multiple of an hour"
+        clock.now += 50 * MINUTE
+        again.score(clock.now, Tick())
+        assert seconds(posted(server)[-1][0]["endsAt"]) > clock.now / SECOND + 3600
+
+
+def test_it_outlives_the_next_tick_where_there_are_fewer_of_them_after_a_reload(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now -= clock.now % HOUR
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        often = runner(tmp_path, sink, every="15s")
+        often.score(clock.now, Tick())
+        clock.now += 5 * SECOND
+        seldom = runner(tmp_path, sink, every="1h")
+        seldom.restore(often.snapshot(), clock.now)
+        seldom.score(clock.now, Tick())
+        assert seconds(posted(server)[-1][0]["endsAt"]) > clock.now / SECOND + 3600
 
 
 def test_what_was_taken_is_not_sent_again_with_what_was_not() -> None:
