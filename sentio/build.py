@@ -208,8 +208,9 @@ def _outbox(receiver: Receiver, secrets: frozenset[str], telemetry: Telemetry, j
     )
     if not isinstance(options, Delivery):
         return Outbox(guarded, stopping, telemetry=telemetry, bound=_WHOLE_REPORTS)
-    select = Selection(options.least, resolved=options.send_resolved)
     every = getattr(receiver.sink, "every_report", False)
+    # One that is told what stands has to know what does not any more.
+    select = Selection(options.least, resolved=options.send_resolved or every)
     return Outbox(
         guarded, stopping, telemetry=telemetry, bound=_ALERT_REPORTS, select=select, every_report=every, journal=journal
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Self
@@ -41,7 +41,8 @@ class Alertmanager:
     """A `sentio.contracts.Sink` that posts to each Alertmanager of a cluster, and keeps for each what it has."""
 
     every_report = True
-    """Not only those with events: what stands is repeated."""
+    """Not only those with events, for what stands is repeated; and each with its ends, whatever ``send_resolved`` is,
+    for what has ended is not."""
 
     class Options(Delivery, Access):
         """Which Alertmanagers, and what their alerts are labelled with."""
@@ -85,14 +86,9 @@ class _Peer:
     def post(self, report: Report) -> None:
         now = self._clock()
         self._forget(now)
-        fires = self._note(report, now)
         until = now + _OUTLIVES * max(self._options.resend_every, report.every)
-        ended = [(id_, event, event.at) for id_, (_, event) in self._ended.items() if id_[0] == report.pipeline]
-        stands = [(id_, event, until) for id_, event in fires.items()]
-        changed = set(map(id, report.events))
-        lasting = now + _LASTS * report.every
-        due = [alert for alert in ended if self._is_due(alert, changed, now)]
-        due += [alert for alert in stands if self._is_due(alert, changed, now, lasting)]
+        stands = [(id_, event, until) for id_, event in self._note(report, now).items()]
+        due = [*self._begun_anew(report, stands), *self._due(report, stands, now)]
         for first in range(0, len(due), _AT_ONCE):
             part = due[first : first + _AT_ONCE]
             self._client.post(self._url, json.dumps([self._alert(*alert) for alert in part]).encode())
@@ -100,19 +96,39 @@ class _Peer:
 
     def _note(self, report: Report, now: int) -> dict[Id, Event]:
         """What stands after ``report``; what it ends is put with what has ended."""
-        fires: dict[Id, Event] = {}
-        for event in report.events:
-            if event.level_from and event.level_from != event.level_to:
-                ended = (report.pipeline, event.key, event.level_from)
-                if self._ended.get(ended, (0, None))[1] is not event:
-                    self._ended[ended] = (now, event)
-            if event.level_to:
-                fires[report.pipeline, event.key, event.level_to] = event
-        for event in report.firing:
-            fires.setdefault((report.pipeline, event.key, event.level_to), event)
-        for id_ in fires:
+        for id_, event in self._ends(report).items():
+            if self._ended.get(id_, (0, None))[1] is not event:
+                self._ended[id_] = (now, event)
+        stands = _stands(report)
+        for id_ in stands:
             self._ended.pop(id_, None)
-        return fires
+        return stands
+
+    def _ends(self, report: Report) -> dict[Id, Event]:
+        """What has ended in ``report``, though it may stand again after it; of what did so twice, the last end."""
+        return {
+            (report.pipeline, event.key, event.level_from): event
+            for event in report.events
+            if event.level_from and (event.level_to or self._options.send_resolved)
+        }
+
+    def _begun_anew(self, report: Report, stands: Iterable[Alert]) -> Iterator[Alert]:
+        """Ends of what stands again after ``report`` as another alert, whose beginning was not told yet: Alertmanager
+        would take the two for one."""
+        ends = self._ends(report)
+        for id_, event, _ in stands:
+            end, told = ends.get(id_), self._told.get(id_)
+            if end and end.since != event.since and not (told and told.event is event):
+                yield id_, end, end.at
+
+    def _due(self, report: Report, stands: Iterable[Alert], now: int) -> Iterator[Alert]:
+        """Of what has ended and of what ``stands``, what is to be told now."""
+        changed, lasting = set(map(id, report.events)), now + _LASTS * report.every
+        for id_, (_, event) in self._ended.items():
+            ended = id_, event, event.at
+            if id_[0] == report.pipeline and self._is_due(ended, changed, now):
+                yield ended
+        yield from (alert for alert in stands if self._is_due(alert, changed, now, lasting))
 
     def _is_due(self, alert: Alert, changed: set[int], now: int, lasting: int = 0) -> bool:
         """Whether it is news that were not told yet, was told long enough ago, or ends before ``lasting``."""
@@ -142,6 +158,16 @@ class _Peer:
             "endsAt": rfc3339(max(ends_at, event.since)),
             **({"generatorURL": link} if link else {}),
         }
+
+
+def _stands(report: Report) -> dict[Id, Event]:
+    """What stands after ``report``. A series that has changed more than once is at the level of its last event."""
+    last = {event.key: event for event in report.events}
+    stands = dict[Id, Event]()
+    for event in (*last.values(), *report.firing):
+        if event.level_to:
+            stands.setdefault((report.pipeline, event.key, event.level_to), event)
+    return stands
 
 
 def _labels(own: Iterable[tuple[str, str]], ours: dict[str, str]) -> dict[str, str]:

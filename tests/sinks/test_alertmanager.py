@@ -6,8 +6,9 @@ import json
 import signal
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from sentio import build
+from sentio.alerting import Alerting, Rule, Rules, events
 from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.outbox import Outbox, close
@@ -22,7 +24,7 @@ from sentio.runner import Runner, Tick
 from sentio.selection import Selection
 from sentio.sinks.alertmanager import Alertmanager
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Event, Panel, Report, Window
+from sentio.types import SECOND, Event, Panel, Report, Scores, State, Window
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
 from tests.sinks.alertmanagers import AlertmanagerProcess
@@ -275,6 +277,108 @@ def up(there: AlertmanagerProcess, how: str) -> None:
 
 def retried(telemetry: Telemetry) -> float | None:
     return telemetry.registry.get_sample_value("sentio_sink_retries_total", {"query": "cpu", "sink": "am"})
+
+
+# Several changes of one series in one report, as where a tick judges what came during an outage.
+
+START = now() // HOUR * HOUR - HOUR
+ALERTING = Alerting(Rules(warning=Rule("value > 0"), critical=Rule("value > 1"), recovery=1))
+PATHS = {
+    "begins and ends": ([1, 0], {}, {"warning": (0, 1)}),
+    "begins and ends twice": ([1, 0, 1, 0], {}, {"warning": (2, 3)}),
+    "worsens": ([1, 2], {"critical": 0}, {"warning": (0, 1)}),
+    "worsens and ends": ([1, 2, 0], {}, {"warning": (0, 1), "critical": (0, 2)}),
+    "worsens and is better": ([1, 2, 1], {"warning": 0}, {"critical": (0, 2)}),
+    "ends and begins at another level": ([2, 0, 1], {"warning": 2}, {"critical": (0, 1)}),
+    "ends and begins": ([1, 0, 1], {"warning": 2}, {"warning": (0, 1)}),
+}
+Times = dict[str, tuple[int, int]]
+
+
+def judged(*rows: list[int], state: State | None = None) -> tuple[State, Report]:
+    """A report of a series for each row, with a sample a minute from `START` on."""
+    times = START + MINUTE * np.arange(len(rows[0]))
+    scores = Scores(tuple(map(key, range(len(rows)))), times, np.array(rows, float), {})
+    state, outcome = ALERTING.step(state or State(()), scores)
+    changed, firing = events(outcome, scores)
+    return state, report(*changed, firing=firing, every=15 * SECOND)
+
+
+def minute(text_: str) -> int:
+    return round((seconds(text_) - START / SECOND) / 60)
+
+
+def said(alerts: list[dict[str, Any]], clock: Clock) -> tuple[dict[str, int], Times]:
+    """By severity, since when they stand, and from when to when those were that have ended."""
+    stands, over = dict[str, int](), Times()
+    for alert in alerts:
+        severity, ends, since = alert["labels"]["severity"], alert["endsAt"], minute(alert["startsAt"])
+        if seconds(ends) > clock.now / SECOND:
+            stands[severity] = since
+        else:
+            assert severity not in stands, "an end is told before what comes after it"
+            over[severity] = since, minute(ends)
+    return stands, over
+
+
+@pytest.mark.parametrize("waited", [False, True])
+@pytest.mark.parametrize(("path", "stands", "over"), PATHS.values(), ids=PATHS)
+def test_what_stands_after_a_report_fires_and_what_has_ended_in_it_is_over(
+    path: list[int], stands: dict[str, int], over: Times, waited: bool
+) -> None:
+    clock = Clock()
+    _, one = judged(path)
+    if waited:  # for a receiver that was down, with a newer report behind it
+        one = replace(one, firing=())
+    with FaultyServer(GOOD) as server:
+        sink = made(server.url, clock=clock)
+        for _ in range(2):  # an attempt whose answer was lost
+            sink.emit(one)
+        (alerts,) = posted(server)
+        assert said(alerts, clock) == (stands, over)
+        clock.now += 2 * MINUTE
+        sink.emit(replace(one, at=clock.now, events=(), firing=judged(path)[1].firing))
+        again = said(posted(server)[-1], clock)
+    assert again == (stands, {severity: times for severity, times in over.items() if severity not in stands})
+
+
+def test_without_send_resolved_what_has_ended_in_a_report_does_not_fire(tmp_path: Path) -> None:
+    with FaultyServer(GOOD) as server:
+        telemetry, clock = Telemetry(), Clock()
+        (box,) = outboxes(tmp_path, telemetry, [server.url], send_resolved=False)
+        state, one = judged([1, 1], [1, 0], [1, 2])
+        box.emit(replace(one, firing=()))
+        _, ends = judged([1, 0, 0, 0], [0] * 4, [2, 2, 2, 0], state=state)
+        box.emit(ends)
+        labels = {"query": "cpu", "sink": "am", "outcome": "ok"}
+        delivered = partial(telemetry.registry.get_sample_value, "sentio_sink_deliveries_total", labels)
+        until(lambda: delivered() == 2, 20, "both are delivered")
+        told = [(alert["labels"]["i"], *said([alert], clock)) for part in posted(server) for alert in part]
+        close([box])
+    worsens = ("2", {}, {"warning": (0, 1)})
+    assert sorted(told, key=str) == [("0", {"warning": 0}, {}), ("2", {"critical": 0}, {}), worsens]
+
+
+def test_what_has_ended_in_a_report_is_heard_of_with_what_fires(tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = []
+
+    def receive(request: Any, connection: Any) -> None:
+        heard.extend(json.loads(request.body)["alerts"])
+        GOOD(request, connection)
+
+    with FaultyServer(receive) as hook, AlertmanagerProcess(tmp_path / "am", hook.url) as there:
+        sink = made(there.url)
+        state, one = judged([1, 0], [2, 2])
+        sink.emit(one)
+        assert [alert["labels"]["i"] for alert in there.alerts()] == ["1"]
+        until(lambda: len(heard) >= 2, 20, "told of both")
+        first = {(alert["labels"]["i"], alert["status"]): alert for alert in heard[:2]}
+        assert set(first) == {("0", "resolved"), ("1", "firing")}
+        assert minute(first["0", "resolved"]["endsAt"]) == 1
+        _, anew = judged([0, 0, 0, 0], [2, 2, 0, 2], state=state)
+        sink.emit(anew)
+        (alert,) = there.alerts()
+        assert (alert["labels"]["i"], minute(alert["startsAt"])) == ("1", 3), "another alert, since then"
 
 
 # One that counts.
