@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.alerting import GONE, REMOVED
-from sentio.types import SECOND, Event, Report
+from sentio.types import SECOND, Event, Report, SeriesKey
 
 WORST = 20
 """Alerts that one message spells out; of the others it says how many there are."""
@@ -30,8 +30,25 @@ def word(event: Event) -> str:
 
 
 def worst(events: Sequence[Event], most: int = WORST) -> list[Event]:
-    """At most so many, the worst first: by level, then by score."""
-    return sorted(events, key=lambda e: (-e.level_to, -_or_zero(e.score), str(e.key)))[:most]
+    """At most so many, the worst first: by level, then by score. Of a series that has changed more than once, how it is
+    now decides and is the first to be taken; those that are taken stand together, in the order of time."""
+    now = _newest(events)
+    ranked = sorted(now.values(), key=_rank)
+    if len(now) == len(events):
+        return ranked[:most]
+    before = sorted((event for event in events if now[event.key] is not event), key=_rank)
+    taken = set(map(id, (ranked + before)[:most]))
+    places = {event.key: place for place, event in enumerate(ranked)}
+    return sorted((event for event in events if id(event) in taken), key=lambda event: places[event.key])
+
+
+def _newest(events: Sequence[Event]) -> dict[SeriesKey, Event]:
+    """How each series is now, of which a report may have several changes."""
+    return {event.key: event for event in events}
+
+
+def _rank(event: Event) -> tuple[int, float, str]:
+    return -event.level_to, -_or_zero(event.score), str(event.key)
 
 
 def _or_zero(value: float) -> float:
@@ -44,12 +61,12 @@ def left_out(events: Sequence[Event], most: int = WORST) -> str:
 
 
 def subject(report: Report) -> str:
-    """One line of at most 120 characters: ``[critical] cpu: load{host="a"}``, or how many there are of what."""
-    first = worst(report.events, 1)[0]
-    if len(report.events) == 1:
+    """One line of at most 120 characters: ``[critical] cpu: load{host="a"}``, or how many series are what."""
+    first, now = worst(report.events, 1)[0], _newest(report.events)
+    if len(now) == 1:
         what = str(first.key)
     else:
-        counts = Counter(map(word, report.events))
+        counts = Counter(map(word, now.values()))
         what = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda c: _RANKS[c[0]]))
     return cut(plain(f"[{word(first)}] {report.pipeline}: {what}"), _SUBJECT)
 

@@ -70,6 +70,29 @@ def test_the_worst_come_first_and_the_others_are_counted() -> None:
     assert (left_out(events), left_out(events[:20])) == ("and 32 more", "")
 
 
+def test_a_series_that_changes_twice_counts_once_and_is_told_in_the_order_of_time() -> None:
+    up, down = event(score=9), event(CRITICAL, OK, score=0)
+    worse, other = event(WARNING, CRITICAL), event(after=WARNING, of=key(1), score=8)
+    assert subject(report(up, down)) == '[resolved] cpu: load{i="0"}'
+    assert worst([up, down]) == [up, down]
+    assert worst([up, down], 1) == [down]
+    warned = event(after=WARNING)
+    assert subject(report(warned, worse)) == '[critical] cpu: load{i="0"}'
+    assert worst([warned, worse]) == [warned, worse]
+    several = [up, warned, other, down]
+    assert subject(report(*several)) == "[warning] cpu: 1 warning, 1 resolved"
+    assert worst(several) == [other, up, warned, down]
+    assert worst(several, 3) == [other, up, down], "how each is now, then the worst on the way"
+    assert left_out(several, 3) == "and 1 more"
+
+
+def test_one_that_comes_and_goes_takes_no_place_of_another() -> None:
+    restless = [event(*pair) for _ in range(50) for pair in ((OK, CRITICAL), (CRITICAL, OK))]
+    others = [event(after=WARNING, of=key(i)) for i in range(1, 20)]
+    found = worst([*restless, *others])
+    assert set(map(id, found)) == {*map(id, others), id(restless[-1])}
+
+
 def test_sentences_and_facts() -> None:
     assert sentence(event()) == "is 29, expected 17 to 23"
     assert sentence(event(text="two\nlines")) == "two lines"

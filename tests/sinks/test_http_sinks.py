@@ -78,6 +78,18 @@ def test_slack_blocks_are_within_its_limits() -> None:
     assert blocks[-1]["text"]["text"] == "and 980 more"
 
 
+def test_a_series_that_changed_twice_is_told_in_the_order_of_time_under_how_it_is_now() -> None:
+    changes = event(after=CRITICAL), event(CRITICAL, OK), event(after=WARNING)
+    with FaultyServer(GOOD) as server:
+        made("slack", url=f"{server.url}/x").emit(report(*changes))
+        made("webhook", url=f"{server.url}/x").emit(report(*changes))
+        slack, webhook = (json.loads(request.body) for request in server.requests)
+    assert slack["text"] == webhook["subject"] == '[warning] cpu: load{i="0"}'
+    signs = [block["text"]["text"].partition(" ")[0] for block in slack["blocks"][1:]]
+    assert signs == [":rotating_light:", ":white_check_mark:", ":warning:"]
+    assert [one["level_to"] for one in webhook["events"]] == ["critical", "ok", "warning"]
+
+
 def test_webhook_is_tried_until_it_takes_it_once(tmp_path: Path) -> None:
     accepted: dict[str, dict[str, Any]] = {}
 
