@@ -16,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from benchmarks.clean import A_DAY, BEGIN, STEP
-from benchmarks.figures import parser, table
+from benchmarks.figures import Reach, parser, table, verdict
 from benchmarks.judging import Progress, asking
 from sentio.config.model import HOUR
 from sentio.evaluation.evaluate import in_processes
@@ -44,6 +44,14 @@ CASES: MappingProxyType[str, Callable[[Floats], Floats]] = MappingProxyType(
     }
 )
 
+NAMES = {
+    "a step of +40 %": Kind.LEVEL_SHIFT.word,
+    "a drop to zero": Kind.DROP_TO_ZERO.word,
+    "a vanished series": Kind.MISSING.word,
+    "a flatline": Kind.FLATLINE.word,
+}
+"""What each is to be called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -59,12 +67,18 @@ class Seen:
 
 def main() -> int:
     """The table."""
-    seeds = QUICK_SEEDS if parser(__doc__).parse_args().quick else SEEDS
+    quick = parser(__doc__).parse_args().quick
+    seeds = QUICK_SEEDS if quick else SEEDS
     progress = Progress("injected")
     calls = [(case, seeds) for case in CASES]
     found = list(in_processes(seen, calls, _WORKERS, lambda done: progress("cases", done, len(calls))))
-    rows = []
+    rows, reaches = [], []
     for (case, _), one in zip(calls, found, strict=True):
+        reaches.append(
+            Reach(f"{case}: series in which each is flagged", min(one.found), seeds - 1, "series", above=True)
+        )
+        right = sum(kind == f"{NAMES[case]} {seeds}" for kind in one.kinds)
+        reaches.append(Reach(f"{case}: times at which all have its name", right, len(AT_DAYS) - 1, "times", above=True))
         each = [f"{n}/{seeds} {kind}" for n, kind in zip(one.found, one.kinds, strict=True)]
         rows.append([case, *each, str(one.early), str(one.settled), f"{one.spoiled}/{seeds}"])
     head = [
@@ -77,7 +91,7 @@ def main() -> int:
         "series with one",
     ]
     table(f"Flagged within {WITHIN} samples, and as what", head, rows)
-    return 0
+    return verdict([] if quick else reaches)
 
 
 def made(case: str, seeds: int) -> Panel:
