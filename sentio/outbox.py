@@ -168,14 +168,15 @@ class Outbox:
         self._count()
 
     def _supersede(self, alias: str) -> None:
-        """What stands now stands in the newest report; of older ones that carry no scores the events alone are left."""
+        """What stands now stands in the newest report; of older ones that carry no scores the events alone are left,
+        and how many stood."""
         kept: deque[_Waiting] = deque()
         for waiting in self._queue:
             report = waiting.report
             if report.pipeline != alias or report.scores.keys:
                 kept.append(waiting)
             elif report.events:
-                kept.append(replace(waiting, report=replace(report, firing=())))
+                kept.append(replace(waiting, report=replace(report, firing=(), unlisted=report.standing)))
         self._queue = kept
 
     def _keep_bound(self, entry: Entry) -> None:

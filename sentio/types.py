@@ -451,3 +451,10 @@ class Report:
     """What is remembered of the alerts after it; empty where nothing has changed."""
     every: int = 0
     """ns between two score ticks of its pipeline: the next report is no further away. 0 where none is to come."""
+    unlisted: int = 0
+    """How many more are above `AlertLevel.OK` than ``firing`` has: all of them where the report waits for a receiver."""
+
+    @property
+    def standing(self) -> int:
+        """How many series are above `AlertLevel.OK` after it."""
+        return len(self.firing) + self.unlisted

@@ -19,7 +19,7 @@ _TEXTS = ("cause", "kind", "text")
 _LEVELS = ("level_from", "level_to")
 _WHOLE = ("since", "at", "step")
 _NUMBERS = ("value", "yhat", "lower", "upper", "score")
-_EVERY = "every"
+_EVERY, _STANDING = "every", "standing"
 _NO_PAST = np.empty((4, 0), np.float32)
 
 
@@ -44,6 +44,7 @@ def as_state(report: Report) -> State:
             **{name: column(name, np.float64) for name in _NUMBERS},
             # Of the report, and so the same for each event.
             _EVERY: np.full(len(events), report.every, np.int64),
+            _STANDING: np.full(len(events), report.standing, np.int64),
             "recent": recent,
             "width": np.array(widths, np.int64),
         },
@@ -51,8 +52,10 @@ def as_state(report: Report) -> State:
 
 
 def as_report(pipeline: str, at: int, state: State) -> Report:
-    """What `as_state` was given, with its events alone. Raises `KeyError` or `ValueError` where it is none."""
-    return of_alerts(pipeline, at, _events(state), every=_of_all(state, _EVERY))
+    """What `as_state` was given, with its events and how many stood. Raises `KeyError` or `ValueError` where it is
+    none."""
+    report = of_alerts(pipeline, at, _events(state), every=_of_all(state, _EVERY))
+    return replace(report, unlisted=_of_all(state, _STANDING))
 
 
 def _of_all(state: State, name: str) -> int:

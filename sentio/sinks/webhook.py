@@ -50,7 +50,7 @@ class Webhook:
             "pipeline": alias,
             "at": rfc3339(report.at),
             "subject": subject(report),
-            "firing": len(report.firing),
+            "firing": report.standing,
             "events": [_event(e, page(address, alias, e), picture=id(e) in pictured) for e in report.events],
         }
 

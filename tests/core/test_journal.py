@@ -50,13 +50,22 @@ def test_a_report_is_the_same_after_it() -> None:
     one = event(CRITICAL, OK, of=ODD, text="line\r\nbreak \ud800 ü", cause="a\nb", kind="spike")
     odd = event(OK, WARNING, value=nan, yhat=float("inf"), lower=-1e308, score=5e-324, recent=one.recent[:, :0])
     short = event(of=key("short"), recent=one.recent[:, -3:])
-    before = report(one, odd, short, firing=(odd,), every=3600 * SECOND)
+    before = replace(report(one, odd, short, firing=(odd,), every=3600 * SECOND), unlisted=2)
     after = as_report(before.pipeline, before.at, State.from_arrays(as_state(before).to_arrays()))
     assert (after.pipeline, after.at, after.firing) == (before.pipeline, before.at, ())
-    assert after.every == before.every
+    assert (after.every, after.standing) == (before.every, 3)
     assert identity(after) == identity(before), "a receiver that has it knows it again"
     for was, is_ in zip(before.events, after.events, strict=True):
         same(was, is_)
+
+
+def test_what_was_written_before_it_was_known_how_many_stand_is_read() -> None:
+    before = report(event())
+    state = as_state(before)
+    older = State(state.keys, {name: a for name, a in state.arrays.items() if name not in ("every", "standing")})
+    after = as_report(before.pipeline, before.at, older)
+    assert identity(after) == identity(before)
+    assert (after.every, after.standing) == (0, 0)
 
 
 def test_of_a_thousand_alerts_the_worst_alone_have_their_picture() -> None:

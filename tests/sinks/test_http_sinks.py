@@ -15,12 +15,13 @@ import pytest
 from sentio import build, catalog
 from sentio.config.load import load
 from sentio.errors import SinkError
+from sentio.journal import Journal
 from sentio.outbox import Outbox, close
 from sentio.telemetry import Telemetry
 from tests import faulty
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
-from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, report
+from tests.sinks.alerts import CRITICAL, INFO, ODD, OK, WARNING, event, key, now, report
 
 SECRET = "T0AAAAAAA/B0BBBBBBB/hunter2Xyzzyhunter2"  # noqa: S105 - what is looked for
 GOOD = answer(text("ok"))
@@ -31,7 +32,9 @@ def made(kind: str, **options: Any) -> Any:
     return found(found.Options(**options))
 
 
-def outbox(folder: Path, kind: str, url: str, **options: Any) -> tuple[Outbox, Telemetry]:
+def outbox(
+    folder: Path, kind: str, url: str, *, journal: Journal | None = None, **options: Any
+) -> tuple[Outbox, Telemetry]:
     """The sink as the service has it: made of a configuration, behind its queue."""
     config = {
         "sources": {"p": {"type": "prometheus", "url": "http://127.0.0.1:1"}},
@@ -41,7 +44,7 @@ def outbox(folder: Path, kind: str, url: str, **options: Any) -> tuple[Outbox, T
     file = folder / "sentio.yml"
     file.write_text(json.dumps(config), "utf-8")
     telemetry = Telemetry()
-    (box,) = build.outboxes(load([file], {}), "mine", telemetry)
+    (box,) = build.outboxes(load([file], {}), "mine", telemetry, journal)
     return box, telemetry
 
 
@@ -108,6 +111,40 @@ def test_webhook_is_tried_until_it_takes_it_once(tmp_path: Path) -> None:
         assert [r.headers["x-token"] for r in server.requests] == ["hunter2Xyzzy"] * 3
         assert len(accepted) == 1
         close([box])
+
+
+def test_webhook_says_how_many_stood_at_each_report_that_waited_over_a_restart_too(tmp_path: Path) -> None:
+    standing = tuple(event(of=key(i)) for i in range(5))
+    answers, journals = [answer(text("no"), 500)], [Journal(tmp_path / name, Telemetry()) for name in "ab"]
+
+    def newest(*call: Any) -> None:
+        answers[-1](*call)
+
+    with FaultyServer(newest) as server:
+        boxes = [
+            outbox(tmp_path, "webhook", server.url, journal=journal, min_level="warning")[0] for journal in journals
+        ]
+        for box in boxes:
+            for i in range(1, 6):
+                box.emit(report(standing[i - 1], firing=standing[:i]))
+            box.emit(report(event(CRITICAL, OK, of=key(0)), firing=(*standing[1:], event(after=INFO, of=key(6)))))
+        until(lambda: len(server.requests) > 1, 20, "they wait")
+        first, second = boxes
+        close([first])
+        journals[0].close()
+        again = Journal(tmp_path / "a", Telemetry())
+        posts = [(number, post.report) for number, post in again.waiting().items()]
+        answers.append(GOOD)
+        tried = len(server.requests)
+        until(lambda: len(server.requests) == tried + 6, 60, "the second has caught up")
+        after, _ = outbox(tmp_path, "webhook", server.url, journal=again)
+        after.resume(posts, now())
+        until(lambda: len(server.requests) == tried + 12, 20, "the first after its restart, too")
+        counts = [json.loads(request.body)["firing"] for request in server.requests[tried:]]
+        close([second, after])
+    for journal in (again, journals[1]):
+        journal.close()
+    assert counts == 2 * [1, 2, 3, 4, 5, 4]
 
 
 def test_webhook_payload() -> None:
