@@ -452,7 +452,7 @@ class Report:
     every: int = 0
     """ns between two score ticks of its pipeline: the next report is no further away. 0 where none is to come."""
     unlisted: int = 0
-    """How many more are above `AlertLevel.OK` than ``firing`` has: all of them where the report waits for a receiver."""
+    """How many more are above `AlertLevel.OK` than ``firing`` has: all of them where the report waits."""
 
     @property
     def standing(self) -> int:
