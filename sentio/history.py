@@ -62,6 +62,8 @@ class History:
         self._newest = 0  # the last column that was read
         self._blocks: dict[int, _Block] = {}
         self._surveyed = self._step == step
+        self.at_once = np.inf
+        """So many columns at a time can be read, as far as is known."""
 
     @property
     def keys(self) -> Keys:

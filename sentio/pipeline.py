@@ -36,6 +36,9 @@ from sentio.types import (
 
 _POINTS_AT_ONCE, _SAMPLES_AT_ONCE = 500, 1_000_000
 """The history is read so many points at a time, and of many series fewer: what is read is held twice for a moment."""
+_TOO_MUCH, _GROWTH = ("timeout", "bad_query"), 1.125
+"""Why a read fails that may be too long: a server refuses one of too many samples as it does a query that is wrong. By
+how much the next is longer than one that succeeds: so little that a tick has many of these before one that fails."""
 _MOST_TIMES, _MOST_TEXTS = 16, 1000
 _SERIES_AT_ONCE = 64
 """A train tick publishes what it has fitted after so many series, or as many as the detector does well with."""
@@ -81,7 +84,7 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool], fla
         for part in (p for window in history.missing(now) for p in _parts(window, history)):
             if not going():
                 return
-            panel = line.source.read(line.query, part)
+            panel = _read(line, history, part)
             if not panel.notes.partial:
                 when, _ = read_when(line, part)
                 out = line.exclusion.mask(panel.keys, panel.times, when)
@@ -91,11 +94,23 @@ def learn(line: Line, history: History, now: int, going: Callable[[], bool], fla
             break
 
 
+def _read(line: Line, history: History, part: Window) -> Panel:
+    """The samples of ``part``. Where that is too much, half is asked for at the next tick; then parts grow again."""
+    try:
+        panel = line.source.read(line.query, part)
+    except SourceError as error:
+        if error.reason in _TOO_MUCH:
+            history.at_once = max(1, len(part) // 2)
+        raise
+    history.at_once = min(_POINTS_AT_ONCE, _GROWTH * history.at_once)
+    return panel
+
+
 def _parts(window: Window, history: History) -> Iterator[Window]:
     """Consecutive parts of ``window``, as long as the series that are known by then allow."""
     while len(window):
-        points = min(_POINTS_AT_ONCE, _SAMPLES_AT_ONCE // max(1, len(history.keys)))
-        part = next(iter(window.split(max(1, points))))
+        points = min(_POINTS_AT_ONCE, history.at_once, _SAMPLES_AT_ONCE // max(1, len(history.keys)))
+        part = next(iter(window.split(max(1, int(points)))))
         yield part
         window = Window(part.end + window.step, window.end, window.step)
 

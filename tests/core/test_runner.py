@@ -710,6 +710,49 @@ def test_the_history_of_many_series_is_read_in_shorter_parts(monkeypatch):
     np.testing.assert_array_equal(times, Window.ending(NOW, 2 * HOUR, STEP).times())
 
 
+@pytest.mark.parametrize(("most", "reason"), [(300, "timeout"), (300, "bad_query"), (1, "timeout")])
+def test_what_is_too_much_at_once_is_read_in_ever_shorter_parts(most, reason):
+    """Prometheus refuses what would load too many samples with 422, and answers late what takes long."""
+    house = House(A, window=2 * HOUR if most > 1 else 100 * STEP)
+    whole, lengths, trainings = house.source.read, [], 0
+
+    def limited(query: str, window: Window) -> Panel:
+        lengths.append(len(window))
+        if len(window) > most:
+            raise SourceError("too much", reason=reason)
+        return whole(query, window)
+
+    house.source.read = limited
+    while not house.runner.state.keys and trainings < 60:
+        house.score()
+        trainings += 1
+        try:
+            house.train()
+        except SourceError:
+            assert house.runner.errors["train"] == "too much"
+    assert house.runner.errors["train"] == ""
+    assert house.runner.state["status"].tolist() == [SeriesStatus.READY]
+    assert trainings < 25
+    assert sum(length > most for length in lengths) < trainings
+    assert sum(length for length in lengths if length <= most) <= house.timing.window // STEP + trainings, "once each"
+
+
+def test_once_it_answers_again_the_parts_grow():
+    house = ready(A)
+    house.now += HOUR
+    lengths = []
+    for reason in ("unreachable", "timeout", "timeout", "timeout"):
+        house.source.error = SourceError("no answer", reason=reason)
+        with pytest.raises(SourceError):
+            house.train()
+        lengths.append(len(house.source.windows[-1]))
+    assert lengths == [360, 360, 180, 90]
+    house.source.error = None
+    first = len(house.source.windows)
+    house.train()
+    assert [len(w) for w in house.source.windows[first:]] == [45, 50, 56, 64, 72, 73]
+
+
 @pytest.mark.parametrize(("max_points", "one"), [(720, True), (719, False)])
 def test_every_step_is_kept_once(max_points, one):
     house = ready(A, max_points=max_points)
