@@ -302,7 +302,7 @@ class Runner:
             self._trained = True  # as after a restart: all that arrive are known already
             for history in {self._history, self._young}:
                 history.settle(now)
-            self._flagged.keep(union(self._history.keys, self._young.keys))
+            self._keep_flagged()
             self._save_in_time(now)
             return
         try:
@@ -318,6 +318,10 @@ class Runner:
         except SentioError as error:
             self.errors["train"] = str(error)
             raise
+
+    def _keep_flagged(self) -> None:
+        """Of series with a history, and of those with a model: after a start theirs may not have been read yet."""
+        self._flagged.keep(union(union(self._history.keys, self._young.keys), self._memory.model.keys))
 
     def _fit(self, due: Keys, now: int, tick: Tick) -> None:
         """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
@@ -367,7 +371,7 @@ class Runner:
             if len(self._attempted) > 4 * len(self._history.keys):
                 current = set(self._history.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
-            self._flagged.keep(union(self._history.keys, self._young.keys))
+            self._keep_flagged()
         if fitted.keys:
             self._vitals.fitted(fitted)
         if fitted.keys or not unbegun:

@@ -564,6 +564,23 @@ def test_what_is_gone_is_not_fitted_again_and_in_the_end_forgotten():
     assert house.runner._history.keys == (A,)
 
 
+def test_a_restart_with_nothing_due_takes_what_has_come_since_for_no_whole_history():
+    house = ready(A, B, window=20 * HOUR, max_points=1000)
+    at = np.array([house.now])
+    house.runner._flagged.add((B,), at, np.ones((1, 1), bool))
+    saved, house.runner = house.runner.snapshot(), house.another()
+    house.runner.restore(saved, house.now)
+    house.source.gone[B] = (house.now, house.now + HOUR)
+    house.score(house.runner._history.step)
+    assert house.runner._history.keys == (A,)
+    house.train()
+    house.score(HOUR)
+    house.train()
+    assert house.runner._flagged.mask((B,), at).all()
+    times = house.runner._history.panel((A,), house.now).times
+    assert times[-1] - times[0] >= 20 * HOUR - house.runner._history.step
+
+
 def test_when_a_series_was_anomalous_goes_with_it():
     """The history goes back two weeks; where pods come and go, what was flagged of those that are gone would too."""
     house = ready(A, B, window=100 * HOUR, model_ttl=5 * HOUR, max_points=1_000)
