@@ -50,7 +50,7 @@ def false_alarms(kind: str, series: int) -> list[float]:
     """A series and day in each of `SPANS`, and in the last one without a judge."""
     panel = made(kind, series)
     judged, alone = flagged(panel), flagged(panel, "judgement.enabled=false")
-    return [*(_a_day(panel, judged, *span) for span in SPANS), _a_day(panel, alone, *SPANS[-1])]
+    return [*(a_day(panel, judged, *span) for span in SPANS), a_day(panel, alone, *SPANS[-1])]
 
 
 def made(kind: str, series: int) -> Panel:
@@ -69,7 +69,8 @@ def flagged(panel: Panel, *changes: str) -> Bools:
     return np.asarray(found)
 
 
-def _a_day(panel: Panel, found: Bools, begin: int, end: int) -> float:
+def a_day(panel: Panel, found: Bools, begin: int, end: int) -> float:
+    """Episodes of a series and day, of what is ``found`` from the day ``begin`` to ``end``."""
     part = slice(begin * A_DAY, end * A_DAY)
     seconds, none = panel.times[part] / SECOND, np.zeros((end - begin) * A_DAY, np.int64)
     return Curve([Track(seconds, none, row[part].astype(float), STEP / SECOND) for row in found]).at(1.0).false

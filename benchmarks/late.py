@@ -25,7 +25,7 @@ from sentio.judgement.judge import KIND
 from sentio.judgement.kinds import Kind
 from sentio.types import ANOMALY, Floats, Panel, SeriesKey
 
-_NOISE = 4.0
+NOISE = 4.0
 _FROM, _AGAIN = 4, 28
 """Hours of the day between which it is another."""
 _WORKERS = 2
@@ -96,7 +96,7 @@ def named(shape: str, change: str, seeds: int) -> tuple[int, int]:
     noise = np.array([np.random.default_rng(seed).normal(size=length) for seed in range(seeds)])
     times = BEGIN + STEP * np.arange(length, dtype=np.int64)
     keys = tuple(SeriesKey("late", (("seed", str(i)),)) for i in range(seeds))
-    values = CHANGES[change](SHAPES[shape], hours, since) + _NOISE * noise
+    values = CHANGES[change](SHAPES[shape], hours, since) + NOISE * noise
     config, alias = configured(asking(None, train_every=HOUR), {}, STEP)
     result = replay(config, alias, Panel(keys, times, values))
     kinds = np.nan_to_num(result.outputs[KIND])

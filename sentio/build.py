@@ -115,11 +115,12 @@ def runner(
 def line(alias: str, pipeline: Pipeline, source: Source, detector: Detector, when: Source | None = None) -> Line:
     """What ``pipeline`` is made of, with this source and this detector."""
     width = getattr(pipeline.detector.options, "interval_width", _WIDTH)
+    policy = pipeline.judgement.policy(width, pipeline.timezone, forecasts=isinstance(detector, Forecaster))
     return Line(
         alias, source, detector, pipeline.query, pipeline.forecast.horizons,
-        judge=Judge(pipeline.judgement.policy(width, forecasts=isinstance(detector, Forecaster)), pipeline.step),
+        judge=Judge(policy, pipeline.step),
         alerting=Alerting(pipeline.alerts.rules()), step=pipeline.step,
-        exclusion=pipeline.judgement.exclusion(), when=when, every=pipeline.score_every,
+        exclusion=pipeline.judgement.exclusion(pipeline.timezone), when=when, every=pipeline.score_every,
     )  # fmt: skip
 
 

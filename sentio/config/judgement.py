@@ -105,8 +105,9 @@ class Judgement(Options):
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (1.0, 1.0)
     resolution: Annotated[float, Field(ge=0)] = 0.0
 
-    timezone: TimeZone = "UTC"
-    """Whose wall clock ``exclude`` follows."""
+    timezone: TimeZone | None = None
+    """Whose wall clock ``exclude`` follows, and what the judge knows of the hours of the day; None for the
+    detector's."""
     exclude: tuple[Exclude, ...] = ()
     exclude_when: Annotated[str, AfterValidator(_query)] | None = None
     """A second query; where it is on, the series that have its labels are left out."""
@@ -133,9 +134,9 @@ class Judgement(Options):
             return [name for name in _OF_THE_JUDGE if name in self.model_fields_set]
         return [] if forecasts else [name for name in _OF_A_FORECAST if name in self.model_fields_set]
 
-    def policy(self, interval_width: float, *, forecasts: bool = True) -> Policy:
-        """The same for the judge; ``interval_width`` is that of the detector's band, and ``forecasts`` says whether it
-        has one."""
+    def policy(self, interval_width: float, timezone: str, *, forecasts: bool = True) -> Policy:
+        """The same for the judge; ``interval_width`` is that of the detector's band, ``timezone`` the one that counts,
+        and ``forecasts`` says whether the detector has a band."""
         units, percent = self.min_deviation
         return Policy(
             enabled=forecasts if self.enabled is None else self.enabled,
@@ -150,13 +151,14 @@ class Judgement(Options):
             clip=self.clip,
             scale=self.scale,
             resolution=self.resolution,
+            timezone=timezone,
         )
 
-    def exclusion(self) -> Exclusion:
-        """What is neither judged nor learned from."""
+    def exclusion(self, timezone: str) -> Exclusion:
+        """What is neither judged nor learned from; ``timezone`` is the one that counts."""
         return Exclusion(
             weekly=tuple(one.weekly for one in self.exclude if one.start is None),
             spans=tuple((one.start, one.end) for one in self.exclude if one.start is not None),
-            timezone=self.timezone,
+            timezone=timezone,
             when=self.exclude_when or "",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -167,6 +168,13 @@ class Pipeline(Options):
     def score_every(self) -> int:
         """Nanoseconds between two score ticks."""
         return self.step if self.score.every is None else self.score.every
+
+    @property
+    def timezone(self) -> str:
+        """Whose wall clock the hours of the day are those of, to the judge. What a detector of somebody's own calls its
+        ``timezone`` may be anything."""
+        own = getattr(self.detector.options, "timezone", None)
+        return self.judgement.timezone or (own if isinstance(own, str) and own in available_timezones() else "UTC")
 
     # Each of these looks at the fields that are validated before its own, so that it is checked even where
     # another field is wrong, and keeps quiet where what it compares with is.

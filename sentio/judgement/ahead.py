@@ -6,6 +6,7 @@ import numpy as np
 
 from sentio.compiled import part
 from sentio.judgement.band import figures
+from sentio.judgement.day import turn_day
 from sentio.judgement.evidence import NEVER
 from sentio.judgement.lags import pass_on, steps_since
 from sentio.judgement.terms import Ahead, Terms, Verdict
@@ -19,7 +20,7 @@ def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: floa
     sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
     if track.seen[s] == 0:
         _begin(track, s, sigma)
-    _turn_day(track, s, t)
+    turn_day(track, s, t, terms)
     naive = float(track.yesterday[s, day])
     if track.at[s] != NEVER and t - track.at[s] > max(AN_HOUR, 3.5 * step):
         track.lasting[s] = 0
@@ -41,19 +42,6 @@ def _begin(track: Track, s: int, sigma: float) -> None:
     """Before anything is known, errors are taken to be as large as the model says."""
     track.near[s] = 0.5 * sigma
     track.far[s] = 0.8 * sigma
-
-
-@part
-def _turn_day(track: Track, s: int, t: int) -> None:
-    """Where another part of the day has begun, keep the mean of the last one for tomorrow."""
-    part = t // BINS_NS
-    if part == track.part[s]:
-        return
-    track.replaced[s] = track.yesterday[s, (part - 1) % BINS]
-    if track.today[s, 1] > 0:
-        track.yesterday[s, track.part[s] % BINS] = track.today[s, 0] / track.today[s, 1]
-    track.today[s] = 0
-    track.part[s] = part
 
 
 @part

@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 
+from sentio.hours import put_forward
 from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.bounds import SECOND_NIGHT
@@ -90,6 +91,7 @@ class Judge:
             units=float(policy.min_deviation),
             part=policy.min_percent / 100,
             resolution=float(policy.resolution),
+            clock=put_forward(policy.timezone),
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
         self._names = frozenset(self.blank(()).arrays)

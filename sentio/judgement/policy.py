@@ -37,3 +37,5 @@ class Policy:
     """By how much the band is made wider below and above."""
     resolution: float = 0.0
     """The smallest step that the values can take."""
+    timezone: str = "UTC"
+    """Whose clocks what is known of the hours of the day follows."""

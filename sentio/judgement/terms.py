@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sentio.types import Floats
+from sentio.types import Floats, Ints
 
 
 class Terms(NamedTuple):
@@ -26,6 +26,8 @@ class Terms(NamedTuple):
     """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
+    clock: Ints
+    """``[k, 2]`` when the clocks that the hours of the day follow are put forward, and by how much: `put_forward`."""
 
 
 class Verdict(NamedTuple):

@@ -84,11 +84,11 @@ def test_full() -> None:
     assert cpu.detector.options.model_dump()["holidays"]["country"] == "NO", "no is not false"
     assert cpu.legacy_names is not None
     assert cpu.legacy_names.clamp_min == 0
-    excluded = cpu.judgement.exclusion()
+    excluded = cpu.judgement.exclusion(cpu.timezone)
     assert [(one.begin, one.end) for one in excluded.weekly] == [(0, 24 * 60), (22 * 60 + 30, 6 * 60)]
     assert excluded.spans == ((1_798_070_400 * SECOND, 1_798_326_000 * SECOND),)
     assert (excluded.timezone, excluded.when) == ("America/New_York", "max by (instance) (maintenance) == 1")
-    assert memory.judgement.exclusion() == Exclusion()
+    assert memory.judgement.exclusion(memory.timezone) == Exclusion()
     assert (memory.step, memory.train.window, memory.train.every) == (30 * SECOND, 7 * DAY, 30 * MINUTE)
     assert memory.detector.type == "prophet"
     assert config.server.address == ("::1", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from sentio import build, catalog
 from sentio.config.load import load
+from sentio.config.options import Options
 from sentio.dask.pool import DaskPool
 from sentio.exclusion import Exclusion
 from sentio.executor import WorkerPool
@@ -109,6 +111,31 @@ def test_what_the_configuration_leaves_open_follows_from_the_rest(tmp_path):
 def test_how_often_it_scores_reaches_the_line(tmp_path, more, every):
     made = pipeline(tmp_path, f"query: m, {more}")
     assert build.line("cpu", made, None, None).every == every * SECOND
+
+
+@pytest.mark.parametrize(
+    ("more", "timezone"),
+    [
+        ("", "UTC"),
+        ("detector: {timezone: Asia/Tokyo}", "Asia/Tokyo"),
+        ("judgement: {timezone: Europe/Berlin}", "Europe/Berlin"),
+        ("detector: {timezone: Asia/Tokyo}, judgement: {timezone: Europe/Berlin}", "Europe/Berlin"),
+        ("detector: {type: mad}, judgement: {enabled: true}", "UTC"),
+    ],
+)
+def test_the_hours_of_the_day_are_those_of_the_detector_unless_the_judgement_names_others(tmp_path, more, timezone):
+    line = build.line("cpu", pipeline(tmp_path, f"query: m, {more}"), None, None)
+    assert line.judge.policy.timezone == line.exclusion.timezone == timezone
+
+
+def test_what_a_detector_of_ones_own_calls_its_timezone_may_be_anything(tmp_path):
+    class Own(Options):
+        timezone: object
+
+    made = pipeline(tmp_path, "query: m")
+    for anything in ("Mars/Base", ["UTC"], None):
+        block = replace(made.detector, options=Own(timezone=anything))
+        assert made.model_copy(update={"detector": block}).timezone == "UTC"
 
 
 def test_what_is_excluded_reaches_the_line_and_the_deadline(tmp_path):
