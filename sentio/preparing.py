@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from sentio.history import History
+from sentio.histories import Histories
 from sentio.pipeline import Line
 from sentio.types import Bools, Ints, Panel, State
 
@@ -22,23 +22,19 @@ _Lesson = Callable[[State], State]
 """What a judge learns from a part of the history."""
 
 
-def prepared(
-    line: Line, coarse: History, young: History, fitted: State, until: Callable[[], int], now: int
-) -> Iterator[State]:
+def prepared(line: Line, histories: Histories, fitted: State, until: Callable[[], int], now: int) -> Iterator[State]:
     """What the judge knows of the series ``fitted`` after their history up to ``until`` (ns), some at a time.
-
-    ``coarse``: the whole window; ``young``: the last steps, each of them; it may be the same one.
 
     The judge's kernels run without the interpreter's lock, so each core has some series. The detector, which may keep
     anything, is asked here, one series after another; and no further ahead than the judge can follow.
     """
-    rows = max(1, _AT_ONCE // max(1, min(_FROM, max(coarse.columns, young.columns))))
+    rows = max(1, _AT_ONCE // max(1, min(_FROM, histories.columns)))
     cores = len(os.sched_getaffinity(0))
     waiting: deque[Future[State]] = deque()
     with ThreadPoolExecutor(cores, "judge") as threads:
         for first in range(0, len(fitted.keys), rows):
             part = fitted.select(np.arange(first, min(first + rows, len(fitted.keys))))
-            lessons = _lessons(line, coarse, young, part, until(), now)
+            lessons = _lessons(line, histories, part, until(), now)
             waiting.append(threads.submit(_taught, line.judge.blank(part.keys), lessons))
             if len(waiting) > cores:
                 yield waiting.popleft().result()
@@ -52,8 +48,9 @@ def _taught(judged: State, lessons: list[_Lesson]) -> State:
     return judged
 
 
-def _lessons(line: Line, coarse: History, young: History, fitted: State, until: int, now: int) -> list[_Lesson]:
+def _lessons(line: Line, histories: Histories, fitted: State, until: int, now: int) -> list[_Lesson]:
     """First on the coarse grid, up to where every step is kept, then step by step."""
+    coarse, young = histories.whole, histories.young
     fine, out = young.with_left_out(fitted.keys, now)
     panels = [(fine, out, young.step)]
     if young is not coarse:

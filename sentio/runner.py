@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import compress
+from itertools import chain, compress
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from sentio.farewell import farewell
 from sentio.fitted import better, known, not_older, usable
 from sentio.flagged import Flagged
 from sentio.held import give_back
-from sentio.history import History
+from sentio.histories import Histories
 from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
 from sentio.preparing import prepared
@@ -53,8 +53,6 @@ from sentio.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
-_YOUNG = 1000
-"""Steps of which every one is kept."""
 _TAKE_EVERY_S = 10.0
 """A training may take an hour: what it has fitted is put to use, published and saved so often, for a kill must not cost
 it. Not more often, for each time costs as much as there are series."""
@@ -90,12 +88,7 @@ class Runner:
         self._lock = Turns(f"pipeline {line.alias}")
         # What is anomalous is not learned from, and yet the series is there.
         keep = timing.model_ttl + (line.judge.policy.accept_after if line.judge.policy.enabled else 0)
-        self._history = History(step=timing.step, length=timing.window, max_points=timing.max_points, keep=keep)
-        # For the series that are younger than a coarse grid can tell of: the last steps, each of them. Where the grid
-        # of the whole window has every step, it is that one.
-        self._young = self._history
-        if timing.window // timing.step > timing.max_points:
-            self._young = History(step=timing.step, length=_YOUNG * timing.step, max_points=_YOUNG + 1, keep=keep)
+        self._histories = Histories(step=timing.step, length=timing.window, max_points=timing.max_points, keep=keep)
         self._flagged = Flagged(timing.step, timing.window)
         self._memory = Memory()
         self._rejudging = Rejudging(line)
@@ -247,8 +240,7 @@ class Runner:
             odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
             self._flagged.add(fresh.keys, fresh.times, odd)
         out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
-        for history in {self._history, self._young}:
-            history.add(fresh, odd if out is None else odd | out)
+        self._histories.add(fresh, odd if out is None else odd | out)
 
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be, as far as that is not too much."""
@@ -260,8 +252,7 @@ class Runner:
                 alerts, away = (not_after(known, end) for known in (self._memory.alerts, self._memory.away))
                 self._memory = replace(self._memory, alerts=alerts, away=away)
                 self._arrivals.back_to(end)
-            for history in {self._history, self._young}:
-                history.back_to(end)
+            self._histories.back_to(end)
         # After their time to live none arrives any more, and yet as many are going to be read.
         series = len(self._arrivals.live) or len(self._memory.model.keys)
         return t.unread(self._cursor, end, series, self._reach.most)
@@ -298,19 +289,18 @@ class Runner:
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
-        if self._history.keys and not self._unbegun and not self._due(now):
+        if self._histories.whole.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already
-            for history in {self._history, self._young}:
-                history.settle(now)
+            self._histories.settle(now)
             self._keep_flagged()
             self._save_in_time(now)
             return
         try:
             # At first the last steps, too, each of them: a judge learns from these what stands still, or is missing.
-            for history in dict.fromkeys((self._history, self._history if self._trained else self._young)):
+            for history in (self._histories.whole,) if self._trained else self._histories:
                 learn(self.line, history, now, lambda: tick.alive and not self._stopped, self._flagged)
             self.errors["train"] = ""
-            self._young.settle(now)
+            self._histories.young.settle(now)
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
                 return
             self._fit(self._due(now), now, tick)
@@ -321,12 +311,13 @@ class Runner:
 
     def _keep_flagged(self) -> None:
         """Of series with a history, and of those with a model: after a start theirs may not have been read yet."""
-        self._flagged.keep(union(union(self._history.keys, self._young.keys), self._memory.model.keys))
+        self._flagged.keep(union(self._histories.keys, self._memory.model.keys))
 
     def _fit(self, due: Keys, now: int, tick: Tick) -> None:
         """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
         done, waiting, taken = 0, list[State](), time.monotonic()
-        for fitted in self._fits(due, now):
+        fits = (train(self.line, history, keys, now) for history, keys in self._histories.by_age(due))
+        for fitted in chain.from_iterable(fits):
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
@@ -342,7 +333,7 @@ class Runner:
         ``there``: the models are in use already."""
         new, begun, done = State((), {}) if there else fitted, list[State](), 0
         beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
-        for part in prepared(self.line, self._history, self._young, beginning, self._judged_until(now), now):
+        for part in prepared(self.line, self._histories, beginning, self._judged_until(now), now):
             if self._stopped or not tick.alive:
                 return False  # the next training goes on, or a successor's
             begun.append(part)
@@ -368,8 +359,8 @@ class Runner:
             if first.any() or judges:
                 self._announce(judges)
             self._attempted.update(dict.fromkeys(fitted.keys, now))
-            if len(self._attempted) > 4 * len(self._history.keys):
-                current = set(self._history.keys)
+            if len(self._attempted) > 4 * len(self._histories.whole.keys):
+                current = set(self._histories.whole.keys)
                 self._attempted = {k: v for k, v in self._attempted.items() if k in current}
             self._keep_flagged()
         if fitted.keys:
@@ -393,17 +384,14 @@ class Runner:
             self._saved_at = now
             self._save(self.snapshot())
 
-    def _fits(self, due: Keys, now: int) -> Iterator[State]:
-        """A series whose whole life is kept in every step is learned from those, the others from the grid."""
-        young = self._young.began(due) <= self._history.began(due)
-        for history, some in ((self._history, ~young), (self._young, young)):
-            yield from train(self.line, history, tuple(compress(due, some.tolist())), now)
-
     def _due(self, now: int) -> Keys:
         """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and
         outgrown."""
         timing = self.timing
-        keys = union(self._history.alive(now - timing.ttl - timing.delay - self._history.step), self._arrivals.live)
+        keys = union(
+            self._histories.whole.alive(now - timing.ttl - timing.delay - self._histories.whole.step),
+            self._arrivals.live,
+        )
         with self._lock:
             state = self._memory.model
         at = positions(keys, state.keys)
