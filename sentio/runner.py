@@ -18,6 +18,7 @@ import numpy as np
 from sentio.alerting import gone_since, not_after, parted, standing
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
+from sentio.due import Due
 from sentio.errors import SentioError, SourceError
 from sentio.farewell import farewell
 from sentio.fitted import better, known, not_older, usable
@@ -93,7 +94,10 @@ class Runner:
         self._memory = Memory()
         self._rejudging = Rejudging(line)
         self._unbegun: set[SeriesKey] = set()
-        self._attempted: dict[object, int] = {}
+        self._due = Due(
+            every=timing.train_every, cadence=timing.train_cadence,
+            once=getattr(line.detector, "learns_as_it_goes", False),
+        )  # fmt: skip
         self._arrivals = Arrivals()
         self._cursor: int | None = None
         self._reach = Reach()
@@ -289,7 +293,7 @@ class Runner:
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
-        if self._histories.whole.keys and not self._unbegun and not self._due(now):
+        if self._histories.whole.keys and not self._unbegun and not self._to_fit(now):
             self._trained = True  # as after a restart: all that arrive are known already
             self._histories.settle(now)
             self._keep_flagged()
@@ -303,7 +307,7 @@ class Runner:
             self._histories.young.settle(now)
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
                 return
-            self._fit(self._due(now), now, tick)
+            self._fit(self._to_fit(now), now, tick)
             self._trained = True
         except SentioError as error:
             self.errors["train"] = str(error)
@@ -358,10 +362,7 @@ class Runner:
             self._unbegun = unbegun
             if first.any() or judges:
                 self._announce(judges)
-            self._attempted.update(dict.fromkeys(fitted.keys, now))
-            if len(self._attempted) > 4 * len(self._histories.whole.keys):
-                current = set(self._histories.whole.keys)
-                self._attempted = {k: v for k, v in self._attempted.items() if k in current}
+            self._due.tried(fitted.keys, now, self._histories.whole.keys)
             self._keep_flagged()
         if fitted.keys:
             self._vitals.fitted(fitted)
@@ -384,30 +385,13 @@ class Runner:
             self._saved_at = now
             self._save(self.snapshot())
 
-    def _due(self, now: int) -> Keys:
-        """The series to fit now: of those that arrive the unknown, and those whose fit is old, or young and
-        outgrown."""
-        timing = self.timing
-        keys = union(
-            self._histories.whole.alive(now - timing.ttl - timing.delay - self._histories.whole.step),
-            self._arrivals.live,
-        )
+    def _to_fit(self, now: int) -> Keys:
+        """The series to fit now, of those that arrive."""
+        timing, whole = self.timing, self._histories.whole
+        keys = union(whole.alive(now - timing.ttl - timing.delay - whole.step), self._arrivals.live)
         with self._lock:
-            state = self._memory.model
-        at = positions(keys, state.keys)
-        if not len(at):
-            return ()
-        fitted = np.zeros(len(keys), np.int64)
-        first = np.zeros(len(keys), np.int64)
-        if state.keys:
-            fitted[at >= 0], first[at >= 0] = state["fitted_at"][at[at >= 0]], state["first_at"][at[at >= 0]]
-        tried = None
-        if self._attempted:
-            tried = np.fromiter((self._attempted.get(k, 0) for k in keys), np.int64, len(keys))
-        due = timing.due(first, fitted, tried, now)
-        if getattr(self.line.detector, "learns_as_it_goes", False):
-            due &= ~known(self._memory.model, keys)
-        return tuple(compress(keys, due.tolist()))
+            model = self._memory.model
+        return self._due.among(keys, model, now)
 
     def _beginning(self, fitted: State) -> State:
         """The series that no judge has seen yet: theirs is to see how the models do on what they were learned from."""

@@ -1,12 +1,10 @@
-"""When a pipeline reads, how much, and when its series are fitted again."""
+"""When a pipeline reads, and how much."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from sentio.types import Bools, Failure, Ints, Window
+from sentio.types import Failure, Window
 
 _CATCH_UP = 1000
 """After an outage at most so many steps are scored late; older ones are only learned from."""
@@ -14,8 +12,6 @@ _SAMPLES_AT_ONCE = 1_000_000
 """And no more samples than this in one tick."""
 _TOO_MUCH = ("timeout", "max_bytes")
 """Why a read fails that asks for too much; the first of them also where the source is away."""
-_GROWTH = 0.25
-"""A series is refitted when its history has grown by this part, if that is sooner than ``train.every``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +38,6 @@ class Timing:
             return Window(end, end, self.step)
         steps = min(most, max(1, _SAMPLES_AT_ONCE // max(1, series)))
         return Window(max(cursor + self.step, end - (steps - 1) * self.step), end, self.step)
-
-    def due(self, first: Ints, fitted: Ints, tried: Ints | None, now: int) -> Bools:
-        """``[S]``: which series are to be fitted ``now``, whose fit has learned from ``first [S]`` to ``fitted [S]``, 0
-        where there is none; what was ``tried [S]`` since then is not tried again sooner."""
-        wait = np.clip(np.maximum(fitted - first, 0) * _GROWTH, self.train_cadence, self.train_every)
-        since = fitted if tried is None else np.maximum(fitted, tried)
-        # Half a tick of grace: they are never on the dot. What is of a time to come is of a clock that was ahead.
-        return np.asarray((now - since >= wait - self.train_cadence // 2) | (since > now))
 
 
 class Reach:
