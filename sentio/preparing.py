@@ -10,9 +10,11 @@ from functools import partial
 
 import numpy as np
 
+from sentio.fitted import usable
 from sentio.histories import Histories
+from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line
-from sentio.types import Bools, Ints, Panel, State
+from sentio.types import Bools, Ints, Panel, State, positions
 
 _FROM, _AT_ONCE = 6000, 25_000
 """So many steps of the history, as many as a model has; and so many samples at a time, each of which is some thirty
@@ -20,6 +22,16 @@ numbers meanwhile."""
 
 _Lesson = Callable[[State], State]
 """What a judge learns from a part of the history."""
+
+
+def beginning(line: Line, judged: State, fitted: State) -> State:
+    """Of the series ``fitted`` those that no judge has seen yet, ``judged``: theirs is to see how the models do on what
+    they were learned from."""
+    begins = usable(fitted) & line.judge.policy.enabled
+    at = positions(fitted.keys, judged.keys)
+    if judged.keys:
+        begins &= (at < 0) | (line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
+    return fitted if begins.all() else fitted.select(np.flatnonzero(begins))
 
 
 def prepared(line: Line, histories: Histories, fitted: State, until: Callable[[], int], now: int) -> Iterator[State]:

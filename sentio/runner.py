@@ -11,33 +11,27 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain, compress
 
 import numpy as np
 
-from sentio.alerting import gone_since, not_after, parted, standing
+from sentio.alerting import not_after
 from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
-from sentio.due import Due
 from sentio.errors import SentioError, SourceError
 from sentio.farewell import farewell
 from sentio.fitted import better, known, not_older, usable
-from sentio.flagged import Flagged
 from sentio.held import give_back
-from sentio.histories import Histories
-from sentio.judgement.evidence import NEVER
-from sentio.pipeline import Line, Memory, alert, learn, read_fresh, read_when, score, train
-from sentio.preparing import prepared
+from sentio.learning import Learning, begun, refitted
+from sentio.pipeline import Line, Memory, alert, read_fresh, read_when, score
+from sentio.preparing import beginning, prepared
 from sentio.recent import Recent
 from sentio.rejudging import Rejudging
-from sentio.saved import fitting, packed, unpacked
+from sentio.saved import packed, restored
 from sentio.telemetry import Telemetry
 from sentio.timing import Reach, Timing
 from sentio.turns import Turns
 from sentio.types import (
-    ANOMALY,
     SECOND,
-    YHAT,
     Bools,
     Failure,
     Keys,
@@ -47,8 +41,6 @@ from sentio.types import (
     State,
     Window,
     merged,
-    positions,
-    union,
 )
 from sentio.vitals import Vitals
 
@@ -87,17 +79,10 @@ class Runner:
         self._sinks, self._save = sinks, save
         self._vitals = Vitals(telemetry, line.alias)
         self._lock = Turns(f"pipeline {line.alias}")
-        # What is anomalous is not learned from, and yet the series is there.
-        keep = timing.model_ttl + (line.judge.policy.accept_after if line.judge.policy.enabled else 0)
-        self._histories = Histories(step=timing.step, length=timing.window, max_points=timing.max_points, keep=keep)
-        self._flagged = Flagged(timing.step, timing.window)
+        self._learning = Learning(line, timing)
         self._memory = Memory()
         self._rejudging = Rejudging(line)
         self._unbegun: set[SeriesKey] = set()
-        self._due = Due(
-            every=timing.train_every, cadence=timing.train_cadence,
-            once=getattr(line.detector, "learns_as_it_goes", False),
-        )  # fmt: skip
         self._arrivals = Arrivals()
         self._cursor: int | None = None
         self._reach = Reach()
@@ -138,33 +123,21 @@ class Runner:
         Raises `SentioError` where a tick hangs."""
         with self._lock.within(_STOPPED_S) if self._stopped else self._lock:
             memory, live, seen = self._memory, self._arrivals.live, self._arrivals.seen
-        return packed(self.line, memory, live, seen, self._flagged, self.timing.ttl)
+        return packed(self.line, memory, live, seen, self._learning.flagged, self.timing.ttl)
 
     def restore(self, saved: State, now: int, told: State | None = None) -> None:
-        """Start from a snapshot, and what was told of alerts, which wins. The series that arrived when it was taken and
-        were not let go of since, or have an alert, count as seen now, so that their bands and alerts stand until their
-        time to live is over or they arrive. Raises `ValueError` where it lacks an array."""
-        memory, seen, arrived, left = Memory(), np.empty(0, np.int64), State(()), State(())
-        if told is not None:
-            told, left = parted(told)
-        if saved.keys:
-            memory, seen = unpacked(saved, self._flagged)
-            arriving = (seen >= seen.max() - self.timing.ttl) & ~gone_since(left, saved.keys, seen)
-            arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
-            arrived = not_older(arrived, now - self.timing.model_ttl)
-            memory = replace(memory, model=not_older(memory.model, now - self.timing.model_ttl))
-        live = union(arrived.keys, standing(told) if told is not None else ())
-        memory = fitting(self.line, memory, live, told)
-        self._memory = replace(memory, alerts=not_after(memory.alerts, self.timing.newest(now)))
-        if memory.model.keys:
-            self._unbegun = set(self._beginning(memory.model).keys)
+        """Start from a snapshot, and what was told of alerts, as `sentio.saved.restored` does. Raises `ValueError`
+        where it lacks an array."""
+        self._memory, live, seen = restored(self.line, self.timing, saved, told, self._learning.flagged, now)
+        if self._memory.model.keys:
+            self._unbegun = set(self._beginning(self._memory.model).keys)
         self._arrivals.begin(live, now)
         if live:
             at = np.array([now // self.timing.step * self.timing.step])
             self._judge(Panel.empty(at), live, now, whole=False)
-        if arrived.keys and getattr(self.line.detector, "learns_as_it_goes", False):
+        if seen is not None and getattr(self.line.detector, "learns_as_it_goes", False):
             # It is to learn from what has come meanwhile, too, as after an outage.
-            self._cursor = min(int(seen.max()), self.timing.newest(now))
+            self._cursor = min(seen, self.timing.newest(now))
 
     # The score tick.
 
@@ -186,10 +159,12 @@ class Runner:
             model = not_older(self._memory.model, now - self.timing.model_ttl)
             if model.keys == live:
                 model = State(live, model.arrays)
-            self._memory = replace(self._memory, model=self._begun(model, live))
+            if self._trained:
+                model = begun(self.line.detector, model, live)
+            self._memory = replace(self._memory, model=model)
             report = self._judge(fresh, live, now, whole=failure is None, failure=failure, when=when)
             if failure is None and not fresh.notes.partial:
-                self._remember(fresh, report, when)
+                self._learning.remember(self.line, fresh, report.scores, when)
             self._vitals.read(fresh)
         if failure:
             raise SourceError(failure.text, reason=failure.reason)
@@ -233,19 +208,6 @@ class Runner:
         unknown = np.isnan(fresh.onto(live).values)
         return unknown if out is None else out | unknown
 
-    def _remember(self, fresh: Panel, report: Report, when: Panel | None) -> None:
-        """Keep what was read for the next training, but for what is anomalous or excluded: it is not to become what is
-        expected. Some detectors learn from anomalies, too. Where a band alone flags, one sample in a hundred of what is
-        usual lies outside: without these, each training would make the band narrower."""
-        at = positions(fresh.keys, report.scores.keys)
-        odd = np.zeros(fresh.values.shape, bool)
-        from_anomalies = getattr(self.line.detector, "learns_from_anomalies", False)
-        if not from_anomalies and (self.line.judge.policy.enabled or YHAT not in report.scores.outputs):
-            odd[at >= 0] = report.scores.outputs[ANOMALY][at[at >= 0]] == 1
-            self._flagged.add(fresh.keys, fresh.times, odd)
-        out = self.line.exclusion.mask(fresh.keys, fresh.times, when)
-        self._histories.add(fresh, odd if out is None else odd | out)
-
     def _unread(self, now: int) -> Window:
         """From the last sample that was scored to the newest that there can be, as far as that is not too much."""
         t, end = self.timing, self.timing.newest(now)
@@ -256,7 +218,7 @@ class Runner:
                 alerts, away = (not_after(known, end) for known in (self._memory.alerts, self._memory.away))
                 self._memory = replace(self._memory, alerts=alerts, away=away)
                 self._arrivals.back_to(end)
-            self._histories.back_to(end)
+            self._learning.histories.back_to(end)
         # After their time to live none arrives any more, and yet as many are going to be read.
         series = len(self._arrivals.live) or len(self._memory.model.keys)
         return t.unread(self._cursor, end, series, self._reach.most)
@@ -266,16 +228,6 @@ class Runner:
         gone = self._arrivals.take(fresh, now - self.timing.ttl - self.timing.delay)
         self._vitals.vanished(gone, self._arrivals.news(now))
         return self._arrivals.live
-
-    def _begun(self, model: State, live: Keys) -> State:
-        """``model``, where a series that has come since the first training, and has no history therefore, begins at
-        once if that is all the same to the detector."""
-        if not getattr(self.line.detector, "begins_at_once", False) or not self._trained:
-            return model
-        new = tuple(compress(live, (positions(live, model.keys) < 0).tolist())) if model.keys else live
-        if not new:
-            return model
-        return model.merge(self.line.detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
 
     def _publish(self, report: Report, failure: Failure | None = None, *, again: bool = False) -> None:
         if self._stopped:
@@ -293,35 +245,28 @@ class Runner:
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
-        if self._histories.whole.keys and not self._unbegun and not self._to_fit(now):
+        learning = self._learning
+        if learning.histories.whole.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already
-            self._histories.settle(now)
-            self._keep_flagged()
+            learning.histories.settle(now)
+            learning.keep_flagged(self._memory.model.keys)
             self._save_in_time(now)
             return
         try:
-            # At first the last steps, too, each of them: a judge learns from these what stands still, or is missing.
-            for history in (self._histories.whole,) if self._trained else self._histories:
-                learn(self.line, history, now, lambda: tick.alive and not self._stopped, self._flagged)
+            learning.read(self.line, now, lambda: tick.alive and not self._stopped, young=not self._trained)
             self.errors["train"] = ""
-            self._histories.young.settle(now)
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
                 return
-            self._fit(self._to_fit(now), now, tick)
+            self._fit(self._due(now), now, tick)
             self._trained = True
         except SentioError as error:
             self.errors["train"] = str(error)
             raise
 
-    def _keep_flagged(self) -> None:
-        """Of series with a history, and of those with a model: after a start theirs may not have been read yet."""
-        self._flagged.keep(union(self._histories.keys, self._memory.model.keys))
-
     def _fit(self, due: Keys, now: int, tick: Tick) -> None:
         """Fit those that are ``due``. Raises what the detector does where nothing can be fitted now."""
         done, waiting, taken = 0, list[State](), time.monotonic()
-        fits = (train(self.line, history, keys, now) for history, keys in self._histories.by_age(due))
-        for fitted in chain.from_iterable(fits):
+        for fitted in self._learning.fits(self.line, due, now):
             done += len(fitted.keys)
             waiting.append(fitted)
             if done == len(due) or time.monotonic() - taken >= _TAKE_EVERY_S:
@@ -335,20 +280,20 @@ class Runner:
     def _take(self, fitted: State, now: int, tick: Tick, *, there: bool = False) -> bool:
         """Use, publish and save what was ``fitted``, and have its judges begin; False where nobody wants it any more.
         ``there``: the models are in use already."""
-        new, begun, done = State((), {}) if there else fitted, list[State](), 0
-        beginning, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
-        for part in prepared(self.line, self._histories, beginning, self._judged_until(now), now):
+        new, judges, done = State((), {}) if there else fitted, list[State](), 0
+        waiting, taken, wait = self._beginning(fitted), time.monotonic(), _TAKE_EVERY_S
+        for part in prepared(self.line, self._learning.histories, waiting, self._judged_until(now), now):
             if self._stopped or not tick.alive:
                 return False  # the next training goes on, or a successor's
-            begun.append(part)
+            judges.append(part)
             done += len(part.keys)
-            if done < len(beginning.keys) and time.monotonic() - taken >= wait:
-                if not self._use(new, begun, set(beginning.keys[done:]), now, tick):
+            if done < len(waiting.keys) and time.monotonic() - taken >= wait:
+                if not self._use(new, judges, set(waiting.keys[done:]), now, tick):
                     return False
                 # Each time costs as much as there are series, so it is done ever more seldom.
                 new, taken, wait = State((), {}), time.monotonic(), 2 * wait
-                log.info("pipeline %s: %d of %d judges have begun", self.line.alias, done, len(beginning.keys))
-        return self._use(new, begun, set(), now, tick)
+                log.info("pipeline %s: %d of %d judges have begun", self.line.alias, done, len(waiting.keys))
+        return self._use(new, judges, set(), now, tick)
 
     def _use(self, fitted: State, judges: list[State], unbegun: set[SeriesKey], now: int, tick: Tick) -> bool:
         """Use, publish and save these; series of which the judge is still ``unbegun`` are not judged until it has.
@@ -358,12 +303,12 @@ class Runner:
                 return False
             new = better(self._memory.model, fitted)
             first = ~known(self._memory.model, new.keys) & usable(new) if new.keys else np.empty(0, bool)
-            self._memory = replace(self._memory, model=self._memory.model.merge(self._continued(new)))
+            self._memory = replace(self._memory, model=refitted(self.line.detector, self._memory.model, new))
             self._unbegun = unbegun
             if first.any() or judges:
                 self._announce(judges)
-            self._due.tried(fitted.keys, now, self._histories.whole.keys)
-            self._keep_flagged()
+            self._learning.tried(fitted.keys, now)
+            self._learning.keep_flagged(self._memory.model.keys)
         if fitted.keys:
             self._vitals.fitted(fitted)
         if fitted.keys or not unbegun:
@@ -371,11 +316,6 @@ class Runner:
             self._save(self.snapshot())
         give_back()
         return True
-
-    def _continued(self, fitted: State) -> State:
-        """``fitted`` with what goes on being learned beside it."""
-        refitted: Callable[[State, State], State] | None = getattr(self.line.detector, "refitted", None)
-        return refitted(self._memory.model, fitted) if refitted and self._memory.model.keys else fitted
 
     def _save_in_time(self, now: int) -> None:
         """Judges, alerts and some detectors have learned since the last training; a kill is not to cost much of it."""
@@ -385,23 +325,15 @@ class Runner:
             self._saved_at = now
             self._save(self.snapshot())
 
-    def _to_fit(self, now: int) -> Keys:
-        """The series to fit now, of those that arrive."""
-        timing, whole = self.timing, self._histories.whole
-        keys = union(whole.alive(now - timing.ttl - timing.delay - whole.step), self._arrivals.live)
+    def _due(self, now: int) -> Keys:
         with self._lock:
-            model = self._memory.model
-        return self._due.among(keys, model, now)
+            live, model = self._arrivals.live, self._memory.model
+        return self._learning.due(live, model, now)
 
     def _beginning(self, fitted: State) -> State:
-        """The series that no judge has seen yet: theirs is to see how the models do on what they were learned from."""
         with self._lock:
             judged = self._memory.judged
-        begins = usable(fitted) & self.line.judge.policy.enabled
-        at = positions(fitted.keys, judged.keys)
-        if judged.keys:
-            begins &= (at < 0) | (self.line.judge.times(judged)[np.maximum(at, 0)] == NEVER)
-        return fitted if begins.all() else fitted.select(np.flatnonzero(begins))
+        return beginning(self.line, judged, fitted)
 
     def _waiting(self) -> State:
         """The models of series whose judge was to begin, and nobody waited for it."""

@@ -3,10 +3,15 @@ flagged, and the alerts that stand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from sentio.alerting import gone_since, not_after, parted, standing
+from sentio.fitted import not_older, usable
 from sentio.flagged import Flagged
 from sentio.pipeline import Line, Memory
+from sentio.timing import Timing
 from sentio.types import Array, Ints, Keys, State, positions, union
 
 _SEEN, _FLAGGED, _JUDGED, _ALERTS = "@seen", "@flagged", "@judged ", "@alerts "
@@ -32,9 +37,34 @@ def packed(line: Line, memory: Memory, live: Keys, seen: Ints, flagged: Flagged,
     return State(model.keys, {**model.arrays, **more, **_marked(_JUDGED, judged), **_marked(_ALERTS, alerts)})
 
 
-def unpacked(saved: State, flagged: Flagged) -> tuple[Memory, Ints]:
-    """What `packed` made one, and ``[S]`` ns when each series was seen last; ``flagged`` is as it was. Raises
-    `ValueError` where it lacks an array."""
+def restored(
+    line: Line, timing: Timing, saved: State, told: State | None, flagged: Flagged, now: int
+) -> tuple[Memory, Keys, int | None]:
+    """What is known at a start from what `packed` made, and from what was ``told`` of alerts, which wins, as
+    `sentio.journal` has it (None where nobody knows); the series that count as seen now; and ns of the newest sample,
+    None where no model of a series that arrived then can be used.
+
+    The series that arrived when it was taken and were not let go of since, or have an alert, count as seen now, so that
+    their bands and alerts stand until their time to live is over or they arrive. ``flagged`` is as it was. Raises
+    `ValueError` where it lacks an array.
+    """
+    memory, seen, arrived, left = Memory(), np.empty(0, np.int64), State(()), State(())
+    if told is not None:
+        told, left = parted(told)
+    if saved.keys:
+        memory, seen = _unpacked(saved, flagged)
+        arriving = (seen >= seen.max() - timing.ttl) & ~gone_since(left, saved.keys, seen)
+        arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
+        arrived = not_older(arrived, now - timing.model_ttl)
+        memory = replace(memory, model=not_older(memory.model, now - timing.model_ttl))
+    live = union(arrived.keys, standing(told) if told is not None else ())
+    memory = _fitting(line, memory, live, told)
+    memory = replace(memory, alerts=not_after(memory.alerts, timing.newest(now)))
+    return memory, live, int(seen.max()) if arrived.keys else None
+
+
+def _unpacked(saved: State, flagged: Flagged) -> tuple[Memory, Ints]:
+    """What `packed` made one, and ``[S]`` ns when each series was seen last."""
     if lacking := _ALWAYS - saved.arrays.keys():
         raise ValueError(f"it has no {', '.join(sorted(lacking))}")
     model = State(saved.keys, {name: a for name, a in saved.arrays.items() if not name.startswith("@")})
@@ -43,12 +73,9 @@ def unpacked(saved: State, flagged: Flagged) -> tuple[Memory, Ints]:
     return Memory(model, _unmarked(_JUDGED, saved), _unmarked(_ALERTS, saved)), seen
 
 
-def fitting(line: Line, memory: Memory, keys: Keys, told: State | None = None) -> Memory:
+def _fitting(line: Line, memory: Memory, keys: Keys, told: State | None) -> Memory:
     """``memory`` as far as this version can read it: what its alerts know of exactly ``keys``, and its judge of these
-    and of those that have a model and may come back.
-
-    ``told``: the series of which an alert was told, as `sentio.journal` has them; None where nobody knows.
-    """
+    and of those that have a model and may come back."""
     alerts = line.alerting.resumed(memory.alerts, told, keys)
     return Memory(memory.model, line.judge.onto(memory.judged, union(keys, memory.model.keys)), alerts)
 

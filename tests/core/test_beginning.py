@@ -158,7 +158,7 @@ def test_an_alert_on_the_score_stands_until_its_judge_has_begun_again():
     for of in (early, State(())):
         house.runner = house.another()
         house.runner.restore(State.from_arrays(of.to_arrays()) if of.keys else of, house.now, known)
-        house.runner._histories.whole.add(house.source.read("", Window(NOW - HOUR, NOW, house.timing.step)))
+        house.runner._learning.histories.whole.add(house.source.read("", Window(NOW - HOUR, NOW, house.timing.step)))
         for _ in range(5):
             again = house.score()
             assert (again.events, [event.key for event in again.firing]) == ((), [SERIES[5]])

@@ -63,7 +63,7 @@ class Excluding(House):
         return self
 
     def history(self, key: SeriesKey) -> Panel:
-        return self.runner._histories.whole.panel((key,), self.now)
+        return self.runner._learning.histories.whole.panel((key,), self.now)
 
 
 FROM, TO = NOW + 10 * STEP, NOW + 40 * STEP

@@ -103,7 +103,9 @@ def test_a_training_after_a_restart_learns_from_what_the_one_before_it_did():
     house.now += HOUR
     for runner in (before, house.runner):
         runner.train(house.now, Tick())
-    (old, out), (new, again) = (r._histories.whole.with_left_out(SERIES, house.now) for r in (before, house.runner))
+    (old, out), (new, again) = (
+        r._learning.histories.whole.with_left_out(SERIES, house.now) for r in (before, house.runner)
+    )
     then = (old.times >= begun) & (old.times <= ended)
     assert out[3, then].all()
     assert out.sum() == out[3].sum() < 12

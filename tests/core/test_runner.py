@@ -205,7 +205,7 @@ def test_a_new_series_is_learned_when_it_has_enough_and_seen_at_once():
 
 def test_a_new_series_among_old_ones_does_not_wait_for_their_coarse_grid():
     house = ready(A, window=20 * HOUR, max_points=200)
-    assert house.runner._histories.whole.step == 64 * STEP
+    assert house.runner._learning.histories.whole.step == 64 * STEP
     house.source.keys = (A, C)
     house.source.gone[C] = (0, house.now)
     for _ in range(40):
@@ -337,8 +337,8 @@ def test_a_pipeline_is_as_before_once_a_clock_that_was_ahead_is_right(ahead):
     house.score(HOUR)
     house.train()
     assert (house.runner.state["fitted_at"] > house.now - 60 * SECOND).all()
-    assert house.runner._histories.whole.missing(house.now) == []
-    assert np.isfinite(house.runner._histories.whole.panel((A, B), house.now).values).mean() > 0.9
+    assert house.runner._learning.histories.whole.missing(house.now) == []
+    assert np.isfinite(house.runner._learning.histories.whole.panel((A, B), house.now).values).mean() > 0.9
     house.source.gone[B] = (house.now + 1, 2**62)
     for _ in range(8):
         report = house.score()
@@ -561,40 +561,41 @@ def test_what_is_gone_is_not_fitted_again_and_in_the_end_forgotten():
         assert house.value("sentio_fits_total", state="ready") == fits + hours
         known = B in house.runner.state.keys
         assert known == (hours <= 5)
-    assert house.runner._histories.whole.keys == (A,)
+    assert house.runner._learning.histories.whole.keys == (A,)
 
 
 def test_a_restart_with_nothing_due_takes_what_has_come_since_for_no_whole_history():
     house = ready(A, B, window=20 * HOUR, max_points=1000)
     at = np.array([house.now])
-    house.runner._flagged.add((B,), at, np.ones((1, 1), bool))
+    house.runner._learning.flagged.add((B,), at, np.ones((1, 1), bool))
     saved, house.runner = house.runner.snapshot(), house.another()
     house.runner.restore(saved, house.now)
     house.source.gone[B] = (house.now, house.now + HOUR)
-    house.score(house.runner._histories.whole.step)
-    assert house.runner._histories.whole.keys == (A,)
+    house.score(house.runner._learning.histories.whole.step)
+    assert house.runner._learning.histories.whole.keys == (A,)
     house.train()
     house.score(HOUR)
     house.train()
-    assert house.runner._flagged.mask((B,), at).all()
-    times = house.runner._histories.whole.panel((A,), house.now).times
-    assert times[-1] - times[0] >= 20 * HOUR - house.runner._histories.whole.step
+    assert house.runner._learning.flagged.mask((B,), at).all()
+    times = house.runner._learning.histories.whole.panel((A,), house.now).times
+    assert times[-1] - times[0] >= 20 * HOUR - house.runner._learning.histories.whole.step
 
 
 def test_when_a_series_was_anomalous_goes_with_it():
     """The history goes back two weeks; where pods come and go, what was flagged of those that are gone would too."""
     house = ready(A, B, window=100 * HOUR, model_ttl=5 * HOUR, max_points=1_000)
     at = np.array([house.now])
-    house.runner._flagged.add((A, B), at, np.ones((2, 1), bool))
+    house.runner._learning.flagged.add((A, B), at, np.ones((2, 1), bool))
     house.source.gone[B] = (house.now, 2**62)
     for hours in range(1, 8):
         house.now += HOUR
         house.score(0)
         house.train()
-        assert house.runner._flagged.mask((A, B), at).tolist() == [[True], [B in house.runner._histories.whole.keys]], (
-            hours
-        )
-    assert house.runner._histories.whole.keys == (A,)
+        assert house.runner._learning.flagged.mask((A, B), at).tolist() == [
+            [True],
+            [B in house.runner._learning.histories.whole.keys],
+        ], hours
+    assert house.runner._learning.histories.whole.keys == (A,)
 
 
 def test_series_that_come_and_go_all_day_are_told_of_every_ten_minutes():
@@ -679,7 +680,7 @@ def test_what_is_gone_is_let_go_of_though_nothing_is_due():
     for _ in range(3):
         house.score(HOUR // 2)
         house.train()
-    assert house.runner._histories.whole.keys == (A,)
+    assert house.runner._learning.histories.whole.keys == (A,)
 
 
 def test_a_fit_that_fails_does_not_replace_a_good_one():
@@ -775,7 +776,7 @@ def test_once_it_answers_again_the_parts_grow():
 @pytest.mark.parametrize(("max_points", "one"), [(720, True), (719, False)])
 def test_every_step_is_kept_once(max_points, one):
     house = ready(A, max_points=max_points)
-    assert (len(list(house.runner._histories)) == 1) == one
+    assert (len(list(house.runner._learning.histories)) == 1) == one
 
 
 def test_a_tick_that_was_abandoned_changes_nothing():

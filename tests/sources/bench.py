@@ -97,14 +97,14 @@ class Bench:
 
     def history(self, ticks: int) -> dict[str, dict[int, float]]:
         """What is remembered up to then: for each series its samples by their time in nanoseconds."""
-        panel = self.runner._histories.whole.panel(self.runner._histories.whole.keys, self.at(ticks))
+        panel = self.runner._learning.histories.whole.panel(self.runner._learning.histories.whole.keys, self.at(ticks))
         rows = zip(panel.keys, panel.values.tolist(), strict=True)
         times = panel.times.tolist()
         return {str(key): {t: v for t, v in zip(times, row, strict=True) if v == v} for key, row in rows}
 
     def gaps(self, ticks: int) -> list[int]:
         """The times up to then at which some series has no sample, though the window holds them."""
-        window = Window.ending(self.at(ticks), self.runner.timing.window, self.runner._histories.whole.step)
+        window = Window.ending(self.at(ticks), self.runner.timing.window, self.runner._learning.histories.whole.step)
         rows = self.history(ticks).values()
         assert rows
         return [at for at in window.times().tolist() if any(at not in samples for samples in rows)]

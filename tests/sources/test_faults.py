@@ -234,7 +234,7 @@ def test_an_outage_longer_than_what_is_scored_late_is_learned(bench: MakeBench, 
     assert made.score(1200) == ""
     assert sum(len(request.grid) for request in there.ranges[asked:]) == 1000
     late = [made.at(tick) for tick in range(1, 201)]
-    assert made.gaps(1200) == [at for at in late if at % made.runner._histories.whole.step == 0] != []
+    assert made.gaps(1200) == [at for at in late if at % made.runner._learning.histories.whole.step == 0] != []
     assert made.train(1600) == ""
     assert made.gaps(1600) == []
 
