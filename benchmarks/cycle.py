@@ -157,7 +157,7 @@ def _watch(stages: Any) -> None:
     from sentio.keeper import Keeper
     from sentio.sinks.exposition import Exposition
     from sentio.sources import prometheus
-    from sentio.types import State
+    from sentio.state import State
 
     stages.watch(prometheus.Prometheus, "read", "read")
     stages.watch(prometheus, "decode", "decode")
@@ -176,7 +176,8 @@ def _check(runner: Any, series: int, now: int) -> None:
     """All were read, fitted and published."""
     import numpy as np
 
-    from sentio.types import YHAT, SeriesStatus
+    from sentio.state import SeriesStatus
+    from sentio.types import YHAT
 
     state, report = runner.state, runner.report
     assert len(state.keys) == series, f"{len(state.keys)} series are known; {series} are expected"

@@ -22,7 +22,8 @@ from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import expected
 from sentio.detectors.prophet.options import ProphetOptions
 from sentio.executor import WorkerPool
-from sentio.types import Array, Floats, Ints, SeriesKey, State
+from sentio.state import State
+from sentio.types import Array, Floats, Ints, SeriesKey
 
 _SERIES, _QUICK_SERIES = 50, 4
 """Of each window: 200 in all, and once more with gaps."""

@@ -110,8 +110,9 @@ def measure_sentio(url: str, series: int) -> Figures:
     from sentio.pipeline import Memory, learn, read_fresh, score, train
     from sentio.runner import Tick
     from sentio.sinks.exposition import Exposition
+    from sentio.state import SeriesStatus, State
     from sentio.telemetry import Telemetry
-    from sentio.types import SECOND, SeriesStatus, State, Window
+    from sentio.types import SECOND, Window
 
     config = _config(url)
     seconds: Figures = {"series": series}

@@ -35,9 +35,10 @@ from sentio.runner import Runner, Tick
 from sentio.sinks.exposition import Exposition
 from sentio.sources.prometheus.decode import decode
 from sentio.sources.prometheus.interning import Interning
+from sentio.state import State
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
-from sentio.types import SECOND, YHAT, Floats, Ints, Panel, State, Window
+from sentio.types import SECOND, YHAT, Floats, Ints, Panel, Window
 
 SIZES, QUICK_SIZES = (2_000, 10_000), (200,)
 REACH_JUDGE_US = 20

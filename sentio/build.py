@@ -28,9 +28,10 @@ from sentio.pipeline import Line
 from sentio.runner import Runner
 from sentio.selection import Selection
 from sentio.shard import OwnSeries, own_part
+from sentio.state import State
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
-from sentio.types import SECOND, State
+from sentio.types import SECOND
 
 Pool = WorkerPool | DaskPool
 

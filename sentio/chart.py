@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sentio.message import moment, number
-from sentio.types import Bools, Event, Floats
+from sentio.reports import Event
+from sentio.types import Bools, Floats
 
 SIZE = (480, 160)
 _FINE = 3

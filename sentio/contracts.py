@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from sentio.types import Forecast, Ints, Panel, Report, Scores, State, Window
+from sentio.reports import Report
+from sentio.state import State
+from sentio.types import Forecast, Ints, Panel, Scores, Window
 
 
 @runtime_checkable

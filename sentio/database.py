@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from sentio.errors import StoreError
-from sentio.types import State
+from sentio.state import State
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from itertools import compress
 import numpy as np
 
 from sentio.fitted import known
-from sentio.types import Bools, Ints, Keys, SeriesKey, State, positions
+from sentio.state import State
+from sentio.types import Bools, Ints, Keys, SeriesKey, positions
 
 _GROWTH = 0.25
 """A series is refitted when its history has grown by this part, if that is sooner than ``every``."""

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from sentio.alerting import ends
+from sentio.reports import Event, Report
 from sentio.selection import of_alerts
-from sentio.types import Event, Report, Scores, State
+from sentio.state import State
+from sentio.types import Scores
 
 
 def farewell(alias: str, alerts: State, now: int) -> Report | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.types import Array, Keys, SeriesStatus, State, positions
+from sentio.state import SeriesStatus, State
+from sentio.types import Array, Keys, positions
 
 
 def usable(state: State) -> Array:

@@ -17,8 +17,9 @@ from itertools import count
 from sentio.contracts import Sink, Source
 from sentio.deadline import remaining, within
 from sentio.errors import SinkError, SourceError
+from sentio.reports import Report
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Panel, Report, Window
+from sentio.types import SECOND, Panel, Window
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from typing import Any
 from sentio.database import DAMAGES, Database, Form, packed, unpacked
 from sentio.errors import StoreError
 from sentio.guard import News
+from sentio.reports import Report
+from sentio.state import State
 from sentio.telemetry import Telemetry
-from sentio.types import Report, State
 from sentio.waiting import as_report, as_state
 
 log = logging.getLogger(__name__)

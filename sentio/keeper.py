@@ -8,9 +8,9 @@ import time
 
 from sentio.errors import StoreError
 from sentio.scheduler import clock
+from sentio.state import State
 from sentio.store import Store
 from sentio.telemetry import Telemetry
-from sentio.types import State
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from sentio.due import Due
 from sentio.flagged import Flagged
 from sentio.histories import Histories
 from sentio.pipeline import Line, learn, train
+from sentio.state import State
 from sentio.timing import Timing
-from sentio.types import ANOMALY, YHAT, Keys, Panel, Scores, State, positions, union
+from sentio.types import ANOMALY, YHAT, Keys, Panel, Scores, positions, union
 
 
 class Learning:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.alerting import GONE, REMOVED
-from sentio.types import SECOND, Event, Report, SeriesKey
+from sentio.reports import Event, Report
+from sentio.types import SECOND, SeriesKey
 
 WORST = 20
 """Alerts that one message spells out; of the others it says how many there are."""

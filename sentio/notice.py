@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sentio.reports import AlertLevel, Event, Report
 from sentio.selection import of_alerts
-from sentio.types import SECOND, AlertLevel, Event, Report, SeriesKey
+from sentio.types import SECOND, SeriesKey
 
 _STEP = 15 * SECOND
 _KEY = SeriesKey("sentio_test", (("instance", "test"),))

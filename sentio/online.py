@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from sentio.types import ANOMALY, SCORE, Array, Bools, Floats, Ints, Panel, Scores, SeriesStatus, State, positions
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, SCORE, Array, Bools, Floats, Ints, Panel, Scores, positions
 
 Arrays = dict[str, Array]
 

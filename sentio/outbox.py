@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from sentio.deadline import remaining, within
 from sentio.guard import GuardedSink, News
 from sentio.journal import Entry, Journal, Post
+from sentio.reports import Report
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Report
+from sentio.types import SECOND
 
 log = logging.getLogger(__name__)
 

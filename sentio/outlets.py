@@ -17,8 +17,10 @@ from sentio.contracts import Sink
 from sentio.farewell import farewell
 from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox
+from sentio.reports import Report
+from sentio.state import State
 from sentio.telemetry import Telemetry
-from sentio.types import Array, Keys, Report, State
+from sentio.types import Array, Keys
 
 log = logging.getLogger(__name__)
 

@@ -17,22 +17,9 @@ from sentio.judgement.incidents import Incidents
 from sentio.judgement.judge import Judge, Judged
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
-from sentio.types import (
-    Bools,
-    Failure,
-    Floats,
-    Forecast,
-    Ints,
-    Keys,
-    Panel,
-    Report,
-    Scores,
-    SeriesStatus,
-    State,
-    Window,
-    merged,
-    positions,
-)
+from sentio.reports import Report
+from sentio.state import SeriesStatus, State, merged
+from sentio.types import Bools, Failure, Floats, Forecast, Ints, Keys, Panel, Scores, Window, positions
 
 _POINTS_AT_ONCE, _SAMPLES_AT_ONCE = 500, 1_000_000
 """The history is read so many points at a time, and of many series fewer: what is read is held twice for a moment."""

@@ -14,7 +14,8 @@ from sentio.fitted import usable
 from sentio.histories import Histories
 from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line
-from sentio.types import Bools, Ints, Panel, State, positions
+from sentio.state import State
+from sentio.types import Bools, Ints, Panel, positions
 
 _FROM, _AT_ONCE = 6000, 25_000
 """So many steps of the history, as many as a model has; and so many samples at a time, each of which is some thirty

@@ -11,7 +11,9 @@ from sentio.fitted import known
 from sentio.held import give_back
 from sentio.judgement.evidence import NEVER
 from sentio.pipeline import Line, Memory, score
-from sentio.types import Bools, Panel, Report, Scores, State, merged
+from sentio.reports import Report
+from sentio.state import State, merged
+from sentio.types import Bools, Panel, Scores
 
 
 class Rejudging:

@@ -26,22 +26,13 @@ from sentio.pipeline import Line, Memory, alert, read_fresh, read_when, score
 from sentio.preparing import beginning, prepared
 from sentio.recent import Recent
 from sentio.rejudging import Rejudging
+from sentio.reports import Report
 from sentio.saved import packed, restored
+from sentio.state import State, merged
 from sentio.telemetry import Telemetry
 from sentio.timing import Reach, Timing
 from sentio.turns import Turns
-from sentio.types import (
-    SECOND,
-    Bools,
-    Failure,
-    Keys,
-    Panel,
-    Report,
-    SeriesKey,
-    State,
-    Window,
-    merged,
-)
+from sentio.types import SECOND, Bools, Failure, Keys, Panel, SeriesKey, Window
 from sentio.vitals import Vitals
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from sentio.alerting import gone_since, not_after, parted, standing
 from sentio.fitted import not_older, usable
 from sentio.flagged import Flagged
 from sentio.pipeline import Line, Memory
+from sentio.state import State
 from sentio.timing import Timing
-from sentio.types import Array, Ints, Keys, State, positions, union
+from sentio.types import Array, Ints, Keys, positions, union
 
 _SEEN, _FLAGGED, _JUDGED, _ALERTS = "@seen", "@flagged", "@judged ", "@alerts "
 _ALWAYS = {"status", "first_at", "fitted_at", "samples", "detail"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sentio.types import AlertLevel, Event, Forecast, Report, Scores
+from sentio.reports import AlertLevel, Event, Report
+from sentio.types import Forecast, Scores
 
 _NO_TIMES = np.empty(0, np.int64)
 _NO_VALUES = np.empty((0, 0))

@@ -24,9 +24,10 @@ from sentio.runner import STOP_S, Runner
 from sentio.scheduler import Scheduler, clock
 from sentio.server import Server
 from sentio.sinks.exposition import Exposition
+from sentio.state import State
 from sentio.store import Store
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, State
+from sentio.types import SECOND
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from hashlib import blake2b
 import numpy as np
 
 from sentio.contracts import Source
-from sentio.types import Ints, Keys, Panel, SeriesKey, State, Window
+from sentio.state import State
+from sentio.types import Ints, Keys, Panel, SeriesKey, Window
 
 _SPARE = 10_000
 

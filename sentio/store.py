@@ -12,7 +12,7 @@ import numpy as np
 
 from sentio.database import DAMAGES, Database, Form, unpacked
 from sentio.errors import StoreError
-from sentio.types import State
+from sentio.state import State
 
 VERSION = 1
 _FORM = Form(

@@ -7,8 +7,10 @@ import logging
 import numpy as np
 
 from sentio.fitted import usable
+from sentio.reports import Report
+from sentio.state import SeriesStatus, State
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Ints, Keys, Panel, Report, SeriesStatus, State, positions
+from sentio.types import SECOND, Ints, Keys, Panel, positions
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from sentio.message import worst
+from sentio.reports import AlertLevel, Event, Report
 from sentio.selection import of_alerts
-from sentio.types import AlertLevel, Array, Event, Report, State
+from sentio.state import State
+from sentio.types import Array
 
 _TEXTS = ("cause", "kind", "text")
 _LEVELS = ("level_from", "level_to")

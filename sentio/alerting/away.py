@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sentio.alerting.machine import Alerting
-from sentio.types import Keys, State, merged, positions
+from sentio.state import State, merged
+from sentio.types import Keys, positions
 
 
 def away(alerting: Alerting, before: State, state: State, keys: Keys, at: int) -> State:

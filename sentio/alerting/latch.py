@@ -7,7 +7,8 @@ import numpy as np
 from sentio.alerting.memory import Layout, Memory, Slot
 from sentio.alerting.rules import Rule
 from sentio.alerting.watch import Sample, Watch
-from sentio.types import AlertLevel, Bools
+from sentio.reports import AlertLevel
+from sentio.types import Bools
 
 
 class Latch:

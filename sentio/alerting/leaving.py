@@ -9,7 +9,9 @@ import numpy as np
 
 from sentio.alerting.machine import GONE
 from sentio.alerting.memory import ENDED, LEVEL
-from sentio.types import SECOND, Bools, Event, Ints, Keys, State, merged, positions
+from sentio.reports import Event
+from sentio.state import State, merged
+from sentio.types import SECOND, Bools, Ints, Keys, positions
 
 _LEFT = -1
 """In place of the level of such a series; `ENDED` is when it was let go of."""

@@ -16,7 +16,9 @@ from sentio.alerting.memory import CHANGED, ENDED, LEVEL, NEVER, SINCE, TOP, Lay
 from sentio.alerting.outcome import Change, Outcome
 from sentio.alerting.rules import Rules, written
 from sentio.alerting.watch import Sample, Samples
-from sentio.types import AlertLevel, Array, Bools, Failure, Keys, Scores, SeriesKey, State, positions
+from sentio.reports import AlertLevel
+from sentio.state import State
+from sentio.types import Array, Bools, Failure, Keys, Scores, SeriesKey, positions
 
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sentio.types import Array, Bools, Keys, State, positions
+from sentio.state import State
+from sentio.types import Array, Bools, Keys, positions
 
 NEVER = np.iinfo(np.int64).min
 """The time of what has not been yet."""

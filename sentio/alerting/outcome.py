@@ -9,21 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.alerting.watch import Samples
-from sentio.types import (
-    LOWER,
-    SCORE,
-    SECOND,
-    UPPER,
-    YHAT,
-    AlertLevel,
-    Event,
-    Failure,
-    Ints,
-    Keys,
-    Scores,
-    SeriesKey,
-    positions,
-)
+from sentio.reports import AlertLevel, Event
+from sentio.types import LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Ints, Keys, Scores, SeriesKey, positions
 
 Recents = tuple[Keys, npt.NDArray[np.float32]]
 """Series, and ``[4, S, n]`` of them: the last samples, yhat, lower, upper, as `sentio.recent.Recent` keeps them."""

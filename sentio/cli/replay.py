@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sentio.evaluation.alerts import Alert, Difference
     from sentio.evaluation.backtest import Live
     from sentio.evaluation.evaluate import Judged
-    from sentio.types import Event
+    from sentio.reports import Event
 
 _DESCRIPTION = """\
 Runs a pipeline over the past as it would have run then: with the training window before --start as the history that

@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from sentio.config.durations import Duration
 from sentio.config.options import Options, Url
-from sentio.types import SECOND, AlertLevel
+from sentio.reports import AlertLevel
+from sentio.types import SECOND
 
 
 class Delivery(Options):

@@ -20,22 +20,10 @@ from sentio.evaluation.evaluate import Judged, judge
 from sentio.evaluation.inline import Inline
 from sentio.evaluation.labelled import Labelled, first_scored
 from sentio.evaluation.settings import Settings, configured
+from sentio.state import SeriesStatus, State
 from sentio.tables.lay import Laid, lay
 from sentio.tables.reader import Rows, Table
-from sentio.types import (
-    ANOMALY,
-    LOWER,
-    SCORE,
-    SECOND,
-    UPPER,
-    YHAT,
-    Floats,
-    Panel,
-    SeriesKey,
-    SeriesStatus,
-    State,
-    positions,
-)
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats, Panel, SeriesKey, positions
 
 OWN_SCORE = "score"
 """The output that a detector's own score has, where the standard one is another."""

@@ -34,7 +34,8 @@ from sentio.config.signature import Arguments
 from sentio.errors import SeriesError
 from sentio.online import Arrays, Online, agreeing
 from sentio.remembered import Remembered, digest
-from sentio.types import ANOMALY, SCORE, Array, Bools, Floats, Ints, Panel, Scores, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, SCORE, Array, Bools, Floats, Ints, Panel, Scores
 
 _MOST = 1e6
 """Of an anomaly score."""

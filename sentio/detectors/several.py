@@ -22,6 +22,7 @@ from sentio.config.options import Options as Base
 from sentio.config.options import parse_label
 from sentio.contracts import Detector, Forecaster
 from sentio.online import agreeing
+from sentio.state import SeriesStatus, State
 from sentio.types import (
     ANOMALY,
     LOWER,
@@ -35,8 +36,6 @@ from sentio.types import (
     Keys,
     Panel,
     Scores,
-    SeriesStatus,
-    State,
     positions,
 )
 

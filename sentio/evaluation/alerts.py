@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sentio.types import AlertLevel, Event, SeriesKey
+from sentio.reports import AlertLevel, Event
+from sentio.types import SeriesKey
 
 
 @dataclass(frozen=True, slots=True)

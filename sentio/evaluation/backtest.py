@@ -24,7 +24,8 @@ from sentio.evaluation.labelled import (
 )
 from sentio.evaluation.record import Progress, read_parts, span
 from sentio.evaluation.settings import Settings, configured
-from sentio.types import Event, Panel, Window, stack
+from sentio.reports import Event
+from sentio.types import Panel, Window, stack
 
 _SERIES_A_TASK = 32
 

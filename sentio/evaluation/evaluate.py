@@ -17,7 +17,8 @@ from sentio.evaluation.recorder import output
 from sentio.evaluation.replay import Replayed, replay
 from sentio.executor import WorkerPool
 from sentio.grid import place
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Bools, Event, Floats, Ints
+from sentio.reports import Event
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Bools, Floats, Ints
 
 _STANDARD = frozenset((YHAT, LOWER, UPPER, SCORE, ANOMALY))
 _LIMIT_S = 86_400.0

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from sentio.contracts import Detector, Forecaster
-from sentio.types import Event, Floats, Forecast, Ints, Keys, Panel, Report, Scores, State, positions
+from sentio.reports import Event, Report
+from sentio.state import State
+from sentio.types import Floats, Forecast, Ints, Keys, Panel, Scores, positions
 
 
 class Outputs:

@@ -13,9 +13,10 @@ from sentio.evaluation.inline import Inline
 from sentio.evaluation.recorded import Recorded
 from sentio.evaluation.recorder import Outputs, Recorder, overheard
 from sentio.evaluation.schedule import cuts, trainings
+from sentio.reports import Event
 from sentio.runner import Runner, Tick
 from sentio.telemetry import Telemetry
-from sentio.types import Event, Floats, Ints, Keys, Panel
+from sentio.types import Floats, Ints, Keys, Panel
 
 AT_ONCE = 1000
 """Steps in one score tick: what a runner catches up with at once."""

@@ -25,6 +25,7 @@ from sentio.judgement.score import A_DECADE
 from sentio.judgement.terms import Terms, Verdict
 from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
+from sentio.state import State
 from sentio.types import (
     ANOMALY,
     LOWER,
@@ -41,7 +42,6 @@ from sentio.types import (
     Panel,
     Scores,
     SeriesKey,
-    State,
 )
 
 COVERAGE, SKILL, BIAS, FALLBACK = (

@@ -19,7 +19,8 @@ from sentio.config.durations import Duration
 from sentio.config.options import LabelName, Url
 from sentio.config.secrets import secret_texts
 from sentio.message import facts, page, plain, rfc3339, sentence, word
-from sentio.types import SECOND, AlertLevel, Event, Report, SeriesKey
+from sentio.reports import AlertLevel, Event, Report
+from sentio.types import SECOND, SeriesKey
 
 _PATH = "/api/v2/alerts"
 _AT_ONCE = 256

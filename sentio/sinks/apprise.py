@@ -18,7 +18,8 @@ from sentio.config.secrets import secret_texts
 from sentio.deadline import remaining
 from sentio.errors import SinkError
 from sentio.message import left_out, line, page, subject, worst
-from sentio.types import SECOND, AlertLevel, Report
+from sentio.reports import AlertLevel, Report
+from sentio.types import SECOND
 
 if TYPE_CHECKING:
     from apprise.attachment.memory import AttachMemory

@@ -28,7 +28,8 @@ from sentio.deadline import remaining
 from sentio.errors import SinkError
 from sentio.http import hold, watched
 from sentio.message import facts, heading, identity, left_out, line, page, plain, sentence, subject, word, worst
-from sentio.types import SECOND, Event, Report
+from sentio.reports import Event, Report
+from sentio.types import SECOND
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _TAKEN = (250, b"")

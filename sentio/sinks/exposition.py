@@ -23,6 +23,7 @@ from sentio.errors import SinkError
 from sentio.held import give_back
 from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, KIND, SKILL
 from sentio.judgement.kinds import Kind
+from sentio.reports import Report
 from sentio.types import (
     ANOMALY,
     LOWER,
@@ -34,7 +35,6 @@ from sentio.types import (
     Bools,
     Floats,
     Keys,
-    Report,
     SeriesKey,
     escape,
     positions,

@@ -9,7 +9,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.options import SecretUrl
 from sentio.config.secrets import secret_texts
 from sentio.message import band, cut, facts, heading, left_out, page, plain, sentence, sparkline, subject, word, worst
-from sentio.types import AlertLevel, Event, Report
+from sentio.reports import AlertLevel, Event, Report
 
 _HEADER, _SECTION = 150, 3000
 """Characters that Slack takes."""

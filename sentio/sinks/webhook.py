@@ -13,7 +13,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.options import SecretUrl
 from sentio.config.secrets import secret_texts
 from sentio.message import identity, page, rfc3339, sentence, subject, worst
-from sentio.types import Event, Report
+from sentio.reports import Event, Report
 
 _VERSION = 1
 _PICTURES = 5

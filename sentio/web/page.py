@@ -11,8 +11,10 @@ import numpy as np
 from sentio import __version__
 from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
 from sentio.judgement.policy import Policy
+from sentio.reports import AlertLevel, Report
 from sentio.runner import Runner
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, Floats, Report, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats
 from sentio.web.picture import picture
 from sentio.web.style import STYLE
 from sentio.web.view import LEVELS, STATES, TYPES, Filter, Row, rows, select, worst_first

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sentio.judgement.kinds import Kind
+from sentio.reports import AlertLevel, Event, Report
 from sentio.runner import Runner
-from sentio.types import SCORE, AlertLevel, Event, Floats, Ints, Report, SeriesKey, SeriesStatus, positions
+from sentio.state import SeriesStatus
+from sentio.types import SCORE, Floats, Ints, SeriesKey, positions
 
 STATES = {status.word: status for status in SeriesStatus}
 TYPES = {kind.word: kind for kind in Kind if kind}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, away, back
-from sentio.types import AlertLevel, Keys, Scores, State
+from sentio.reports import AlertLevel
+from sentio.state import State
+from sentio.types import Keys, Scores
 
 from .work import NAN, START, STEP, keys
 

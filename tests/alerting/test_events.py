@@ -7,7 +7,8 @@ import pytest
 
 from sentio.alerting import Alerting, Change, Rule, Rules, events
 from sentio.recent import Recent
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, Scores
+from sentio.reports import AlertLevel
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Scores
 
 from .work import NAN, START, STEP, cut, keys, run, scored, standard, warned
 

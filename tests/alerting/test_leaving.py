@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sentio.alerting import Alerting, Rule, Rules, events, gone_since, parted, remembering, standing, told
-from sentio.types import SECOND, Keys, Scores, State
+from sentio.state import State
+from sentio.types import SECOND, Keys, Scores
 from tests.alerting.work import keys
 
 ALERTING = Alerting(Rules(warning=Rule("value > 1"), recovery=1))

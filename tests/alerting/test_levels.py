@@ -7,7 +7,9 @@ import pytest
 
 from sentio.alerting import Alerting, Flapping, Rule, Rules
 from sentio.alerting.flapping import Hold
-from sentio.types import SCORE, SECOND, AlertLevel, State
+from sentio.reports import AlertLevel
+from sentio.state import State
+from sentio.types import SCORE, SECOND
 
 from .work import NAN, START, STEP, changes, keys, levels, run, scored, told, warned
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentio.alerting import Alerting, Change, Flapping, Rule, Rules, standing, told
-from sentio.types import Array, Scores, State
+from sentio.state import State
+from sentio.types import Array, Scores
 
 from .oracle import Level, minutes, oracle
 from .work import NAN, START, STEP, cut, levels, rows, run, scored

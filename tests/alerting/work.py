@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sentio.alerting import Alerting, Change, Outcome, Rule, Rules
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Scores, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Scores, SeriesKey
 
 STEP = 60 * SECOND
 START = 1_700_000_040 * SECOND

@@ -10,7 +10,9 @@ from sentio.config.durations import ByteSize, Duration
 from sentio.config.misfit import misfit
 from sentio.config.options import Options as Base
 from sentio.config.options import Url
-from sentio.types import Panel, Report, Scores, State, Window
+from sentio.reports import Report
+from sentio.state import State
+from sentio.types import Panel, Scores, Window
 
 
 class Inner(Base):

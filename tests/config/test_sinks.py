@@ -8,7 +8,8 @@ import pytest
 
 from sentio.cli import main
 from sentio.config.load import load
-from sentio.types import SECOND, AlertLevel
+from sentio.reports import AlertLevel
+from sentio.types import SECOND
 
 from .refusals import PIPELINES, SOURCES, loaded, refused
 

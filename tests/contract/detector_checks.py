@@ -8,7 +8,8 @@ import itertools
 import numpy as np
 
 from sentio.contracts import Detector, Forecaster
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, Scores, SeriesKey, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, Scores, SeriesKey
 
 STEP = 900 * SECOND
 START = 1_700_006_400 * SECOND

@@ -13,8 +13,9 @@ from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.message import sentence
 from sentio.pipeline import Line
+from sentio.reports import AlertLevel
 from sentio.runner import Runner
-from sentio.types import AlertLevel, Failure
+from sentio.types import Failure
 from tests.core.test_runner import HOUR, STEP, A, House, ready
 from tests.service.support import config_text, eventually, get, metric, prometheus, running
 from tests.web.support import judged

@@ -14,8 +14,10 @@ from sentio.judgement.evidence import NEVER
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
+from sentio.reports import AlertLevel
 from sentio.runner import Runner, Tick
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, AlertLevel, SeriesKey, State, Window
+from sentio.state import State
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, SeriesKey, Window
 from tests.core.test_runner import HOUR, NOW, STEP, House
 from tests.same import assert_same_arrays
 

@@ -11,8 +11,9 @@ import pytest
 from sentio import build
 from sentio.config.load import load
 from sentio.detectors.pyod import Pyod
+from sentio.state import SeriesStatus, State
 from sentio.telemetry import Telemetry
-from sentio.types import ANOMALY, SCORE, SECOND, SeriesStatus, State
+from sentio.types import ANOMALY, SCORE, SECOND
 from tests.core.test_runner import HOUR, STEP, A, B, Here, House
 
 

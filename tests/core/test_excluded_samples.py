@@ -13,8 +13,9 @@ from sentio.exclusion import Exclusion
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
+from sentio.reports import AlertLevel
 from sentio.runner import Runner
-from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, AlertLevel, Panel, SeriesKey, Window
+from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey, Window
 from tests.core.test_runner import HOUR, NOW, STEP, A, B, House
 from tests.same import assert_same_arrays
 

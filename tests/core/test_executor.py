@@ -20,7 +20,8 @@ import pytest
 from sentio.detectors.prophet import Prophet
 from sentio.errors import WorkerDiedError
 from sentio.executor import WorkerPool
-from sentio.types import SECOND, Panel, SeriesKey, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import SECOND, Panel, SeriesKey
 from tests.core import work
 from tests.servers import PATIENCE_S, until
 

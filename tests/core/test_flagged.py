@@ -8,7 +8,8 @@ import numpy as np
 
 from sentio.flagged import Flagged
 from sentio.runner import Tick
-from sentio.types import ANOMALY, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, SeriesKey
 from tests.core.test_beginning import SERIES, Judging
 from tests.core.test_runner import HOUR, STEP
 

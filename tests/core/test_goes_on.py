@@ -18,7 +18,8 @@ from sentio.detectors.moving_avg import MovingAvg
 from sentio.detectors.several import Several
 from sentio.exclusion import Exclusion
 from sentio.sinks.exposition import Exposition
-from sentio.types import ANOMALY, SCORE, SECOND, State
+from sentio.state import State
+from sentio.types import ANOMALY, SCORE, SECOND
 from tests.core.test_runner import HOUR, STEP, A, B, Here, House
 
 

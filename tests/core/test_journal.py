@@ -16,8 +16,10 @@ import pytest
 from sentio.errors import StoreError
 from sentio.journal import _FORM, Entry, Journal, Post
 from sentio.message import identity
+from sentio.reports import Event
+from sentio.state import State
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Event, SeriesKey, State
+from sentio.types import SECOND, SeriesKey
 from sentio.waiting import as_report, as_state
 from tests.servers import until
 from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, report

@@ -21,8 +21,9 @@ from sentio.message import (
     subject,
     worst,
 )
+from sentio.reports import AlertLevel
 from sentio.selection import Selection
-from sentio.types import SECOND, AlertLevel
+from sentio.types import SECOND
 from tests.sinks.alerts import CRITICAL, INFO, ODD, OK, WARNING, event, key, report
 
 

@@ -21,9 +21,10 @@ from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.pipeline import Line
 from sentio.runner import Runner, Tick
+from sentio.state import SeriesStatus, State
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
-from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, SeriesStatus, State, Window
+from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, Window
 from tests.servers import PATIENCE_S
 
 STEP = 10 * SECOND

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sentio.errors import SourceError
 from sentio.shard import OwnSeries, _jump, own_part, owner
-from sentio.types import SECOND, Failure, Keys, Notes, Panel, SeriesKey, State, Window
+from sentio.state import State
+from sentio.types import SECOND, Failure, Keys, Notes, Panel, SeriesKey, Window
 
 MANY = tuple(
     SeriesKey("docker_cpu", (("container_name", f"c{i:05}"), ("instance", f"10.0.{i % 7}.1:9273"), ("job", "docker")))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentio.types import SECOND, Panel, SeriesKey, State, Window, merged, positions, stack
+from sentio.state import State, merged
+from sentio.types import SECOND, Panel, SeriesKey, Window, positions, stack
 
 LABELS = st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=4)
 

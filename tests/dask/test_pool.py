@@ -22,7 +22,8 @@ from sentio.dask.pool import DaskPool
 from sentio.detectors.prophet import Prophet
 from sentio.errors import WorkerDiedError
 from sentio.executor import WorkerPool
-from sentio.types import SECOND, Panel, SeriesKey, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import SECOND, Panel, SeriesKey
 from tests.dask import work
 from tests.dask.cluster import DaskCluster
 from tests.same import assert_same_arrays

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from sentio import catalog
-from sentio.types import ANOMALY, SECOND, Panel, Scores, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, SECOND, Panel, Scores, SeriesKey
 
 DATA = Path(__file__).parent.parent / "data"
 FIRST = 679

@@ -12,7 +12,8 @@ from benchmarks.posterior import log_posterior
 from sentio.detectors.prophet import Prophet, batch, stan
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import expected
-from sentio.types import SECOND, SeriesKey, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import SECOND, SeriesKey
 from tests.detectors.test_prophet import DAY, START, Here
 
 MINUTE = 60 * SECOND

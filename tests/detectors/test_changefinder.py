@@ -18,7 +18,8 @@ from statsmodels.tsa.stattools import levinson_durbin
 from sentio.detectors import changefinder as ours
 from sentio.detectors.changefinder import ChangeFinder
 from sentio.orders import by_aic, coefficients
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
 from tests.contract.test_catalog import Here
 
 DATA = Path(__file__).parent.parent / "data"

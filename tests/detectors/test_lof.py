@@ -11,7 +11,8 @@ from sklearn.neighbors import LocalOutlierFactor
 from sentio import catalog
 from sentio.config.load import load
 from sentio.errors import ConfigError
-from sentio.types import ANOMALY, SCORE, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, SCORE
 
 from .drive import cut, detector, flags, panel, written_down
 

@@ -12,7 +12,8 @@ import pytest
 from sentio import catalog
 from sentio.config.adapter import DetectorBlock
 from sentio.errors import ConfigError
-from sentio.types import ANOMALY, SCORE, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, SCORE
 from tests.configs.own.detectors import Share
 
 from .drive import cut, flags, panel, written_down

@@ -7,7 +7,8 @@ import numpy as np
 from sentio import catalog
 from sentio.config.adapter import DetectorBlock
 from sentio.remembered import Remembered, digest
-from sentio.types import ANOMALY, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY
 from tests.core.test_runner import HOUR, A, B, C, House
 
 FRAGILE = "tests/configs/own/detectors.py:Fragile"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import percentileofscore
 
-from sentio.types import ANOMALY, SCORE, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, SCORE
 
 from .drive import cut, detector, flags, panel, written_down
 

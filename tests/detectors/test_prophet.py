@@ -12,7 +12,8 @@ import pytest
 
 from sentio.detectors.prophet import Prophet
 from sentio.detectors.prophet.stan import _prophet
-from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey
 
 DAY = 86_400 * SECOND
 START = 1_700_006_400 * SECOND  # a midnight, UTC

@@ -19,7 +19,8 @@ from sentio.detectors.pyod.options import Model, Preprocess, PyodOptions
 from sentio.errors import WorkerDiedError
 from sentio.evaluation.inline import Inline
 from sentio.executor import WorkerPool
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, Scores, SeriesKey, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, SCORE, SECOND, Panel, Scores, SeriesKey
 
 HOUR = 3600 * SECOND
 START = 1_704_067_200 * SECOND  # 2024-01-01

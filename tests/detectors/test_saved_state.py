@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentio.detectors.prophet import Prophet
-from sentio.types import State
+from sentio.state import State
 from tests.detectors.test_prophet import Here
 
 SAVED = sorted(Path("tests/data").glob("prophet_state_*.npz"))

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from sentio.contracts import Forecaster
 from sentio.detectors.several import Several
-from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Panel, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Panel
 from tests.contract.detector_checks import after, panel
 from tests.contract.test_catalog import Here, make
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from sentio.detectors.sst import SST
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
 from tests.contract.test_catalog import Here
 
 RNG = np.random.default_rng(11)

@@ -13,7 +13,8 @@ from scipy import stats
 from sentio.contracts import Detector
 from sentio.detectors.welch import Welch, _two_sided
 from sentio.scenario.printer import SENSORS, START, temperatures
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
 from tests.contract import detector_checks
 from tests.contract.test_catalog import Here
 

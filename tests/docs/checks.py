@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from sentio import catalog, cli, errors, types
+from sentio import catalog, cli, errors, reports, state, types
 from sentio.config import durations, environment
 from sentio.config.adapter import Adapter
 from sentio.config.delivery import Delivery
@@ -258,7 +258,7 @@ def metrics(pages: Pages) -> list[str]:
     for label in RESERVED:
         if f"`{label}`" not in section(text, "## Labels"):
             wrong.append(f"the label {label} is not documented")
-    states = {status.word for status in types.SeriesStatus}
+    states = {status.word for status in state.SeriesStatus}
     stated_states = set(re.findall(r"`(\w+)`", written.get("sentio_series", ["", "", ""])[2]))
     return wrong + [f"states: {states ^ stated_states}" for _ in [0] if states != stated_states]
 
@@ -441,8 +441,9 @@ def nouns(pages: Pages) -> list[str]:
     written = named(section(pages[ARCHITECTURE], "## Nouns"))
     there = {
         name: tuple(f.name for f in dataclasses.fields(found)) if dataclasses.is_dataclass(found) else ()
-        for name, found in vars(types).items()
-        if inspect.isclass(found) and found.__module__ == types.__name__
+        for module in (types, state, reports)
+        for name, found in vars(module).items()
+        if inspect.isclass(found) and found.__module__ == module.__name__
     }
     wrong = [f"type {name} is in one of the two only" for name in written.keys() ^ there.keys()]
     for name in written.keys() & there.keys():

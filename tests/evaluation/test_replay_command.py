@@ -17,8 +17,9 @@ from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
 from sentio.evaluation import backtest
 from sentio.evaluation.alerts import alerts_of, difference
+from sentio.reports import AlertLevel, Event
 from sentio.server import Server
-from sentio.types import SECOND, AlertLevel, Event, SeriesKey
+from sentio.types import SECOND, SeriesKey
 
 START = 1_775_001_600
 """2026-04-01, UTC."""

@@ -10,7 +10,8 @@ import pytest
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
 from sentio.judgement.track import RECORD
-from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Bools, Floats, Scores, State
+from sentio.state import State
+from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Bools, Floats, Scores
 from tests.judgement.test_judge import BEGIN, DAY, NOISE, STEP, judged, said
 
 WEEK = 7 * DAY

@@ -11,7 +11,8 @@ import pytest
 from sentio.hours import wall_clock
 from sentio.judgement.judge import Judge
 from sentio.judgement.policy import Policy
-from sentio.types import ANOMALY, LOWER, SECOND, UPPER, YHAT, Bools, Floats, Ints, Scores, SeriesKey, State
+from sentio.state import State
+from sentio.types import ANOMALY, LOWER, SECOND, UPPER, YHAT, Bools, Floats, Ints, Scores, SeriesKey
 from tests.same import assert_same_arrays
 
 STEP = 300 * SECOND

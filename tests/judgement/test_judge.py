@@ -14,20 +14,8 @@ from hypothesis import strategies as st
 from sentio.judgement.judge import COVERAGE, FALLBACK, KIND, SKILL, Judge, Judged
 from sentio.judgement.kinds import Kind
 from sentio.judgement.policy import Policy
-from sentio.types import (
-    ANOMALY,
-    LOWER,
-    PVALUE,
-    SCORE,
-    SECOND,
-    UPPER,
-    YHAT,
-    Floats,
-    Forecast,
-    Scores,
-    SeriesKey,
-    State,
-)
+from sentio.state import State
+from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Floats, Forecast, Scores, SeriesKey
 from tests.same import assert_same_arrays
 
 STEP = 300 * SECOND

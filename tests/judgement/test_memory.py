@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sentio.judgement import incidents
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import LENGTH, noise_at
-from sentio.types import SeriesKey, State
+from sentio.state import State
+from sentio.types import SeriesKey
 from tests.judgement.grid import STEP, times
 from tests.judgement.made import judged
 from tests.same import assert_same_arrays

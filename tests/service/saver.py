@@ -14,8 +14,9 @@ from sentio.config.load import load
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import blank
 from sentio.detectors.prophet.options import ProphetOptions
+from sentio.state import SeriesStatus, State
 from sentio.store import Store
-from sentio.types import SeriesKey, SeriesStatus, State
+from sentio.types import SeriesKey
 
 SERIES = 300
 LEVELS = (10.0, 20.0)

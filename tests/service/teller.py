@@ -21,10 +21,11 @@ from sentio.guard import GuardedSink
 from sentio.journal import Journal
 from sentio.outbox import Outbox
 from sentio.outlets import Fanout
+from sentio.reports import Report
 from sentio.selection import Selection, of_alerts
 from sentio.sinks.webhook import Webhook
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Report, Scores, SeriesKey
+from sentio.types import SECOND, Scores, SeriesKey
 
 KEYS = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(4))
 ALERTING = Alerting(Rules(warning=Rule("value > 0"), recovery=1))

@@ -19,11 +19,12 @@ from sentio.config.options import Options
 from sentio.journal import Journal
 from sentio.outbox import Outbox
 from sentio.outlets import Fanout
+from sentio.reports import Report
 from sentio.runner import Tick
 from sentio.selection import of_alerts
 from sentio.shard import owner
 from sentio.telemetry import Telemetry
-from sentio.types import Report, SeriesKey
+from sentio.types import SeriesKey
 from tests.alerting.work import cut, scored, warned
 from tests.faulty import FaultyServer, answer, text
 from tests.service.support import config_text, eventually, get, metric, prometheus, running

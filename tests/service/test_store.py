@@ -17,8 +17,9 @@ from sentio.config.load import load
 from sentio.errors import StoreError
 from sentio.runner import Runner
 from sentio.service import Service
+from sentio.state import State
 from sentio.store import VERSION, Store
-from sentio.types import SeriesKey, State
+from sentio.types import SeriesKey
 from sentio.web.app import make_server
 from tests.service import saver
 from tests.service.support import config_text, get, metric, running

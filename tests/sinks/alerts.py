@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from sentio.reports import AlertLevel, Event, Report
 from sentio.selection import of_alerts
-from sentio.types import SECOND, AlertLevel, Event, Report, SeriesKey
+from sentio.types import SECOND, SeriesKey
 
 OK, INFO, WARNING, CRITICAL = AlertLevel
 ODD = SeriesKey("load", (("a-b", 'quoted "x" \\'), ("severity", "line\nbreak"), ("z", "grüße 🎉 \ud800 <b>&`$_")))

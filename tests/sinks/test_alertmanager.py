@@ -20,11 +20,13 @@ from sentio.alerting import Alerting, Rule, Rules, events
 from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.outbox import Outbox, close
+from sentio.reports import Event, Report
 from sentio.runner import Runner, Tick
 from sentio.selection import Selection
 from sentio.sinks.alertmanager import Alertmanager
+from sentio.state import State
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Event, Panel, Report, Scores, State, Window
+from sentio.types import SECOND, Panel, Scores, Window
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
 from tests.sinks.alertmanagers import AlertmanagerProcess

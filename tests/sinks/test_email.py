@@ -24,9 +24,10 @@ from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.guard import GuardedSink
 from sentio.outbox import close
+from sentio.reports import AlertLevel, Report
 from sentio.sinks.email import Email
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, AlertLevel, Report
+from sentio.types import SECOND
 from tests.servers import until
 from tests.sinks.alerts import ODD, event, key, report
 from tests.sinks.mailbox import mailbox

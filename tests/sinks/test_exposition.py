@@ -20,22 +20,10 @@ from sentio.deflated import Deflated
 from sentio.errors import SinkError
 from sentio.judgement.judge import BIAS, COVERAGE, FALLBACK, SKILL
 from sentio.judgement.kinds import Kind
+from sentio.reports import AlertLevel, Report
 from sentio.sinks import exposition as exposition_module
 from sentio.sinks.exposition import FAMILIES, RESERVED, Exposition
-from sentio.types import (
-    ANOMALY,
-    LOWER,
-    PVALUE,
-    SCORE,
-    SECOND,
-    UPPER,
-    YHAT,
-    AlertLevel,
-    Forecast,
-    Report,
-    Scores,
-    SeriesKey,
-)
+from sentio.types import ANOMALY, LOWER, PVALUE, SCORE, SECOND, UPPER, YHAT, Forecast, Scores, SeriesKey
 from tests.core.test_runner import A, B
 from tests.web.support import judged
 

@@ -12,7 +12,8 @@ import pytest
 
 from sentio import catalog
 from sentio.message import page
-from sentio.types import Report, SeriesKey
+from sentio.reports import Report
+from sentio.types import SeriesKey
 from sentio.web.view import Filter
 from tests.faulty import FaultyServer, answer, text
 from tests.sinks.alerts import ODD, event, key, report

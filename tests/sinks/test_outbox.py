@@ -13,9 +13,10 @@ from sentio.errors import SinkError
 from sentio.guard import GuardedSink
 from sentio.journal import Entry, Journal
 from sentio.outbox import Outbox, close
+from sentio.reports import Report
 from sentio.selection import Selection
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND, Report
+from sentio.types import SECOND
 from tests.servers import PATIENCE_S, until
 from tests.sinks.alerts import event, now, report
 

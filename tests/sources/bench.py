@@ -17,8 +17,9 @@ from sentio.errors import SourceError
 from sentio.guard import GuardedSink
 from sentio.runner import Runner, Tick
 from sentio.sinks.exposition import Exposition
+from sentio.state import State
 from sentio.telemetry import Telemetry
-from sentio.types import State, Window
+from sentio.types import Window
 from sentio.web.app import make_server
 from tests.servers import Page
 

@@ -10,7 +10,8 @@ from apprise import Apprise
 from sentio.chart import png
 from sentio.detectors.prophet import Prophet
 from sentio.notice import sample_report
-from sentio.types import SECOND, YHAT, Panel, SeriesKey, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import SECOND, YHAT, Panel, SeriesKey
 
 MINUTE = 60 * SECOND
 start = 1_700_000_000 // 60 * 60 * SECOND

@@ -10,8 +10,9 @@ from sentio.alerting import Alerting, Rule, Rules
 from sentio.judgement.judge import Judge
 from sentio.judgement.kinds import Kind
 from sentio.judgement.policy import Policy
+from sentio.reports import AlertLevel, Event
 from sentio.runner import Runner
-from sentio.types import AlertLevel, Event, SeriesKey
+from sentio.types import SeriesKey
 from tests.core.test_runner import House, ready
 
 

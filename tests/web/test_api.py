@@ -12,7 +12,8 @@ import pytest
 
 from sentio.judgement.kinds import Kind
 from sentio.message import rfc3339
-from sentio.types import LOWER, PVALUE, SCORE, UPPER, YHAT, AlertLevel, SeriesKey
+from sentio.reports import AlertLevel
+from sentio.types import LOWER, PVALUE, SCORE, UPPER, YHAT, SeriesKey
 from sentio.web.api import _KNOWN, anomalies, series
 from tests.core.test_runner import A, B, C, House, ready
 from tests.docs.pages import ROOT, blocks, named, rows, section

@@ -17,20 +17,9 @@ from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
 from sentio.judgement.kinds import Kind
 from sentio.judgement.policy import Policy
 from sentio.recent import Recent
-from sentio.types import (
-    ANOMALY,
-    LOWER,
-    SCORE,
-    SECOND,
-    UPPER,
-    YHAT,
-    AlertLevel,
-    Failure,
-    Notes,
-    Scores,
-    SeriesKey,
-    SeriesStatus,
-)
+from sentio.reports import AlertLevel
+from sentio.state import SeriesStatus
+from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, Scores, SeriesKey
 from sentio.web import view
 from sentio.web.page import render
 from sentio.web.picture import picture

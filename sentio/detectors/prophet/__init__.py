@@ -12,23 +12,8 @@ import numpy as np
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import blank, expected
 from sentio.detectors.prophet.options import ProphetOptions
-from sentio.types import (
-    ANOMALY,
-    LOWER,
-    SCORE,
-    UPPER,
-    YHAT,
-    Array,
-    Floats,
-    Forecast,
-    Ints,
-    Panel,
-    Scores,
-    SeriesStatus,
-    State,
-    merged,
-    positions,
-)
+from sentio.state import SeriesStatus, State, merged
+from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Array, Floats, Forecast, Ints, Panel, Scores, positions
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from sentio.detectors.prophet.kernels import fit_series, products, survey
 from sentio.detectors.prophet.model import LEAST_OF_RANGE, blank, constant
 from sentio.detectors.prophet.options import BUILT_IN, ProphetOptions
 from sentio.detectors.prophet.panel import Fits, Grid, Prior, Survey
-from sentio.types import SECOND, Array, Bools, Floats, Ints, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import SECOND, Array, Bools, Floats, Ints
 
 _DAY = 86_400 * SECOND
 _PRECISION_OF_TREND = 1 / 25

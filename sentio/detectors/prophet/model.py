@@ -27,7 +27,8 @@ import numpy as np
 
 from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.interval import band_table
-from sentio.types import Array, Floats, Ints, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import Array, Floats, Ints
 
 _EPSILON = 1e-8  # Prophet adds it to the mean slope change
 

@@ -11,7 +11,8 @@ from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import LEAST_OF_RANGE, blank, constant
 from sentio.detectors.prophet.options import ProphetOptions, Regressor
 from sentio.errors import SeriesError
-from sentio.types import Array, Floats, Ints, SeriesStatus
+from sentio.state import SeriesStatus
+from sentio.types import Array, Floats, Ints
 
 
 def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, Array]:

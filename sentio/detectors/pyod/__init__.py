@@ -15,7 +15,8 @@ from sentio.detectors.pyod.models import hush
 from sentio.detectors.pyod.options import PyodOptions
 from sentio.detectors.pyod.state import blank, keep, kept, pack
 from sentio.online import agreeing
-from sentio.types import ANOMALY, SCORE, Array, Floats, Ints, Panel, Scores, SeriesStatus, State, positions
+from sentio.state import SeriesStatus, State
+from sentio.types import ANOMALY, SCORE, Array, Floats, Ints, Panel, Scores, positions
 
 _SERIES_A_TASK = 4
 

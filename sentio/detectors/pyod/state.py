@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sentio.detectors.pyod.fits import Window
-from sentio.types import Array, Floats, Ints, SeriesStatus, State
+from sentio.state import SeriesStatus, State
+from sentio.types import Array, Floats, Ints
 
 
 def blank(times: Ints, values: Floats, windows: Sequence[Window]) -> dict[str, Array]:
