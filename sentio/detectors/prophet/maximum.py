@@ -88,7 +88,7 @@ def maximise(
     step_before, at_before = 0.0, 0.0
     for turn in range(_OUTER):
         variance = np.exp(at)
-        # Eliminate the ridge block: its Cholesky factor, and the others' columns through it.
+        # The ridge block, to its Cholesky factor.
         for i in range(ridge):
             for j in range(i + 1):
                 lower[i, j] = gram[i, j]
@@ -99,15 +99,7 @@ def maximise(
         if not cholesky(lower, ridge, inverse):
             return variance, False
         forward(lower, inverse, ridge, right)
-        for a in range(number):
-            for i in range(ridge):
-                across[a, i] = gram[ridge + a, i]
-            forward(lower, inverse, ridge, across[a])
-        for a in range(number):
-            for b in range(a + 1):
-                inner[a, b] = gram[ridge + a, ridge + b] - dot(across[a], across[b])
-                inner[b, a] = inner[a, b]
-            linear[a] = moments[ridge + a] - dot(across[a], right)
+        _eliminate(gram, moments, lower, inverse, right, across, inner, linear)
         if number and not lasso(inner, linear, variance / prior.tau, delta):
             return variance, False
         for i in range(ridge):
@@ -127,6 +119,31 @@ def maximise(
         at += _secant(at, step, at_before, step_before) if turn else step
         at_before, step_before = at_now, step
     return np.exp(at), False
+
+
+@kernel
+def _eliminate(
+    gram: Floats,
+    moments: Floats,
+    lower: Floats,
+    inverse: Floats,
+    right: Floats,
+    across: Floats,
+    inner: Floats,
+    linear: Floats,
+) -> None:
+    """What is left of the lasso without the ridge block, into ``inner [a, a]`` and ``linear [a]``: the others' columns
+    through its factor ``lower``, into ``across [a, ridge]``, and their products."""
+    number, ridge = across.shape
+    for a in range(number):
+        for i in range(ridge):
+            across[a, i] = gram[ridge + a, i]
+        forward(lower, inverse, ridge, across[a])
+    for a in range(number):
+        for b in range(a + 1):
+            inner[a, b] = gram[ridge + a, ridge + b] - dot(across[a], across[b])
+            inner[b, a] = inner[a, b]
+        linear[a] = moments[ridge + a] - dot(across[a], right)
 
 
 @kernel
