@@ -317,11 +317,13 @@ class Runner:
             self._save(self.snapshot())
 
     def _due(self, now: int) -> Keys:
+        """The series to fit now, of those that arrive."""
         with self._lock:
             live, model = self._arrivals.live, self._memory.model
         return self._learning.due(live, model, now)
 
     def _beginning(self, fitted: State) -> State:
+        """Of the series ``fitted`` those that no judge has seen yet."""
         with self._lock:
             judged = self._memory.judged
         return beginning(self.line, judged, fitted)
