@@ -10,7 +10,7 @@ from sentio.fitted import known
 from sentio.state import State
 from sentio.types import Bools, Ints, Keys, SeriesKey, positions
 
-_GROWTH = 0.25
+GROWTH = 0.25
 """A series is refitted when its history has grown by this part, if that is sooner than ``every``."""
 _MOST = 4
 """What was tried is remembered of so many times as many series as there are."""
@@ -48,6 +48,6 @@ class Due:
     def _waited(self, first: Ints, fitted: Ints, since: Ints, now: int) -> Bools:
         """``[S]``: which have waited long enough ``since [S]``, whose fit has learned from ``first [S]`` to
         ``fitted [S]``, 0 where there is none."""
-        wait = np.clip(np.maximum(fitted - first, 0) * _GROWTH, self._cadence, self._every)
+        wait = np.clip(np.maximum(fitted - first, 0) * GROWTH, self._cadence, self._every)
         # Half a tick of grace: they are never on the dot. What is of a time to come is of a clock that was ahead.
         return np.asarray((now - since >= wait - self._cadence // 2) | (since > now))

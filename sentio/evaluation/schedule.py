@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sentio.due import GROWTH
 from sentio.timing import Timing
 from sentio.types import Bools, Ints
-
-_GROWTH = 0.25
-"""A service looks for what is due at every ``train_cadence``; a young series is when its history has grown by this."""
 
 
 def trainings(arrived: Bools, times: Ints, start: int, timing: Timing) -> Ints:
@@ -38,7 +36,7 @@ def _of_one(arrivals: Ints, eve: int, end: int, timing: Timing) -> Iterator[int]
     while (at := -(-at // timing.step) * timing.step) <= end:
         yield at
         span = min(at - first, timing.window)
-        wait = int(min(max(_GROWTH * span, timing.train_cadence), timing.train_every))
+        wait = int(min(max(GROWTH * span, timing.train_cadence), timing.train_every))
         at = min(at + wait, int(returns[np.searchsorted(returns, at, side="right")]))
 
 
