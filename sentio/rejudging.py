@@ -10,6 +10,7 @@ import numpy as np
 from sentio.fitted import known
 from sentio.held import give_back
 from sentio.judgement.evidence import NEVER
+from sentio.judgement.judge import Judge
 from sentio.pipeline import Line, Memory, score
 from sentio.reports import Report
 from sentio.state import State, merged
@@ -19,8 +20,7 @@ from sentio.types import Bools, Panel, Scores
 class Rejudging:
     """What was known before the last report, while a first model or judge may come for one of its series."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self) -> None:
         self._before: Memory | None = Memory()
         self._whole = False
         self._left_out: Bools | None = None
@@ -34,13 +34,12 @@ class Rejudging:
         """A report is judged from ``before``; the others are as `sentio.pipeline.score` has them."""
         self._before, self._whole, self._left_out = before, whole, left_out
 
-    def let_go(self, memory: Memory, report: Report, unbegun: Bools | None) -> None:
-        """What was known before ``report``, where no first model or judge may come for one of its series. ``memory`` is
-        what is known after it; ``unbegun`` is None where no judge is yet to begin."""
+    def let_go(self, judge: Judge, memory: Memory, report: Report, unbegun: Bools | None) -> None:
+        """What was known before ``report``, where no first model or ``judge`` may come for one of its series.
+        ``memory`` is what is known after it; ``unbegun`` is None where no judge is yet to begin."""
         keys = report.scores.keys
         if unbegun is not None or not known(memory.model, keys).all():
             return
-        judge = self._line.judge
         if not judge.policy.enabled or (judge.times(memory.judged) != NEVER)[: len(keys)].all():
             self._before = None
 
@@ -55,17 +54,17 @@ class Rejudging:
             self._before = replace(self._before, model=memory.model, judged=judged)
         return replace(memory, judged=judged)
 
-    def judged(self, memory: Memory, last: Report, unbegun: Bools | None) -> tuple[Memory, Report]:
+    def judged(self, line: Line, memory: Memory, last: Report, unbegun: Bools | None) -> tuple[Memory, Report]:
         """What is known after the ``last`` report, and that report, judged from where the judge stood before it, so
         that no sample counts twice. Its alerts were told when it was new. ``memory``: what is known now."""
         if self._before is None:
             raise RuntimeError("the last report is judged for good")
         fresh = Panel(last.scores.keys, last.scores.times, last.scores.values)
         after, report, _ = score(
-            self._line, self._before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole,
+            line, self._before, fresh, fresh.keys, last.at, left_out=self._left_out, whole=self._whole,
             unbegun=unbegun,
         )  # fmt: skip
-        if getattr(self._line.detector, "learns_as_it_goes", False):
+        if getattr(line.detector, "learns_as_it_goes", False):
             report = replace(report, scores=_first_said(last.scores, report.scores))
         report = replace(report, firing=last.firing, levels=last.levels, failures=last.failures)
         return replace(after, alerts=memory.alerts, away=memory.away), report

@@ -72,7 +72,7 @@ class Runner:
         self._lock = Turns(f"pipeline {line.alias}")
         self._learning = Learning(line, timing)
         self._memory = Memory()
-        self._rejudging = Rejudging(line)
+        self._rejudging = Rejudging()
         self._unbegun: set[SeriesKey] = set()
         self._arrivals = Arrivals()
         self._cursor: int | None = None
@@ -187,7 +187,7 @@ class Runner:
         if self._stopped:
             return report  # while it was judged, which may have taken for ever: what is not told is not to be known
         self._memory = memory
-        self._rejudging.let_go(self._memory, report, unbegun)
+        self._rejudging.let_go(self.line.judge, self._memory, report, unbegun)
         self._publish(report, failure)
         return report
 
@@ -345,8 +345,8 @@ class Runner:
         if self.report is None or not self._rejudging.possible:
             return
         unbegun = self._among_unbegun(self.report.scores.keys)
-        self._memory, report = self._rejudging.judged(self._memory, self.report, unbegun)
-        self._rejudging.let_go(self._memory, report, unbegun)
+        self._memory, report = self._rejudging.judged(self.line, self._memory, self.report, unbegun)
+        self._rejudging.let_go(self.line.judge, self._memory, report, unbegun)
         self.recent.add(report.scores, again=True)
         self._publish(report, again=True)
 
