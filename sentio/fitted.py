@@ -30,9 +30,9 @@ def better(state: State, newer: State) -> State:
     return newer if keep.all() else newer.select(np.flatnonzero(keep))
 
 
-def not_older(state: State, than: int) -> State:
-    """The series of ``state`` that were fitted at ``than`` ns or later."""
+def in_date(state: State, now: int, ttl: int) -> State:
+    """The series of ``state`` fitted within ``ttl`` ns of ``now``: before it, or after it by a clock that was ahead."""
     if not state.keys:
         return state
-    fresh = state["fitted_at"] >= than
+    fresh = np.abs(now - state["fitted_at"]) <= ttl
     return state if fresh.all() else state.select(np.flatnonzero(fresh))

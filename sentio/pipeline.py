@@ -145,7 +145,7 @@ def score(
     """
     model, scores = _scores(line.detector, memory.model, fresh.onto(keys), left_out)
     known = line.judge.onto(memory.judged, keys)
-    fitted = _fitted(model, keys)
+    fitted = _of_model(model, "fitted_at", keys)
     before = _expected_before(line, model, known, keys, fitted)
     judged, found = line.judge.judge(
         known, scores, before=before, fitted_at=fitted, left_out=left_out, unbegun=unbegun,
@@ -217,22 +217,25 @@ def _kept(judge: Judge, old: State, new: State, modelled: Keys) -> State:
     return merged([new, judge.let_go(old.select(np.flatnonzero(away)))]) if away.any() else new
 
 
-def _fitted(model: State, keys: Keys) -> Ints:
-    """``[S]`` ns when each series' model was fitted; 0 where there is none."""
-    fitted = np.zeros(len(keys), np.int64)
+def _of_model(model: State, name: str, keys: Keys) -> Ints:
+    """``[S]``: the array ``name`` of each series' model; 0 where there is none."""
+    found = np.zeros(len(keys), np.int64)
     if model.keys:
         at = positions(keys, model.keys)
-        fitted[at >= 0] = model["fitted_at"][at[at >= 0]]
-    return fitted
+        found[at >= 0] = model[name][at[at >= 0]]
+    return found
 
 
 def _expected_before(line: Line, model: State, known: State, keys: Keys, fitted: Ints) -> Floats:
-    """``[S]``: what a model that is new expects of the last sample that was judged; NaN where it is not new."""
+    """``[S]``: what a model that is new expects of the last sample that was judged; NaN where it is not new, or that
+    was before its history, or is further ahead of it than that is long: what it says of such a time is anything."""
     before = np.full(len(keys), np.nan)
     if not isinstance(line.detector, Forecaster):
         return before
     at = line.judge.times(known)
+    first = _of_model(model, "first_at", keys)
     new = (fitted != line.judge.models(known)) & (fitted > 0) & (at > 0)
+    new &= (at >= first) & (at - fitted <= fitted - first)
     # Nearly always the series were judged last at one time; the few that were not can wait for the next sample.
     for time in np.unique(at[new])[-_MOST_TIMES:].tolist():
         rows = np.flatnonzero(new & (at == time))

@@ -19,7 +19,7 @@ from sentio.arrivals import Arrivals
 from sentio.contracts import Sink
 from sentio.errors import SentioError, SourceError
 from sentio.farewell import farewell
-from sentio.fitted import better, known, not_older, usable
+from sentio.fitted import better, in_date, known, usable
 from sentio.held import give_back
 from sentio.learning import Learning, begun, refitted
 from sentio.pipeline import Line, Memory, alert, read_fresh, read_when, score
@@ -147,7 +147,7 @@ class Runner:
             if failure is None:
                 self._cursor = window.end
             live = self._awaited(fresh, now)
-            model = not_older(self._memory.model, now - self.timing.model_ttl)
+            model = in_date(self._memory.model, now, self.timing.model_ttl)
             if model.keys == live:
                 model = State(live, model.arrays)
             if self._trained:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sentio.alerting import gone_since, not_after, parted, standing
-from sentio.fitted import not_older, usable
+from sentio.fitted import in_date, usable
 from sentio.flagged import Flagged
 from sentio.pipeline import Line, Memory
 from sentio.state import State
@@ -56,8 +56,8 @@ def restored(
         memory, seen = _unpacked(saved, flagged)
         arriving = (seen >= seen.max() - timing.ttl) & ~gone_since(left, saved.keys, seen)
         arrived = memory.model.select(np.flatnonzero(usable(memory.model) & arriving))
-        arrived = not_older(arrived, now - timing.model_ttl)
-        memory = replace(memory, model=not_older(memory.model, now - timing.model_ttl))
+        arrived = in_date(arrived, now, timing.model_ttl)
+        memory = replace(memory, model=in_date(memory.model, now, timing.model_ttl))
     live = union(arrived.keys, standing(told) if told is not None else ())
     memory = _fitting(line, memory, live, told)
     memory = replace(memory, alerts=not_after(memory.alerts, timing.newest(now)))
