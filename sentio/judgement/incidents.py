@@ -109,7 +109,8 @@ def follow(
 ) -> tuple[dict[str, Array], Incidents]:
     """The memory after ``samples`` at ``times [m]``, and the incidents of the series.
 
-    ``times`` ns are ``step`` apart and later than any before; where steps are left out nothing is known of them.
+    ``times`` ns are ``step`` apart and later than any before, but where a clock was set back; where steps are left out
+    nothing is known of them.
     ``evidence`` is what `runs.watch` gave for the same samples. The memory that is given stays as it is, and the one
     returned holds what else is in it, too. Any cut in time gives the same bits.
     """
@@ -181,6 +182,10 @@ def _push(s: int, j: int, t: int, step: int, now: Samples, kept: Memory) -> None
             kept.forecast[s, (slot - k) % length] = np.nan
         if skipped >= length and kept.open[s]:
             kept.open[s] = 0
+    if t < kept.pushed[s]:
+        # The clock was set back: nothing was the matter later than now.
+        kept.began[s], kept.onset[s] = min(kept.began[s], t - step), min(kept.onset[s], t - step)
+        kept.end[s] = min(kept.end[s], t - step)
     kept.pushed[s] = t
     expected, scale = now.expected[s, j], now.scale[s, j]
     at = slot % length
@@ -205,7 +210,7 @@ def _open(s: int, j: int, t: int, step: int, arrived: bool, found: Evidence, kep
     """A new incident, from where it really began."""
     began = t
     if not arrived:
-        began = found.gap_from[s, j] if found.gap[s, j] > 0 else t
+        began = min(found.gap_from[s, j], t) if found.gap[s, j] > 0 else t
     elif found.zeroed[s, j] < 1:
         began = _beginning(s, t, step, kept)
         if found.stuck[s, j] >= 1:

@@ -349,6 +349,26 @@ def test_a_pipeline_is_as_before_once_a_clock_that_was_ahead_is_right(ahead):
 
 
 @pytest.mark.parametrize("restart", [False, True])
+def test_what_is_the_matter_while_a_clock_is_set_back_has_begun_by_then(restart):
+    house = House(A)
+    house.runner.line = replace(house.runner.line, judge=Judge(Policy(), STEP))
+    house.train()
+    house.score(0)
+    house.source.bump[A] = 1000.0
+    assert [house.score().onsets[0] > 0 for _ in range(5)][-1]
+    house.now -= HOUR
+    if restart:
+        line, saved, house.runner = house.runner.line, house.runner.snapshot(), house.another()
+        house.runner.line = line
+        house.runner.restore(saved, house.now)
+    for _ in range(20):
+        report = house.score()
+        assert report.onsets[0] <= house.now
+        assert report.durations[0] >= (STEP if report.onsets[0] else 0)
+    assert report.durations[0] >= 20 * STEP
+
+
+@pytest.mark.parametrize("restart", [False, True])
 def test_an_alert_of_a_clock_that_went_back_ends_when_its_series_is_well(restart):
     """The machine's clock was a day ahead for a while."""
     house = ready(A)

@@ -208,6 +208,46 @@ def test_missing_samples_do_not_close_it():
     assert not found.open[0, 34]
 
 
+@pytest.mark.parametrize("still", [True, False])
+@pytest.mark.parametrize("what", [20.0, np.nan])
+@pytest.mark.parametrize("back", [1, 3, 30])
+def test_none_lasts_less_than_nothing_after_a_clock_that_was_set_back(what, back, still):
+    """The clock is set back by so many steps while an incident goes on, which is over by then where not ``still``."""
+    values, expected, scale = noisy(50 + 20)
+    odd = np.arange(70) >= 45
+    odd[50:] = still
+    values[0, odd] += what
+    at = np.concatenate([times(50), times(20, 50 - back)])
+    parts = [found for _, found in seen(at, values, expected, scale, odd)]
+    for now, found in zip(at, parts, strict=True):
+        assert found.onset[0, 0] <= found.end[0, 0] <= now
+        assert found.duration(STEP)[0, 0] >= (STEP if found.kind[0, 0] else 0)
+    assert parts[-1].open[0, 0] == still
+    assert not still or parts[-1].duration(STEP)[0, 0] >= 20 * STEP
+
+
+def test_a_gap_that_is_told_of_after_a_clock_was_set_back_began_no_later_than_that():
+    values, expected, scale = noisy(54)
+    values[0, 48:] = np.nan
+    at = np.concatenate([times(50), times(4, 20)])
+    told = list(seen(at, values, expected, scale, np.arange(54) >= 52))
+    assert told[-1][1].kind[0, 0] == Kind.MISSING
+    assert told[-1][1].onset[0, 0] <= at[52]
+    assert told[-1][1].duration(STEP)[0, 0] >= STEP
+
+
+def seen(at, values, expected, scale, flags):
+    """The memory and the incidents after each sample, where a judge has flagged these."""
+    memory = incidents.blank(len(values))
+    for j in range(len(at)):
+        one = values[:, j : j + 1], expected[:, j : j + 1], scale[:, j : j + 1]
+        learned, evidence = runs.watch(memory, at[j : j + 1], STEP, *one)
+        anomalous = np.broadcast_to(np.asarray(flags, float), values.shape)[:, j : j + 1]
+        samples = incidents.Samples(*one, anomalous, 2 * anomalous)
+        memory, found = incidents.follow({**memory, **learned}, at[j : j + 1], STEP, samples, evidence)
+        yield memory, found
+
+
 def test_what_has_closed_does_not_change():
     values, expected, scale = noisy(60)
     values[0, 10:20] += 20
