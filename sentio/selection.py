@@ -34,7 +34,8 @@ class Selection:
     def __call__(self, report: Report) -> Report:
         """``report`` with these alerts, and without scores: what waits for a receiver is kept small."""
         firing = (event for event in report.firing if event.level_to >= self.least)
-        return of_alerts(report.pipeline, report.at, self._changes(report.events), firing, every=report.every)
+        chosen = of_alerts(report.pipeline, report.at, self._changes(report.events), firing, every=report.every)
+        return replace(chosen, unlisted=report.unlisted)
 
     def _changes(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:

@@ -98,7 +98,7 @@ class Service:
             self.telemetry.set_aside.inc()
         self._journal = self._outlets.journal = beside(config.store.path, self.telemetry)
         self._pool = build.executor(config)
-        self._outlets.use(config, self._outlets.made(config))
+        self._outlets.use(config, self._outlets.made(config), clock())
         self._outlets.resume(clock())
         for alias in config.pipelines:
             self._running[alias] = self._make(config, alias)
@@ -192,7 +192,7 @@ class Service:
         for alias in [a for a in self._running if a not in config.pipelines]:
             self._drop(alias, ended=True)
         self._config = config
-        self._outlets.use(config, outlets)
+        self._outlets.use(config, outlets, clock())
         self._tell_shard()
         for alias in [a for a in self._running if a not in kept]:
             self._drop(alias)
