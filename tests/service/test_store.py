@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import sqlite3
 import tracemalloc
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +20,15 @@ from sentio.config.load import load
 from sentio.errors import StoreError
 from sentio.runner import Runner
 from sentio.service import Service
-from sentio.state import State
+from sentio.state import SeriesStatus, State
 from sentio.store import VERSION, Store
-from sentio.types import SeriesKey
+from sentio.types import SCORE, SECOND, SeriesKey
 from sentio.web.app import make_server
+from tests.faulty import FaultyServer, answer, text
 from tests.service import saver
-from tests.service.support import config_text, get, metric, running
+from tests.service.support import config_text, eventually, get, metric, prometheus, running
 
+DATA = Path(__file__).parent.parent / "data"
 KEYS = (SeriesKey("m", (("a", 'x"\n\\é😀'),)), SeriesKey("", ()))
 BETA = np.array([[1.5, np.nan], [np.inf, -0.0]])
 STATE = State(KEYS, {"status": np.array([1, 0], np.int8), "beta": BETA, "detail": np.array(["", "why"])})
@@ -220,3 +225,45 @@ def test_a_state_never_holds_code(tmp_path):
     store = Store(tmp_path / "sentio.db")
     with pytest.raises(ValueError, match="array evil holds objects"):
         store.save("cpu", "f", State(KEYS[:1], {"evil": np.array([print], dtype=object)}), 1)
+
+
+OLDER = DATA / "store_0.1.0.zip"
+BEGAN = 1_795_809_585 * SECOND
+"""When the alerts began that its pipeline ``load`` has."""
+
+
+def test_a_store_of_an_older_version_is_used_as_far_as_it_is_understood(tmp_path, caplog):
+    """Its judges are no records, of alerts it does not say when they changed last, and of what was flagged nothing."""
+    file, expected = tmp_path / "sentio.yml", {SeriesKey("load", (("i", str(i)),)) for i in range(3)}
+    with zipfile.ZipFile(OLDER) as older:
+        older.extractall(tmp_path)
+
+    def configure(url, hook, rules):
+        pipelines = {
+            "load": f"query: load, alerts: {{{rules}}}, train: {{ttl: 20000d}}",
+            "learns": "query: load, detector: {type: gaussian1d}, train: {ttl: 20000d}",
+        }
+        sinks = f"sinks: {{hook: {{type: webhook, url: '{hook.url}'}}}}\n"
+        file.write_text(config_text(url, tmp_path / "db", **pipelines) + sinks)
+
+    with FaultyServer(answer(text("ok"))) as hook, prometheus() as source:
+        configure("http://127.0.0.1:1", hook, "warning: value > 0")
+        with running([file]) as (service, web):
+            load, learns = service.runners()
+            for one in (load, learns):
+                assert set(one.state.keys) == set(one.report.scores.keys) == expected
+                assert (one.state["status"] == SeriesStatus.READY).all()
+            assert np.isfinite(load.report.forecast.yhat).all(), "models are of use"
+            assert (load.line.judge.times(load._memory.judged) < 0).all(), "judges begin anew"
+            assert {(one.key, one.since) for one in load.report.firing} == {(key, BEGAN) for key in expected}
+            assert metric(get(f"{web.url}/metrics")[1], "sentio_store_set_aside_total") == 0
+        assert not hook.requests, "nobody is told again of what stands"
+        configure(source.url, hook, "warning: value > 1000, recovery: 1")
+        with running([file]) as (service, _):
+            load, learns = service.runners()
+            eventually(lambda: np.isfinite(load.report.scores.outputs[SCORE]).all())
+            eventually(lambda: hook.requests)
+            assert load.errors == learns.errors == {"score": "", "train": ""}
+    ended = json.loads(hook.requests[0].body)["events"]
+    assert [(one["level_from"], one["level_to"]) for one in ended] == 3 * [("warning", "ok")]
+    assert not [said for said in caplog.messages if said.startswith("store ")]
