@@ -73,9 +73,9 @@ class Outlets:
         lets go of it."""
         before = {box.name: box for box in self.boxes}
         after = {box.name: box for box in _boxes(made)}
-        told = {alias: self.of(alias) for alias in config.pipelines}
+        heard = {alias: self.of(alias) for alias in config.pipelines}
         self._config, self._outlets = config, made
-        for alias, boxes in told.items():
+        for alias, boxes in heard.items():
             self._end_untold(alias, boxes, now)
         for name, box in before.items():
             if name not in after:

@@ -96,6 +96,7 @@ class Service:
         self._store = Store(config.store.path)
         if self._store.set_aside:
             self.telemetry.set_aside.inc()
+        self._store.let_go(config.pipelines, clock())
         self._journal = self._outlets.journal = beside(config.store.path, self.telemetry)
         self._pool = build.executor(config)
         self._outlets.use(config, self._outlets.made(config), clock())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import sqlite3
 import threading
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import numpy as np
 from sentio.database import DAMAGES, Database, Form, unpacked
 from sentio.errors import StoreError
 from sentio.state import State
+from sentio.types import SECOND
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 _FORM = Form(
@@ -26,6 +31,8 @@ _FORM = Form(
         """
     },
 )
+_KEPT = 14 * 86_400 * SECOND
+"""A state is of use for so long where its pipeline comes back: the history that it was learned from is as long."""
 _MAKE_ROOM = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, zeroblob(?)) RETURNING rowid"
 
 
@@ -110,6 +117,20 @@ class Store:
         except DAMAGES as error:
             text = f"store {self.path}: the state of {pipeline} is damaged ({error}); it will be learned anew"
             raise StoreError(text) from error
+
+    def let_go(self, but: Container[str], now: int) -> None:
+        """Forget the states that were not saved for two weeks up to ``now`` ns, ``but`` for those of these pipelines.
+        Where that fails they are there at the next start, too."""
+        try:
+            with self._lock, self._database as transaction:
+                old = transaction.execute("SELECT pipeline FROM states WHERE saved_at < ?", (now - _KEPT,)).fetchall()
+                for (pipeline,) in old:
+                    if pipeline not in but:
+                        transaction.execute("DELETE FROM states WHERE pipeline = ?", (pipeline,))
+                        text = "store %s: the state of %s, which is no pipeline any more, is let go"
+                        log.info(text, self.path, pipeline)
+        except sqlite3.Error as error:
+            log.warning("store %s: what is old is not let go (%s)", self.path, error)
 
     def close(self) -> None:
         with self._lock:

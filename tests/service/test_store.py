@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sqlite3
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_a_state_comes_back_as_it_was(tmp_path):
     assert again.load("mem", "other options") is None
     assert again.load("disk", "f1") is None
     assert again.set_aside is None
+
+
+def test_what_was_not_saved_for_two_weeks_goes_but_for_what_is_configured(tmp_path, caplog):
+    caplog.set_level("INFO")
+    now, day = time.time_ns(), 86_400 * SECOND
+    store = Store(tmp_path / "sentio.db")
+    for alias, age in {"load": 400, "gone": 15, "lately": 13}.items():
+        store.save(alias, "f", STATE, now - age * day)
+    store.close()
+    config = tmp_path / "sentio.yml"
+    config.write_text(config_text("http://127.0.0.1:1", tmp_path / "sentio.db"))
+    with running([config]):
+        pass
+    store = Store(tmp_path / "sentio.db")
+    assert [alias for alias in ("load", "gone", "lately") if store.load(alias, "f")] == ["load", "lately"]
+    store.close()
+    assert f"store {tmp_path / 'sentio.db'}: the state of gone, which is no pipeline any more, is let go" in caplog.text
 
 
 def test_a_save_makes_no_second_copy_of_the_state(tmp_path):
