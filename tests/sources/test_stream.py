@@ -441,10 +441,11 @@ def test_it_would_be_noticed(tmp_path: Path) -> None:
     """That the test above can fail at all."""
     code = """
 import numpy as np
-from sentio.sources.prometheus import scan
+from sentio.compiled import kernel
+from sentio.sources.prometheus import numerals
 
 try:
-    scan.kernel(lambda text: scan._word(text, 1))(np.zeros(8, np.uint8))
+    kernel(lambda text: numerals._word(text, 1))(np.zeros(8, np.uint8))
 except IndexError:
     print("noticed")
 """

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from sentio.web.runbook import SECTIONS, Look, Section, render
+from sentio.web.advice import SECTIONS, Look, Section
+from sentio.web.runbook import render
 from tests.docs.pages import ROOT, named
 from tests.service.support import config_text, prometheus, running
 
