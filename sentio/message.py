@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
-from sentio.alerting import GONE, REMOVED, UNTOLD
+from sentio.alerting import GONE, REMOVED
 from sentio.reports import Event, Report
 from sentio.types import SECOND, SeriesKey
 
@@ -78,7 +78,6 @@ _RANKS = {"critical": 0, "warning": 1, "info": 2, "resolved": 3}
 _ENDS = {
     GONE: "is no longer awaited, for it stopped arriving; its alert has ended",
     REMOVED: "is no longer watched; its alert has ended",
-    UNTOLD: "is no longer told of here, where its alert has ended",
 }
 
 

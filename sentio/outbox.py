@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from sentio.deadline import remaining, within
 from sentio.guard import GuardedSink, News
 from sentio.journal import Entry, Journal, Post
-from sentio.reports import AlertLevel, Report
-from sentio.selection import Selection
+from sentio.reports import Report
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND
 
@@ -29,6 +28,9 @@ _WRITTEN_S = 5.0
 """A message is sent once it is on the disk; where the disk hangs, so long after it came all the same."""
 _HANDED_OVER_S = 5.0
 """For one that is stopped to end, before its successor takes what it has."""
+
+Select = Callable[[Report], Report]
+"""What of a report the sink is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,8 @@ class Outbox:
     """A `sentio.contracts.Sink` whose `emit` returns at once.
 
     ``stopping`` is set by `stop`; ``sink`` pauses on it. ``bound``: reports that wait at most; of more, the oldest
-    without events are let go first, then the oldest. ``select``: what of a report the sink is told; None for all of it.
-    ``every_report``: those without events are for the sink, too. The thread is started with the first report.
-    ``journal``: has what waits with events, until it has been delivered.
+    without events are let go first, then the oldest. ``every_report``: those without events are for the sink, too. The
+    thread is started with the first report. ``journal``: has what waits with events, until it has been delivered.
     """
 
     def __init__(
@@ -57,15 +58,13 @@ class Outbox:
         *,
         telemetry: Telemetry,
         bound: int,
-        select: Selection | None = None,
+        select: Select = lambda report: report,
         every_report: bool = True,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink, self._stopping = sink, stopping
         self.name = sink.name
-        self.least = select.least if select else AlertLevel.INFO
-        """The lowest level that the sink is told of."""
         self._telemetry = telemetry
         self._bound, self._select, self._every = bound, select, every_report
         self._journal, self._clock = journal, clock
@@ -85,7 +84,7 @@ class Outbox:
 
     def take(self, report: Report, entry: Entry) -> None:
         """Queue ``report``; what changes by that is put into ``entry``, which the caller has the journal write."""
-        chosen = self._select(report) if self._select else report
+        chosen = self._select(report)
         if not chosen.events and not self._every:
             return
         with self._changed:

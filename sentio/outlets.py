@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sentio import build
-from sentio.alerting import UNTOLD, remembering, told
-from sentio.alerting.memory import LEVEL
+from sentio.alerting import remembering, told
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config
 from sentio.contracts import Sink
@@ -67,16 +66,12 @@ class Outlets:
     def _new(self, config: Config, name: str) -> Outlet:
         return Outlet(config.sinks[name], build.outboxes(config, name, self._telemetry, self.journal))
 
-    def use(self, config: Config, made: dict[str, Outlet], now: int) -> None:
-        """``config`` is in force from ``now`` ns on, and these are `made` of it. What is gone or changed tries once
-        more what it has, on its own threads; then one that has changed hands over what is left, and one that is gone
-        lets go of it."""
+    def use(self, config: Config, made: dict[str, Outlet]) -> None:
+        """``config`` is in force, and these are `made` of it. What is gone or changed tries once more what it has, on
+        its own threads; then one that has changed hands over what is left, and one that is gone lets go of it."""
         before = {box.name: box for box in self.boxes}
         after = {box.name: box for box in _boxes(made)}
-        heard = {alias: self.of(alias) for alias in config.pipelines}
         self._config, self._outlets = config, made
-        for alias, boxes in heard.items():
-            self._end_untold(alias, boxes, now)
         for name, box in before.items():
             if name not in after:
                 box.retire()
@@ -86,23 +81,6 @@ class Outlets:
         for alias in config.pipelines:
             for box in self.of(alias):
                 self._telemetry.begin_sink(alias, box.name)
-
-    def _end_untold(self, alias: str, boxes: list[Outbox], now: int) -> None:
-        """Tell those of ``boxes``, which were those of the pipeline ``alias``, that are so no longer or are told of
-        fewer levels, the ends of what they heard of and would hear no more of."""
-        alerts, least = self.journal.alerts(alias) if self.journal else None, {b.name: b.least for b in self.of(alias)}
-        if alerts is None or self.journal is None:
-            return
-        entry, names = Entry(), [to.split("\n") for to in alerts.arrays.get(_TO, np.empty(0)).tolist()]
-        for box in boxes:
-            most = least.get(box.name, np.inf)
-            if most <= box.least:
-                continue
-            heard = alerts.select(np.flatnonzero([box.name in of for of in names]))
-            high = heard[LEVEL] >= most
-            if report := farewell(alias, heard.select(np.flatnonzero(~high)), now, UNTOLD):
-                box.take(replace(report, unlisted=int(high.sum())), entry)
-        self.journal.write(entry)
 
     def resume(self, now: int) -> None:
         """Have the sinks try what waited when Sentio ended."""

@@ -34,8 +34,7 @@ class Selection:
     def __call__(self, report: Report) -> Report:
         """``report`` with these alerts, and without scores: what waits for a receiver is kept small."""
         firing = (event for event in report.firing if event.level_to >= self.least)
-        chosen = of_alerts(report.pipeline, report.at, self._changes(report.events), firing, every=report.every)
-        return replace(chosen, unlisted=report.unlisted)
+        return of_alerts(report.pipeline, report.at, self._changes(report.events), firing, every=report.every)
 
     def _changes(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:

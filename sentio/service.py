@@ -99,7 +99,7 @@ class Service:
         self._store.let_go(config.pipelines, clock())
         self._journal = self._outlets.journal = beside(config.store.path, self.telemetry)
         self._pool = build.executor(config)
-        self._outlets.use(config, self._outlets.made(config), clock())
+        self._outlets.use(config, self._outlets.made(config))
         self._outlets.resume(clock())
         for alias in config.pipelines:
             self._running[alias] = self._make(config, alias)
@@ -193,7 +193,7 @@ class Service:
         for alias in [a for a in self._running if a not in config.pipelines]:
             self._drop(alias, ended=True)
         self._config = config
-        self._outlets.use(config, outlets, clock())
+        self._outlets.use(config, outlets)
         self._tell_shard()
         for alias in [a for a in self._running if a not in kept]:
             self._drop(alias)

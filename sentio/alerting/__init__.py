@@ -3,7 +3,7 @@
 from sentio.alerting.away import away, back
 from sentio.alerting.expression import Expression, parse
 from sentio.alerting.leaving import gone_since, parted, remembering
-from sentio.alerting.machine import GONE, REMOVED, UNTOLD, Alerting, ends, not_after, standing
+from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, not_after, standing
 from sentio.alerting.memory import told
 from sentio.alerting.outcome import Change, Outcome, Recents, Say, events
 from sentio.alerting.rules import Flapping, Rule, Rules
@@ -12,7 +12,6 @@ from sentio.alerting.tokens import ExpressionError
 __all__ = [
     "GONE",
     "REMOVED",
-    "UNTOLD",
     "Alerting",
     "Change",
     "Expression",

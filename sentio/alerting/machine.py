@@ -23,7 +23,6 @@ from sentio.types import Array, Bools, Failure, Keys, Scores, SeriesKey, positio
 GONE = "series stopped arriving"
 """Why the alert of a series ends that is not awaited any more."""
 REMOVED = "pipeline is no longer in the configuration"
-UNTOLD = "the configuration has this receiver told of it no longer"
 UNRULED = "the rules have no such level any more"
 """Why an alert ends, or stands until a sample ends it, whose level only the rules before these had."""
 
@@ -244,9 +243,9 @@ def standing(state: State) -> Keys:
     return tuple(compress(state.keys, (state[LEVEL] > AlertLevel.OK).tolist()))
 
 
-def ends(state: State, at: int, cause: str) -> list[Change]:
-    """Of all alerts that stand, ``at`` ns."""
-    return _ends(state, standing(state), at, cause)
+def ends(state: State, at: int) -> list[Change]:
+    """Of all alerts that stand, ``at`` ns: nobody watches their series any more."""
+    return _ends(state, standing(state), at, REMOVED)
 
 
 def not_after(state: State, at: int) -> State:

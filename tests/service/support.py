@@ -55,7 +55,7 @@ def metric(page: str, line: str) -> float | None:
 
 
 @contextmanager
-def prometheus(series: int = 3, hours: float = 3, until_s: float | None = None, wave: float = 5) -> Iterator[Server]:
+def prometheus(series: int = 3, hours: float = 3, until_s: float | None = None) -> Iterator[Server]:
     """An hour-shaped metric ``load{i="…"}``, a sample every 15 s up to now and some way on."""
     store = Tsdb()
     end = until_s or time.time() + 3600
@@ -63,7 +63,7 @@ def prometheus(series: int = 3, hours: float = 3, until_s: float | None = None, 
     noise = np.random.default_rng(1).normal(size=(series, len(times)))
     for i in range(series):
         key = SeriesKey("load", (("i", str(i)),))
-        values = 20 + 10 * i + wave * np.sin(times / 600) + noise[i]
+        values = 20 + 10 * i + 5 * np.sin(times / 600) + noise[i]
         store.extend(Series(key, (times * SECOND).astype(np.int64), values))
     with Server(api(store, time.time), name="store") as server:
         yield server

@@ -12,9 +12,8 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import pytest
 
-from sentio.alerting import REMOVED, UNTOLD
+from sentio.alerting import REMOVED
 from sentio.cli import main
 from sentio.config.options import Options
 from sentio.journal import Journal
@@ -107,54 +106,6 @@ def test_the_alerts_of_a_pipeline_that_a_reload_removes_end(tmp_path):
             assert service.reload() is None
             eventually(lambda: len(of(hook, "load")) == 3)
             assert {one["level_from"] for one in of(hook, "load")[2]["events"]} == {"ok"}, "they begin anew"
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "sinks", "told"),
-    [
-        ("", "{a: {type: webhook, url: 'A', min_level: critical}, b: {type: webhook, url: 'B'}}", {"0", "1"}),
-        ("", "{a: {type: webhook, url: 'A', min_level: warning}, b: {type: webhook, url: 'B'}}", {"0"}),
-        (", sinks: [b]", "{a: {type: webhook, url: 'A'}, b: {type: webhook, url: 'B'}}", {"0", "1", "2"}),
-        ("", "{b: {type: webhook, url: 'B'}}", {"0", "1", "2"}),
-        (", horizons", "{b: {type: webhook, url: 'B'}}", {"0", "1", "2"}),
-        ("", "{a: {type: webhook, url: 'A', timeout: 5s}, b: {type: webhook, url: 'B'}}", set()),
-        ("", "{a: {type: webhook, url: 'A', send_resolved: false}, b: {type: webhook, url: 'B'}}", set()),
-    ],
-    ids=["critical", "warning", "left the pipeline", "gone", "gone, and the pipeline anew", "later", "no ends"],
-)
-def test_who_is_not_to_be_told_of_an_alert_any_more_is_told_that_it_has_ended(tmp_path, pipeline, sinks, told):
-    """``i="0"`` stands at info, 1 at warning, 2 at critical."""
-    file = tmp_path / "sentio.yml"
-    rules = "alerts: {info: value > 0, warning: value > 25, critical: value > 35}, judgement: {enabled: false}"
-    more = f"query: load, {rules}"
-    after = f"{more}{pipeline}".replace("horizons", "forecast: {horizons: [1h]}")
-    with prometheus(wave=0) as source, FaultyServer(GOOD) as a, FaultyServer(GOOD) as b:
-        file.write_text(with_sinks(source.url, tmp_path, pipeline=more, a=a.url, b=b.url))
-        with running([file]) as (service, _web):
-            eventually(lambda: levels_at(a) == levels_at(b) == {"0": "info", "1": "warning", "2": "critical"})
-            heard = len(a.requests), len(b.requests)
-            sinks = sinks.replace("'A'", f"'{a.url}'").replace("'B'", f"'{b.url}'")
-            file.write_text(config_text(source.url, tmp_path / "db", load=after) + f"sinks: {sinks}\n")
-            assert service.reload() is None
-            if told:
-                eventually(lambda: len(a.requests) > heard[0])
-                ended = events_of(a)[-1]
-                assert {one["labels"]["i"] for one in ended["events"]} == told
-                assert {(one["level_to"], one["cause"]) for one in ended["events"]} == {("ok", UNTOLD)}
-                text = ended["events"][0]["text"]
-                assert text.startswith("is no longer told of here, where its alert has ended after ")
-                assert ended["firing"] == (3 - len(told) if "a:" in sinks and not pipeline else 0)
-            else:
-                tell(service, event())  # what comes after the reload comes after it
-                eventually(lambda: len(a.requests) == heard[0] + 1)
-            assert service.reload() is None
-        assert len(a.requests) == heard[0] + 1, "once"
-        assert len(b.requests) == heard[1] + (0 if told else 1), "it is told of all as before"
-
-
-def levels_at(server):
-    """By series, what the receiver has heard last of it."""
-    return {one["labels"]["i"]: one["level_to"] for message in events_of(server) for one in message["events"]}
 
 
 def test_of_a_pipeline_that_is_gone_at_a_start_only_the_alerts_of_ones_own_series_end(tmp_path):
