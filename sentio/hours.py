@@ -16,7 +16,7 @@ _DAY = 86_400 * SECOND
 _HOUR = 3600 * SECOND
 _MINUTE = 60 * SECOND
 _DAYS = 130 * 365
-"""From 1970 to the end of 2099."""
+"""From 1970 to November 2099."""
 _QUARTER_S = 900
 """Clocks are put forward and back on a quarter of an hour, so that one look at each is enough."""
 
@@ -58,7 +58,7 @@ def wall_clock(times: Ints, timezone: str) -> Ints:
 
 @cache
 def put_forward(timezone: str) -> Ints:
-    """``[k, 2]``: each time that the clocks of ``timezone`` are put forward from 1970 to 2100, as the first hour from
+    """``[k, 2]``: each time that the clocks of ``timezone`` are put forward from 1970 to 2099, as the first hour from
     the epoch that has begun by then, and by how many hours, to the nearest; negative: back. Raises
     `ZoneInfoNotFoundError` for an unknown zone."""
     days = _DAY * np.arange(_DAYS, dtype=np.int64)

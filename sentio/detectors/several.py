@@ -105,6 +105,11 @@ class Several:
             """Of the band, where there is one: the first detector's."""
             return float(getattr(next(iter(self.of.values())).options, "interval_width", _WIDTH))
 
+        @property
+        def timezone(self) -> object:
+            """Of the first detector, which alone forecasts; None where it has none."""
+            return getattr(next(iter(self.of.values())).options, "timezone", None)
+
     @staticmethod
     def preload(options: Options) -> tuple[str, ...]:
         """What the workers should have imported."""

@@ -28,11 +28,14 @@ def turn_day(track: Track, s: int, t: int, terms: Terms) -> None:
 
 @part
 def _put_back(before: int, now: int, terms: Terms) -> int:
-    """Hours by which the clock was put back after hour ``before`` and up to hour ``now``."""
+    """Hours by which people's clock was put back after hour ``before`` and up to hour ``now``; where the machine's was
+    set back, it is as if that had not been."""
     hours = 0
     for k in range(len(terms.clock)):
         if before < terms.clock[k, 0] <= now:
             hours -= terms.clock[k, 1]
+        elif now < terms.clock[k, 0] <= before:
+            hours += terms.clock[k, 1]
     return hours
 
 

@@ -25,6 +25,7 @@ from sentio.judgement.score import A_DECADE
 from sentio.judgement.terms import Terms, Verdict
 from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
+from sentio.judgement.units import AN_HOUR
 from sentio.state import State
 from sentio.types import (
     ANOMALY,
@@ -91,7 +92,8 @@ class Judge:
             units=float(policy.min_deviation),
             part=policy.min_percent / 100,
             resolution=float(policy.resolution),
-            clock=put_forward(policy.timezone),
+            # Samples further apart lie in some of the hours alone, and what is known is not to leave these.
+            clock=put_forward(policy.timezone if step <= AN_HOUR else "UTC"),
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
         self._names = frozenset(self.blank(()).arrays)

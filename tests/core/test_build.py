@@ -121,6 +121,8 @@ def test_how_often_it_scores_reaches_the_line(tmp_path, more, every):
         ("judgement: {timezone: Europe/Berlin}", "Europe/Berlin"),
         ("detector: {timezone: Asia/Tokyo}, judgement: {timezone: Europe/Berlin}", "Europe/Berlin"),
         ("detector: {type: mad}, judgement: {enabled: true}", "UTC"),
+        ("detector: {type: several, of: {p: {timezone: Asia/Tokyo}, m: {type: mad}}}", "Asia/Tokyo"),
+        ("detector: {type: several, of: {m: {type: mad}, p: {timezone: Asia/Tokyo}}}", "UTC"),
     ],
 )
 def test_the_hours_of_the_day_are_those_of_the_detector_unless_the_judgement_names_others(tmp_path, more, timezone):

@@ -123,3 +123,36 @@ def test_what_is_known_of_an_hour_moves_once_also_where_the_series_was_away(seas
     assert np.nanargmax(track["yesterday"]) == noon
     # Of two days before it and two after it; at another hour they would have no single peak.
     assert np.argmax(track["profile"]) == noon
+
+
+@pytest.mark.parametrize("season", CHANGES)
+def test_a_clock_that_is_set_back_across_the_change_moves_nothing_twice(season):
+    """And one that was ahead of it for a sample moves nothing too soon."""
+    at = times(season)[BEFORE - 4 * DAY :]
+    change = 4 * DAY
+    noise = np.random.default_rng(4).normal(size=(1, len(at)))
+    values = 20 * np.cos(2 * np.pi * (hours(at) - 12.5) / 24) + 0.2 * noise
+    judge, scores = Judge(Policy(timezone=BERLIN), STEP), said(at, values, 0.0, 60.0)
+    order = np.r_[0 : change - DAY, change + 5, change - DAY : change + 8, change - HOUR : len(at)]
+    state, none = judge.blank(scores.keys), np.full(1, np.nan)
+    for columns in np.split(order, np.flatnonzero(np.diff(order) != 1) + 1):
+        some = {name: np.ascontiguousarray(out[:, columns]) for name, out in scores.outputs.items()}
+        part = Scores(scores.keys, at[columns], values[:, columns], some)
+        state, _ = judge.judge(state, part, before=none, fitted_at=np.ones(1, np.int64))
+    noon = datetime.fromtimestamp(at[-1] / SECOND, ZoneInfo(BERLIN)).replace(hour=12).astimezone(UTC).hour
+    assert np.nanargmax(state.arrays["track"][0]["yesterday"]) == noon
+    assert np.argmax(state.arrays["track"][0]["profile"]) == noon
+
+
+@pytest.mark.parametrize("season", CHANGES)
+def test_what_has_not_a_sample_in_each_hour_stays_in_the_hours_that_it_has(season):
+    """At two hours: moved by one, all that is known would be where no sample ever is."""
+    step = 2 * 3600 * SECOND
+    change = int(datetime.fromisoformat(CHANGES[season]).timestamp()) * SECOND // step * step
+    at = change + step * np.arange(-12 * 28, 12 * 28, dtype=np.int64)
+    busy = (at // (3600 * SECOND) % 24 >= 8) & (at // (3600 * SECOND) % 24 < 18)
+    values = 100 + 12 * busy + np.random.default_rng(5).normal(size=(SERIES, len(at)))
+    scores = said(at, values, 100.0, 15.0)
+    with_zone, without = (pieces(Judge(Policy(timezone=zone), step), scores) for zone in (BERLIN, "UTC"))
+    assert (with_zone[1] == without[1]).all()
+    assert_same_arrays(with_zone[0].arrays, without[0].arrays)
