@@ -7,15 +7,13 @@ its evidence must be stronger, and time brings it back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sentio.compiled import kernel, record
-from sentio.judgement.evidence import Evidence
-from sentio.types import SECOND, Array, Bools, Floats
+from sentio.compiled import part, record
+from sentio.types import SECOND, Array, Floats
 
 _DAY = 86_400.0 * SECOND
 _APART = 3600.0 * SECOND
@@ -50,40 +48,26 @@ def blank(series: int) -> dict[str, Array]:
     return {BUDGET: budget}
 
 
-def tell(
-    memory: Mapping[str, Array], step: int, a_day: float, evidence: Evidence, counts: Bools
-) -> tuple[dict[str, Array], Floats]:
-    """The memory after ``evidence [S, m]``, ``step`` ns apart, and what is told of it: decades above 1, ``[S, m]``; NaN
-    where it is nothing.
+STRONG, LASTING = 0, 1
+"""Which budget: of what stands still, is missing or zero; and of what lasts far off."""
 
-    ``a_day``: episodes of one series that are all right. ``counts [S, m]``: whether evidence says anything then. An
-    episode that has begun lasts as long as its evidence does. The memory that is given stays as it is. Any cut in time
-    gives the same bits.
+
+@part
+def tell(budget: Budget, s: int, which: int, step: int, a_day: float, found: float) -> float:
+    """Decades above 1 of the evidence ``found`` that are told of series ``s`` at this step; NaN where it is nothing.
+
+    ``found`` is 0 where there is none, or where it says nothing. ``a_day``: episodes of one series that are all right.
+    An episode that has begun lasts as long as its evidence does.
     """
-    budget = np.array(memory[BUDGET])
-    strong = np.maximum(np.maximum(evidence.stuck, evidence.zeroed), evidence.absent)
-    found = np.where(counts, np.stack((strong, evidence.lasting)), 0.0)
-    told = np.full(found.shape, np.nan)
-    _tell(step, a_day, found, cast(Budget, budget), told)
-    # How strange what is far off is, the score says: to last does not put it above what is stranger elsewhere.
-    return {BUDGET: budget}, np.where(np.isnan(told[0]) & np.isfinite(told[1]), 0.0, told[0])
-
-
-@kernel
-def _tell(step: int, a_day: float, found: Floats, budget: Budget, told: Floats) -> None:
-    cost, apart = _COST / max(a_day, 1.0), max(3.0, _APART / step)
-    leak = cost * a_day * step / _DAY
-    for k in range(found.shape[0]):
-        for s in range(found.shape[1]):
-            for j in range(found.shape[2]):
-                budget.spent[s, k] = max(budget.spent[s, k] - leak, -cost)
-                budget.untold[s, k] += 1
-                begins = budget.untold[s, k] > apart
-                if begins:
-                    budget.wanted[s, k] = min(max(budget.spent[s, k], 0.0), _COST)
-                if found[k, s, j] < 1 or np.log10(found[k, s, j]) < budget.wanted[s, k]:
-                    continue
-                if begins:
-                    budget.spent[s, k] += cost
-                budget.untold[s, k] = 0
-                told[k, s, j] = np.log10(found[k, s, j])
+    cost = _COST / max(a_day, 1.0)
+    budget.spent[s, which] = max(budget.spent[s, which] - cost * a_day * step / _DAY, -cost)
+    budget.untold[s, which] += 1
+    begins = budget.untold[s, which] > max(3.0, _APART / step)
+    if begins:
+        budget.wanted[s, which] = min(max(budget.spent[s, which], 0.0), _COST)
+    if found < 1 or np.log10(found) < budget.wanted[s, which]:
+        return np.nan
+    if begins:
+        budget.spent[s, which] += cost
+    budget.untold[s, which] = 0
+    return float(np.log10(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,9 @@ RECORD = record(
 """What `Runs` holds of one series."""
 
 
-class Evidence(NamedTuple):
-    """Against ``S`` series at ``m`` times, each ``[S, m]``; of 1 and more it is abnormal."""
+class Evidence(Protocol):
+    """Against ``S`` series at ``m`` times, each ``[S, m]``; of 1 and more it is abnormal. An array of which each field
+    is an array, as kernels read it."""
 
     stuck: Floats
     """Length of the run of equal values over the longest plausible one; 0 for fewer than three."""
@@ -99,8 +100,16 @@ class Evidence(NamedTuple):
     gap_usual: npt.NDArray[np.int32]
 
 
+_EVIDENCE = record(Evidence)
+
+
+def nothing(shape: tuple[int, int]) -> Evidence:
+    """No evidence against the series and times of ``shape``."""
+    return cast(Evidence, np.zeros(shape, _EVIDENCE))
+
+
 def blank(series: int) -> dict[str, Array]:
-    """The memory of ``series`` of which nothing is known, for `runs.watch`."""
+    """The memory of ``series`` of which nothing is known, for `runs.take`."""
     runs = np.zeros(series, RECORD)
     runs["seen"] = NEVER
     runs["last"] = np.nan

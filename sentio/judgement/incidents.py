@@ -14,7 +14,6 @@ import numpy as np
 from sentio.compiled import kernel, part
 from sentio.judgement import evidence as _evidence
 from sentio.judgement import memory as _memory
-from sentio.judgement import runs as _runs
 from sentio.judgement.daily import name_shift, remember_hour
 from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
@@ -92,7 +91,7 @@ class Incidents(NamedTuple):
 
 
 def blank(series: int) -> dict[str, Array]:
-    """The memory of ``series`` of which nothing is known, for `runs.watch` and `follow`: arrays by name whose first
+    """The memory of ``series`` of which nothing is known, for `runs.take` and `follow`: arrays by name whose first
     axis is the series."""
     return {**_evidence.blank(series), **_memory.blank(series)}
 
@@ -111,23 +110,14 @@ def follow(
 
     ``times`` ns are ``step`` apart and later than any before, but where a clock was set back; where steps are left out
     nothing is known of them.
-    ``evidence`` is what `runs.watch` gave for the same samples. The memory that is given stays as it is, and the one
+    ``evidence`` is what `runs.take` gave for the same samples. The memory that is given stays as it is, and the one
     returned holds what else is in it, too. Any cut in time gives the same bits.
     """
     after = np.array(memory[INCIDENT])
     incidents = Incidents._make(_made(name, samples.values.shape) for name in Incidents._fields)
     now = Samples(*(np.ascontiguousarray(a, np.float64) for a in samples))
-    found = Evidence._make(np.ascontiguousarray(a) for a in evidence)
-    _follow(np.ascontiguousarray(times, np.int64), step, now, found, cast(Memory, after), quiet, incidents)
+    _follow(np.ascontiguousarray(times, np.int64), step, now, evidence, cast(Memory, after), quiet, incidents)
     return {**memory, INCIDENT: after}, incidents
-
-
-def warm() -> None:
-    """Compile the kernels, which takes some seconds where they are not on disk yet."""
-    one, times = np.ones((1, 1)), np.zeros(1, np.int64)
-    memory = blank(1)
-    learned, evidence = _runs.watch(memory, times, 1, one, one, one)
-    follow({**memory, **learned}, times, 1, Samples(one, one, one, one, one), evidence)
 
 
 def _made(name: str, shape: tuple[int, ...]) -> Array:

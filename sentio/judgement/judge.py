@@ -5,6 +5,7 @@ Pure: a state goes in, and the next one comes out. Samples may be given in one g
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import cast
@@ -15,13 +16,13 @@ from sentio.hours import put_forward
 from sentio.judgement import budget as _budget
 from sentio.judgement import incidents as _incidents
 from sentio.judgement.bounds import SECOND_NIGHT
-from sentio.judgement.budget import tell
-from sentio.judgement.evidence import Evidence
+from sentio.judgement.budget import BUDGET, Budget
+from sentio.judgement.evidence import RUNS, Evidence, Runs, nothing
+from sentio.judgement.evident import Watch
 from sentio.judgement.incidents import Incidents, Samples, follow
 from sentio.judgement.kernel import run
 from sentio.judgement.policy import Policy
-from sentio.judgement.runs import watch
-from sentio.judgement.score import A_DECADE
+from sentio.judgement.runs import glance
 from sentio.judgement.terms import Terms, Verdict
 from sentio.judgement.track import Track
 from sentio.judgement.track import blank as _blank_track
@@ -60,7 +61,6 @@ _TRACK = "track"
 _FITTED = "model_at"
 _UNIT = 2.5758
 """Half of a 99 % band of the standard normal distribution."""
-_OUT_OF_RANGE = 2.0
 _LEAST_STEPS = 10
 
 
@@ -82,6 +82,7 @@ class Judge:
         # A shift of fewer steps is a spike, and what stands still would be normal before it is seen.
         policy = replace(policy, accept_after=max(policy.accept_after, _LEAST_STEPS * step))
         self.policy, self._step = policy, step
+        low, high = policy.data_range or (-math.inf, math.inf)
         self._terms = Terms(
             # Whole numbers would be another type to the kernel, which is then compiled anew.
             budget=float(policy.false_alarms),
@@ -92,6 +93,9 @@ class Judge:
             units=float(policy.min_deviation),
             part=policy.min_percent / 100,
             resolution=float(policy.resolution),
+            lowest=float(low),
+            highest=float(high),
+            of_values=True,
             # Samples further apart lie in some of the hours alone, and what is known is not to leave these.
             clock=put_forward(policy.timezone if step <= AN_HOUR else "UTC"),
         )
@@ -138,10 +142,15 @@ class Judge:
         """The state after ``history [S, n]``, ``step`` ns apart, whose ``scores`` the detector gave: what errors are
         usual, but for what is ``left_out [S, n]``. Nothing is said of it."""
         arrays = dict(state.arrays)
-        verdict = self._run(arrays, history.times, step, scores, np.full(len(state.keys), np.nan), left_out)
+        every, before = max(1, step // self._step), np.full(len(state.keys), np.nan)
+        skip = _none_of(scores) if left_out is None else left_out
+        came = (np.isfinite(scores.values) & ~skip).sum(axis=1)
+        young = np.asarray(arrays[_TRACK]["age"] + step * came < SECOND_NIGHT)
+        verdict, _ = self._run(arrays, history.times, step, scores, before, skip, young, watched=every == 1)
+        if every > 1:
+            base, scale = verdict.base, verdict.scale
+            arrays |= glance(arrays, history.times, every, scores.values, base, scale, skip, young)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
-        young = np.asarray(arrays[_TRACK]["age"]) < SECOND_NIGHT
-        self._watch(arrays, history.times, scores.values, verdict, left_out, young, max(1, step // self._step))
         return State(state.keys, arrays)
 
     def judge(
@@ -157,76 +166,49 @@ class Judge:
         """
         if not self.policy.enabled:
             return state, Judged(_unjudged(scores, left_out), None, np.ones(len(scores.keys)))
+        skip = _none_of(scores) if left_out is None else left_out
         if unbegun is not None:
-            silent = np.repeat(unbegun[:, None], len(scores.times), axis=1)
-            left_out = silent if left_out is None else left_out | silent
-        arrays = dict(state.arrays)
-        verdict = self._run(arrays, scores.times, self._step, scores, before, left_out)
+            skip = skip | unbegun[:, None]
+        arrays, old = dict(state.arrays), np.zeros(len(scores.keys), bool)
+        verdict, evidence = self._run(arrays, scores.times, self._step, scores, before, skip, old, watched=whole)
         arrays[_FITTED] = np.asarray(fitted_at, np.int64)
-        values = scores.values if left_out is None else np.where(left_out, np.nan, scores.values)
-        evidence, told = None, None
-        if whole and len(scores.times):
-            evidence, told = self._watch(arrays, scores.times, values, verdict, left_out)
-        outputs = self._outputs(scores, _modelled(verdict, scores, unbegun), told, left_out)
+        outputs = self._outputs(scores, _modelled(verdict, scores, unbegun))
         incidents = None
         # An output that there is, also where nothing is known of it yet: alerts tell that from one that there is not.
-        outputs[KIND] = np.full(values.shape, np.nan)
-        if evidence is not None:
+        outputs[KIND] = np.full(scores.values.shape, np.nan)
+        if whole and len(scores.times):
+            values = np.where(skip, np.nan, scores.values)
             seen = Samples(values, verdict.base, verdict.scale, outputs[ANOMALY], outputs[SCORE])
             arrays, incidents = follow(arrays, scores.times, self._step, seen, evidence)
-            if left_out is not None:
-                incidents = incidents._replace(open=incidents.open & ~left_out)
+            incidents = incidents._replace(open=incidents.open & ~skip)
             outputs[KIND] = np.where(incidents.open, incidents.kind, 0).astype(np.float64)
         widening = verdict.widening[:, -1] if len(scores.times) else np.ones(len(scores.keys))
         judged = Scores(scores.keys, scores.times, scores.values, outputs)
         return State(state.keys, arrays), Judged(judged, incidents, np.nan_to_num(widening, nan=1.0))
 
     def _run(
-        self, arrays: dict[str, Array], times: Ints, step: int, scores: Scores, before: Floats, left_out: Bools | None
-    ) -> Verdict:
-        """What the kernel says; ``arrays`` get the track that it leaves."""
+        self, arrays: dict[str, Array], times: Ints, step: int, scores: Scores, before: Floats, left_out: Bools,
+        young: Bools, watched: bool,
+    ) -> tuple[Verdict, Evidence]:  # fmt: skip
+        """What the kernel says, and what it has seen where it ``watched``; ``arrays`` get what it remembers."""
         shape = scores.values.shape
-        track = np.array(arrays[_TRACK])
+        track, runs, budget = (np.array(arrays[name]) for name in (_TRACK, RUNS, BUDGET))
         out = Verdict._make(np.full(shape, np.nan) for _ in Verdict._fields)
-        skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
+        evidence = nothing(shape)
         values, yhat, half = (np.ascontiguousarray(a, np.float64) for a in self._expected(scores))
-        at = np.ascontiguousarray(times, np.int64)
+        own = np.ascontiguousarray(scores.values, np.float64)
+        at, skip = np.ascontiguousarray(times, np.int64), np.ascontiguousarray(left_out)
+        watch = Watch(watched, own, young, cast(Runs, runs), cast(Budget, budget), evidence)
         terms = self._terms
         if YHAT not in scores.outputs:
             # A score that is lower than usual says that all is well; and it has not the steps of the values.
-            terms = terms._replace(above=True, below=False, units=0.0, part=0.0, resolution=0.0)
-        run(at, step, values, yhat, half, before, skip, terms, cast(Track, track), out)
-        arrays[_TRACK] = track
+            terms = terms._replace(above=True, below=False, units=0.0, part=0.0, resolution=0.0, of_values=False)
+        run(at, step, values, yhat, half, before, skip, watch, terms, cast(Track, track), out)
+        arrays |= {_TRACK: track, RUNS: runs, BUDGET: budget}
         if YHAT in scores.outputs:
-            return out
+            return out, evidence
         # They are of the detector's score, and say nothing of how large the values should be.
-        return out._replace(base=np.full(shape, np.nan), scale=np.full(shape, np.nan))
-
-    def _watch(
-        self, arrays: dict[str, Array], times: Ints, values: Floats, verdict: Verdict, left_out: Bools | None,
-        young: Bools | None = None, every: int = 1,
-    ) -> tuple[Evidence, Floats]:  # fmt: skip
-        """Evidence, and what is told of it; ``arrays`` get what is remembered. What stands still, or is not there, or
-        is zero where nothing else ever was, is anomalous whatever its size; values until they have lasted so long that
-        they are the new normal."""
-        base, scale = verdict.base, verdict.scale
-        learned, evidence = watch(arrays, times, self._step, values, base, scale, left_out, young, every)
-        evidence = self._of_interest(values, base, evidence)
-        new = (evidence.gap > 0) | (evidence.equal < self.policy.accept_after / self._step)
-        counts = np.isfinite(verdict.expected) & new
-        spent, decades = tell(arrays, self._step, self.policy.false_alarms, evidence, counts)
-        arrays |= learned | spent
-        return evidence, decades
-
-    def _of_interest(self, values: Floats, base: Floats, evidence: Evidence) -> Evidence:
-        """``evidence`` without zeros, one or many, and without what lasts, that are not of the side or the size that is
-        asked for."""
-        idle = ((values == 0) | (evidence.zeroed > 0)) & ~self._matters(-base, base)
-        return evidence._replace(
-            zeroed=np.where(idle, 0.0, evidence.zeroed),
-            stuck=np.where(idle, 0.0, evidence.stuck),
-            lasting=np.where(self._matters(values - base, base), evidence.lasting, 0.0),
-        )
+        return out._replace(base=np.full(shape, np.nan), scale=np.full(shape, np.nan)), evidence
 
     def _expected(self, scores: Scores) -> tuple[Floats, Floats, Floats]:
         """Values, what is expected of them, and half of a 99 % band. A detector that expects nothing has a score, and
@@ -238,34 +220,14 @@ class Judge:
         score = outputs[SCORE]
         return score, np.zeros_like(score), np.full_like(score, _UNIT)
 
-    def _outputs(
-        self, scores: Scores, verdict: Verdict, told: Floats | None, left_out: Bools | None
-    ) -> dict[str, Floats]:
-        policy, values = self.policy, scores.values
-        score = np.array(verdict.score)
-        outputs = dict(scores.outputs)
+    def _outputs(self, scores: Scores, verdict: Verdict) -> dict[str, Floats]:
+        outputs, score = dict(scores.outputs), verdict.score
         if YHAT in outputs:
             outputs |= self._band(verdict)
             outputs |= {COVERAGE: verdict.coverage, SKILL: verdict.skill, BIAS: verdict.bias}
             outputs |= {FALLBACK: verdict.fallback}
-        if told is not None:
-            score = np.where(np.isnan(told), score, np.fmax(score, 1 + 1e-6 + np.minimum(1.0, A_DECADE * told)))
-        if policy.data_range is not None:
-            low, high = policy.data_range
-            beyond = (values < low) | (values > high)
-            score = np.where(beyond, np.fmax(score, _OUT_OF_RANGE), score)
-        if left_out is not None:
-            score[left_out] = np.nan
         flag = np.where(np.isnan(score), np.nan, (score > 1).astype(np.float64))
         return {**outputs, SCORE: score, ANOMALY: flag, PVALUE: verdict.pvalue}
-
-    def _matters(self, off: Floats, expected: Floats) -> Bools:
-        """Whether being so far off is of the side and of the size that is asked for; true where nothing is expected."""
-        policy = self.policy
-        asked = np.where(off > 0, policy.above, policy.below) | np.isnan(off)
-        with np.errstate(invalid="ignore"):  # 0 % of what is beyond all numbers
-            small = np.abs(off) < np.maximum(policy.min_deviation, policy.min_percent / 100 * np.abs(expected))
-        return np.asarray(asked & ~small)
 
     def _band(self, verdict: Verdict) -> dict[str, Floats]:
         edges = self._drawn(verdict.expected, verdict.lower, verdict.upper, np.ones(()))
@@ -301,6 +263,10 @@ def _modelled(verdict: Verdict, scores: Scores, unbegun: Bools | None) -> Verdic
     return verdict._replace(**bands)
 
 
+def _none_of(scores: Scores) -> Bools:
+    return np.zeros(scores.values.shape, bool)
+
+
 def _unjudged(scores: Scores, left_out: Bools | None) -> Scores:
     """``scores`` of the detector itself without what it says of samples that are left out."""
     if left_out is None:
@@ -312,16 +278,15 @@ def _unjudged(scores: Scores, left_out: Bools | None) -> Scores:
 def warm() -> None:
     """Have what scores compiled, or read from where it was kept: one large kernel, most of what there is to compile."""
     judge, state, scores = _one_sample()
-    judge._run(dict(state.arrays), scores.times, 1, scores, np.full(1, np.nan), None)
+    none = np.zeros(1, bool)
+    judge._run(dict(state.arrays), scores.times, 1, scores, np.full(1, np.nan), _none_of(scores), none, watched=True)
 
 
 def warm_incidents() -> None:
-    """The same of what comes after the score: evidence, and incidents and their types."""
-    judge, state, scores = _one_sample()
-    arrays, values = dict(state.arrays), scores.values
-    verdict = Verdict._make(np.zeros((1, 1)) for _ in Verdict._fields)
-    evidence, _ = judge._watch(arrays, scores.times, values, verdict, None)
-    follow(arrays, scores.times, 1, Samples(values, values, values, values, values), evidence)
+    """The same of what comes after the score: incidents and their types."""
+    _, state, scores = _one_sample()
+    values = scores.values
+    follow(state.arrays, scores.times, 1, Samples(values, values, values, values, values), nothing(values.shape))
 
 
 def _one_sample() -> tuple[Judge, State, Scores]:

@@ -14,6 +14,7 @@ from sentio.judgement.ahead import foretell, look_ahead
 from sentio.judgement.band import learn_band, learn_figures
 from sentio.judgement.brief import published
 from sentio.judgement.correction import learn_errors
+from sentio.judgement.evident import Watch, evident
 from sentio.judgement.habits import learn_hour
 from sentio.judgement.hours import turn_hour
 from sentio.judgement.lags import SETTLED, learn_spacing, put_error
@@ -32,7 +33,7 @@ _YOUNG = 2.0
 
 @kernel
 def run(
-    times: Ints, step: int, values: Floats, yhat: Floats, half: Floats, before: Floats, left_out: Bools,
+    times: Ints, step: int, values: Floats, yhat: Floats, half: Floats, before: Floats, left_out: Bools, watch: Watch,
     terms: Terms, track: Track, out: Verdict,
 ) -> None:  # fmt: skip
     """Judge ``values [S, m]`` at ``times [m]``, ``step`` ns apart, and remember them in ``track``.
@@ -47,27 +48,32 @@ def run(
             reanchor(track, s, track.expected[s] - before[s])
             track.expected[s] = before[s]
         for j in range(len(times)):
-            model = yhat[s, j]
-            if not np.isfinite(model):
-                continue
-            _sample(track, s, j, times[j], step, values[s, j], model, half[s, j], left_out[s, j], terms, out)
+            t, model, skip = times[j], yhat[s, j], left_out[s, j]
+            if np.isfinite(model):
+                _sample(track, s, j, t, step, values[s, j], model, half[s, j], skip, watch, terms, out)
+            else:
+                out.score[s, j], _ = evident(watch, s, j, t, step, np.nan, np.nan, np.nan, skip, terms)
 
 
 @part
 def _sample(
     track: Track, s: int, j: int, t: int, step: int, value: float, model: float, half: float, left_out: bool,
-    terms: Terms, out: Verdict,
+    watch: Watch, terms: Terms, out: Verdict,
 ) -> None:  # fmt: skip
     ahead = look_ahead(track, s, t, step, model, half, terms)
     foretell(track, s, j, ahead, out)
+    least, void = evident(watch, s, j, t, step, ahead.expected, out.base[s, j], ahead.far_scale, left_out, terms)
+    out.score[s, j] = least
     if not left_out and np.isfinite(value):
-        _judge(track, s, j, t, step, value, ahead, terms, out)
+        _judge(track, s, j, t, step, value, void, ahead, terms, out)
 
 
 @part
 def _judge(
-    track: Track, s: int, j: int, t: int, step: int, value: float, ahead: Ahead, terms: Terms, out: Verdict
+    track: Track, s: int, j: int, t: int, step: int, value: float, void: bool, ahead: Ahead, terms: Terms, out: Verdict
 ) -> None:
+    """Judge ``value`` and learn from it. Where it is ``void`` it says nothing of how large deviations are; nor, if it
+    is flagged for that alone, of how strange samples are."""
     error = value - ahead.model
     z_near = (value - ahead.expected) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
@@ -84,21 +90,27 @@ def _judge(
     flagged = False
     if track.seen[s] >= SOUND:
         score, over = scored(track, s, step, side, strange, z_far, abs(error - ahead.base), terms)
-        out.score[s, j] = published(track, s, t, step, side, score, over, terms)
+        out.score[s, j] = np.fmax(out.score[s, j], published(track, s, t, step, side, score, over, terms))
         out.pvalue[s, j] = pvalue(track, s, strange)
         flagged = score > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
     learn_figures(track, s, step, value, ahead, inside)
-    learn_band(track, s, step, value, ahead, flagged, terms)
-    learn_rarity(track, s, step, side, strange, distance, flagged)
+    if not void:
+        learn_band(track, s, step, value, ahead, flagged, terms)
+    counts = flagged or not void
+    if counts:
+        learn_rarity(track, s, step, side, strange, distance, flagged)
+    else:
+        track.quiet[s] += 1
     learn_hour(track, s, step, strange, z_far, abs(error - ahead.base))
     follow_shift(track, s, step, error - ahead.base, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
-    if not flagged:
+    if not (flagged or void):
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
         learn_errors(track, s, step, error, ahead, terms)
         track.today[s, 0] += np.float32(value)
         track.today[s, 1] += np.float32(1)
     _move_on(track, s, t, step, error, ahead)
+    track.seen[s] += 1 if counts else 0
 
 
 @part
@@ -107,5 +119,4 @@ def _move_on(track: Track, s: int, t: int, step: int, error: float, ahead: Ahead
     put_error(track, s, error, ahead.lags, step)
     track.at[s] = t
     track.expected[s] = ahead.model
-    track.seen[s] += 1
     track.age[s] += step

@@ -39,34 +39,21 @@ _ZEROS = 4000.0
 """Samples by which the share of zeros is known."""
 
 
-def watch(
-    memory: Mapping[str, Array], times: Ints, step: int, values: Floats, expected: Floats, scale: Floats,
-    left_out: Bools | None = None, young: Bools | None = None, every: int = 1,
-) -> tuple[dict[str, Array], Evidence]:  # fmt: skip
-    """The memory after ``values [S, m]`` at ``times [m]``, and what they are evidence of.
+def glance(
+    memory: Mapping[str, Array], times: Ints, every: int, values: Floats, expected: Floats, scale: Floats,
+    left_out: Bools, young: Bools,
+) -> dict[str, Array]:  # fmt: skip
+    """The memory after a history ``values [S, m]`` at ``times [m]`` ns, ``every`` steps apart: it is no evidence. It is
+    given in one go, for what of it is a rest is known by how often it repeats.
 
-    ``times`` ns are ``step`` apart and later than any before; steps that are left out, as while nothing was read, are
-    not taken for missing samples. ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either
-    makes ``zeroed`` and ``lasting`` 0 and equality exact. A value that is not finite did not arrive. History may be
-    given first to learn from; it may be coarser: ``times`` are ``every`` steps apart then, and no evidence; it is given
-    in one go, for what of it is a rest is known by how often it repeats. What is
-    ``left_out [S, m]`` is as if nothing had been read, and evidence of nothing. ``young [S]``: what was seen for so
-    short that a single rest may come each night. The memory that is given stays as it is. Any cut in time gives the
-    same bits.
+    ``expected [S, m]`` in units, ``scale [S, m]`` the noise in units; NaN in either makes equality exact. What is
+    ``left_out [S, m]`` is as if nothing had been read. ``young [S]``: what was seen for so short that a single rest may
+    come each night. The memory that is given stays as it is.
     """
     kept = np.array(memory[RUNS])
-    runs = cast(Runs, kept)
-    shape = values.shape
-    kinds = 4 * [np.float64] + 2 * [np.int32, np.int64, np.int32]
-    evidence = Evidence._make(np.zeros(shape, kind) for kind in kinds)
     value, forecast, noise = (np.ascontiguousarray(a, np.float64) for a in (values, expected, scale))
-    skip = np.zeros(shape, bool) if left_out is None else np.ascontiguousarray(left_out)
-    new = np.zeros(len(values), bool) if young is None else np.ascontiguousarray(young)
-    if every > 1:
-        _glance(np.ascontiguousarray(times, np.int64), every, value, forecast, noise, skip, new, _least(value), runs)
-    else:
-        _watch(np.ascontiguousarray(times, np.int64), step, value, forecast, noise, skip, new, runs, evidence)
-    return {RUNS: kept}, evidence
+    _glance(times, every, value, forecast, noise, left_out, young, _least(value), cast(Runs, kept))
+    return {RUNS: kept}
 
 
 def _least(values: Floats) -> Floats:
@@ -77,30 +64,19 @@ def _least(values: Floats) -> Floats:
     return np.asarray(np.maximum(_LEAST_REST, _BY_CHANCE / -np.log(share)))
 
 
-@kernel
-def _watch(
-    times: Ints, step: int, values: Floats, expected: Floats, scale: Floats, left_out: Bools, young: Bools, runs: Runs,
-    out: Evidence,
-) -> None:  # fmt: skip
-    horizon = WITHIN / step
-    for s in range(len(values)):
-        for j in range(len(times)):
-            t, value = times[j], values[s, j]
-            if not left_out[s, j]:
-                of_step = _step(runs, s, t, step, value, expected[s, j], scale[s, j], horizon, young[s])
-                out.stuck[s, j], out.absent[s, j], out.zeroed[s, j], out.lasting[s, j] = of_step
-            out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
-            out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
-            out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
-            out.gap_usual[s, j] = int(max(0.0, runs.gap_longest[s, 1] - 1))
-
-
 @part
-def _step(
-    runs: Runs, s: int, t: int, step: int, value: float, expected: float, scale: float, horizon: float, young: bool
+def take(
+    runs: Runs, s: int, t: int, step: int, value: float, expected: float, scale: float, young: bool
 ) -> tuple[float, float, float, float]:
-    """Take the sample at ``t``, or that there is none: `Evidence.stuck`, ``absent``, ``zeroed`` and ``lasting``."""
+    """Take the sample of series ``s`` at ``t`` ns, or that there is none (NaN): what `Evidence` calls ``stuck``,
+    ``absent``, ``zeroed`` and ``lasting``.
+
+    Times ``step`` apart are later than any before; steps that are left out, as while nothing was read, are not taken
+    for missing samples. ``expected`` in units, ``scale`` the noise in units; NaN in either makes ``zeroed`` and
+    ``lasting`` 0 and equality exact. ``young``: what was seen for so short that a single rest may come each night.
+    """
     stuck, absent, zeroed, lasting = 0.0, 0.0, 0.0, 0.0
+    horizon = WITHIN / step
     if runs.seen[s] != NEVER and t - runs.seen[s] > step:
         runs.gap[s], runs.far[s] = 0, 0
     runs.seen[s] = t
@@ -122,6 +98,15 @@ def _step(
         bound = max(LEAST_MISSING, plausible(runs.gap_lengths[s], runs.gap_longest[s], horizon) - 1)
         absent = runs.gap[s] / bound
     return stuck, absent, zeroed, lasting
+
+
+@part
+def describe(runs: Runs, s: int, j: int, out: Evidence) -> None:
+    """The runs that are under way, and how long they usually are at most."""
+    out.equal[s, j], out.equal_from[s, j] = runs.equal[s], runs.equal_from[s]
+    out.equal_usual[s, j] = int(max(1.0, runs.equal_longest[s, 1]))
+    out.gap[s, j], out.gap_from[s, j] = runs.gap[s], runs.gap_from[s]
+    out.gap_usual[s, j] = int(max(0.0, runs.gap_longest[s, 1] - 1))
 
 
 @kernel

@@ -26,6 +26,12 @@ class Terms(NamedTuple):
     """nor what is nearer by this part of it."""
     resolution: float
     """The smallest step that the data can take; no scale is smaller."""
+    lowest: float
+    """What is below lies outside the range of the data;"""
+    highest: float
+    """and so does what is above."""
+    of_values: bool
+    """Whether the values themselves are judged; else it is a score of them, which says nothing of their size."""
     clock: Ints
     """``[k, 2]`` when the clocks that the hours of the day follow are put forward, and by how much: `put_forward`."""
 

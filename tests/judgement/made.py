@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentio.judgement import incidents, runs
+from sentio.judgement import incidents
 from sentio.judgement.evidence import Evidence
 from sentio.judgement.incidents import Incidents, Samples
 from sentio.types import Array, Floats
+from tests.judgement.alone import watch
 from tests.judgement.grid import STEP, times
 
 DAY = 1440
@@ -38,7 +39,7 @@ def daily(samples: int, day: int = DAY) -> Floats:
 
 def judged(memory: Memory, first: int, values: Floats, expected: Floats, scale: Floats) -> Run:
     at = times(values.shape[1], first)
-    learned, evidence = runs.watch(memory, at, STEP, values, expected, scale)
+    learned, evidence = watch(memory, at, STEP, values, expected, scale)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         score = np.abs(values - expected) / scale / 4
     flags = (score > 1) | (evidence.stuck >= 1) | (evidence.zeroed >= 1) | (evidence.absent >= 1)

@@ -9,28 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentio.judgement.budget import blank, tell
-from sentio.judgement.evidence import Evidence
+from sentio.judgement.budget import LASTING, blank
 from sentio.types import SECOND, Array, Floats
+from tests.judgement.alone import tell
 from tests.same import assert_same_arrays
 
 STEP = 300 * SECOND
-DAY, HOUR = 288, 12
+DAY = 288
 WEEKLY = 1 / 7
-
-
-def against(found: Floats, of: str = "stuck") -> Evidence:
-    """Evidence that samples stand still, and of nothing else; or ``of`` something else."""
-    nothing, none = np.zeros_like(found), np.zeros(found.shape, np.int32)
-    wholes = 2 * (none, none.astype(np.int64), none)
-    return Evidence(nothing, nothing, nothing, nothing, *wholes)._replace(**{of: found})
 
 
 def told(
     found: Floats, a_day: float = WEEKLY, memory: dict[str, Array] | None = None
 ) -> tuple[dict[str, Array], Floats]:
     memory = blank(len(found)) if memory is None else memory
-    return tell(memory, STEP, a_day, against(found), np.ones(found.shape, bool))
+    return tell(memory, STEP, a_day, found)
 
 
 def found_at(episodes: dict[float, float], days: int, lasts: int = 3) -> Floats:
@@ -91,14 +84,6 @@ def test_what_is_told_is_the_evidence_in_decades():
     np.testing.assert_allclose(out, [[np.nan, np.nan, 0, 1, 2]])
 
 
-def test_what_does_not_count_costs_nothing():
-    found = found_at({10: 1.0, 10.5: 1.0, 11: 1.0}, 12)
-    counts = np.ones(found.shape, bool)
-    counts[0, 10 * DAY : 10 * DAY + HOUR] = False
-    _, out = tell(blank(1), STEP, WEEKLY, against(found), counts)
-    assert np.isfinite(out[0, [10 * DAY, 10 * DAY + DAY // 2, 11 * DAY]]).tolist() == [False, True, True]
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 999), max_size=4), st.integers(0, 10_000))
 def test_pieces_are_the_whole(cuts, seed):
@@ -119,14 +104,11 @@ def test_the_memory_that_is_given_stays_as_it_is():
     assert_same_arrays(memory, blank(1))
 
 
-def test_what_lasts_has_a_budget_of_its_own_and_is_no_stranger_for_it():
-    found = found_at({10: 1.0, 10.5: 1.0, 11: 1.9, 13: 4.0}, 20)
-    _, stuck = tell(blank(1), STEP, WEEKLY, against(found), np.ones(found.shape, bool))
-    _, lasting = tell(blank(1), STEP, WEEKLY, against(found, "lasting"), np.ones(found.shape, bool))
-    np.testing.assert_array_equal(np.isfinite(stuck), np.isfinite(lasting))
-    assert np.nanmax(stuck) == pytest.approx(np.log10(4))
-    assert np.nanmax(lasting) == 0
-    died = found_at({13.2: 1.0}, 20)
-    both = against(found, "lasting")._replace(absent=died)
-    _, told_of = tell(blank(1), STEP, WEEKLY, both, np.ones(found.shape, bool))
-    assert np.isfinite(told_of[died >= 1]).all()
+def test_what_lasts_has_a_budget_of_its_own():
+    found, none = found_at({10: 1.0, 10.5: 1.0, 11: 1.9, 13: 4.0}, 14), np.zeros((1, 14 * DAY))
+    memory, stuck = tell(blank(1), STEP, WEEKLY, found)
+    memory, lasting = tell(memory, STEP, WEEKLY, found, LASTING)
+    np.testing.assert_array_equal(stuck, lasting)
+    assert np.isfinite(lasting).any()
+    _, after = tell(tell(blank(1), STEP, WEEKLY, found, LASTING)[0], STEP, WEEKLY, none + 1.0)
+    assert np.isfinite(after).all()

@@ -10,12 +10,13 @@ import pytest
 from sentio.config.model import DAY as A_DAY
 from sentio.evaluation.replay import replay
 from sentio.evaluation.settings import Settings, configured
-from sentio.judgement import incidents, runs
+from sentio.judgement import incidents
 from sentio.judgement.incidents import Samples
 from sentio.judgement.judge import KIND
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
 from sentio.types import SECOND, Floats, Panel, SeriesKey
+from tests.judgement.alone import watch
 from tests.judgement.made import Run
 from tests.same import assert_same_arrays
 
@@ -93,7 +94,7 @@ def judged(values: Floats, expected: Floats, step: int, cuts: tuple[int, ...] = 
     for first, last in itertools.pairwise([0, *cuts, values.shape[1]]):
         piece = slice(first, last)
         v, e = values[:, piece], np.broadcast_to(expected[piece], values[:, piece].shape).copy()
-        learned, evidence = runs.watch(memory, at[piece], step, v, e, np.ones(v.shape))
+        learned, evidence = watch(memory, at[piece], step, v, e, np.ones(v.shape))
         with np.errstate(over="ignore", invalid="ignore"):
             score = np.abs(v - e) / 4
         anomalous = np.where(np.isnan(v), np.nan, (score > 1).astype(float))
@@ -159,7 +160,7 @@ def test_hours_without_a_sample_are_forgotten():
     memory = judged(values, expected, 300 * SECOND).memory
     later = BEGIN + 2 * A_DAY + np.array([5 * 3600 * SECOND])
     one = np.full((3, 1), 100.0)
-    learned, evidence = runs.watch(memory, later, 300 * SECOND, one, one, one)
+    learned, evidence = watch(memory, later, 300 * SECOND, one, one, one)
     samples = Samples(one, one, one, 0 * one, 0 * one)
     after, _ = incidents.follow({**memory, **learned}, later, 300 * SECOND, samples, evidence)
     assert np.isfinite(memory["incident"]["hours"]).all()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentio.judgement import incidents, runs
+from sentio.judgement import incidents
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
 from tests.judgement import made
+from tests.judgement.alone import watch
 from tests.judgement.grid import STEP, times
 from tests.judgement.made import BEFORE, SCALES, Run, happens
 
@@ -174,7 +175,7 @@ def flagged(values, expected, scale, flags):
     """The incidents where a judge has flagged these samples."""
     at = times(values.shape[1])
     memory = incidents.blank(len(values))
-    learned, evidence = runs.watch(memory, at, STEP, values, expected, scale)
+    learned, evidence = watch(memory, at, STEP, values, expected, scale)
     anomalous = np.broadcast_to(np.asarray(flags, float), values.shape)
     samples = incidents.Samples(values, expected, scale, anomalous, 2 * anomalous)
     return incidents.follow({**memory, **learned}, at, STEP, samples, evidence)[1]
@@ -241,7 +242,7 @@ def seen(at, values, expected, scale, flags):
     memory = incidents.blank(len(values))
     for j in range(len(at)):
         one = values[:, j : j + 1], expected[:, j : j + 1], scale[:, j : j + 1]
-        learned, evidence = runs.watch(memory, at[j : j + 1], STEP, *one)
+        learned, evidence = watch(memory, at[j : j + 1], STEP, *one)
         anomalous = np.broadcast_to(np.asarray(flags, float), values.shape)[:, j : j + 1]
         samples = incidents.Samples(*one, anomalous, 2 * anomalous)
         memory, found = incidents.follow({**memory, **learned}, at[j : j + 1], STEP, samples, evidence)

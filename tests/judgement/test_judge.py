@@ -393,6 +393,27 @@ def test_the_band_is_no_wider_for_an_incident():
     assert width[10 * DAY + 60] < 2.5 * np.median(width[9 * DAY : 10 * DAY])
 
 
+EVIDENT = {
+    "it stands still where it was": (Policy(), MEAN, 0.0),
+    "it is beyond what it can be": (Policy(data_range=(0.0, 175.0)), 190.0, NOISE),
+}
+
+
+@pytest.mark.parametrize("name", EVIDENT)
+def test_what_is_flagged_for_evidence_alone_says_nothing_of_what_is_usual(name):
+    policy, mean, noise = EVIDENT[name]
+    begin, end = 10 * DAY, 10 * DAY + 240
+    rng, expected, deviation = np.random.default_rng(21), np.full(12 * DAY, MEAN), np.full(12 * DAY, NOISE)
+    expected[begin:end], deviation[begin:end] = mean, noise
+    values = expected + deviation * rng.normal(size=(30, 12 * DAY))
+    out = judged(Judge(policy, STEP), said(values, yhat=expected))[1].scores.outputs
+    flagged, width = out[ANOMALY] == 1, (out[UPPER] - out[LOWER]).mean(axis=0)
+    assert flagged[:, begin + 12 : end].all()
+    assert width[end : end + 12].mean() == pytest.approx(width[begin - 12 : begin].mean(), rel=0.05)
+    later = flagged[:, end + 12 : end + DAY].astype(int)
+    assert (np.diff(later, axis=1) == 1).sum() < 2 * 30 / 7  # twice what is asked for
+
+
 @pytest.mark.parametrize(("direction", "up", "down"), [("above", True, False), ("below", False, True)])
 def test_only_the_side_that_is_asked_for(direction, up, down):
     values = noisy(12 * DAY, 8)
