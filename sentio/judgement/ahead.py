@@ -13,11 +13,14 @@ from sentio.judgement.terms import Ahead, Terms, Verdict
 from sentio.judgement.track import BINS, Track
 from sentio.judgement.units import AN_HOUR, BINS_NS, MEAN_TO_SCALE
 
+_EXACT, _LEAST = 1e-12, 1e-30
+"""A model is not taken to be nearer than by this part of what it expects, or by so little of any unit."""
+
 
 @part
 def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: float, terms: Terms) -> Ahead:
     day = int(t // BINS_NS) % BINS
-    sigma = max(half / 2.5758, 1e-12 * (1 + abs(model)), 0.3 * terms.resolution)
+    sigma = max(half / 2.5758, _EXACT * abs(model), _LEAST, 0.3 * terms.resolution)
     if track.seen[s] == 0:
         _begin(track, s, sigma)
     turn_day(track, s, t, terms)

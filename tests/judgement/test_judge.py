@@ -134,6 +134,20 @@ def test_the_pvalue_is_the_share_of_samples_that_are_as_strange(name, daily):
         assert 0.45 < (pvalue < alpha).mean() / alpha < 2, alpha
 
 
+@pytest.mark.parametrize("unit", [1e-18, 1e-9, 1e9, 1e15])
+def test_it_does_not_matter_what_unit_the_values_have(unit):
+    values = noisy(12 * DAY, 22, series=4)
+    values[:, 10 * DAY : 10 * DAY + 5] += 15 * NOISE
+    scores = said(values)
+    in_unit = {name: scores.outputs[name] * unit for name in (YHAT, LOWER, UPPER)}
+    other = replace(scores, values=values * unit, outputs=scores.outputs | in_unit)
+    (_, one), (_, two) = (judged(Judge(Policy(), STEP), s) for s in (scores, other))
+    found, expected = two.scores.outputs, one.scores.outputs
+    assert (expected[ANOMALY][:, 10 * DAY : 10 * DAY + 5] == 1).any(axis=1).all()
+    np.testing.assert_array_equal(found[ANOMALY], expected[ANOMALY])
+    np.testing.assert_allclose(found[SCORE], expected[SCORE], rtol=1e-3)
+
+
 def test_the_pvalue_is_the_same_after_an_incident():
     values = noisy(21 * DAY, 22, series=16)
     values[:, 13 * DAY : 13 * DAY + DAY // 2] += 15 * NOISE
