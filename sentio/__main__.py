@@ -2,17 +2,23 @@
 
 import os
 import shutil
+import signal
 import sys
 import threading
 from multiprocessing.util import get_temp_dir
 from typing import NoReturn
 
-from sentio.cli import main
-
 _GRACE_S = 2.0
 
 
 def run() -> NoReturn:
+    if sys.argv[1:2] == ["serve"]:
+        # SIGHUP asks for the configuration anew. Until it is read for the first time there is nothing to do; and unless
+        # it is told so, the system ends a process that does not listen yet.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Here, not above: it takes a second.
+    from sentio.cli import main
+
     end(main())
 
 

@@ -82,6 +82,7 @@ def run_service(
 ) -> int:
     """Serve until SIGTERM or SIGINT, or until it is ``over``; SIGHUP reloads. ``started`` is called with the
     address."""
+    signals = _Signals()  # before what is slow, for they may come at any time
     # Here, not above: it takes a second, and `check` needs none of it.
     from sentio.held import hold_little
     from sentio.service import Service
@@ -90,7 +91,6 @@ def run_service(
     hold_little()
     service = Service(read, text)
     log.set_up(arguments.level, arguments.form, service.redact)
-    signals = _Signals()
     listen = parse_listen(arguments.listen) if arguments.listen else None
     try:
         web = service.start(lambda s: make_server(s, *(listen or s.config.server.address), lifecycle=lifecycle))

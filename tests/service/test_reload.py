@@ -308,6 +308,24 @@ def test_hangup_reloads_and_terminate_ends(program):
     assert all(re.match(r'ts=\S+ level=\w+ logger=\S+ msg=(\S+|".*")$', line) for line in lines), lines
 
 
+def test_hangup_during_the_start_ends_nothing(tmp_path):
+    """As the program is loaded, and as the service is: what it asks for is done by then, or comes after."""
+    port, path, log = free_port(), tmp_path / "sentio.yml", tmp_path / "log"
+    path.write_text(config_text(NOWHERE, tmp_path / "db"))
+    command = [sys.executable, "-X", "importtime", "-m", "sentio", "serve", f"--config.file={path}"]
+    with log.open("w") as out:
+        process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stderr=out, stdout=out)
+    try:
+        for module in ("numpy", "pydantic", "sentio.config.load", "requests", "starlette.routing"):
+            eventually(lambda name=module: process.poll() is not None or re.search(rf"\| +{name}\n", log.read_text()))
+            process.send_signal(signal.SIGHUP)
+        eventually(lambda: process.poll() is not None or get(f"http://127.0.0.1:{port}/-/ready")[0] == 200)
+        assert process.poll() is None, log.read_text()[-2000:]
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_port_that_is_taken_is_said(program, tmp_path):
     _, path, _, url = program
     other = tmp_path / "other.yml"
