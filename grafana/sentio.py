@@ -27,18 +27,20 @@ from grafana.model import (
 
 _ONE = '{query="$query",$label=~"$series"}'
 _AHEAD = '{query="$query",$label=~"$series",horizon="$horizon"}'
+# A detector that has no forecast says no yhat; a series that has stopped has no value.
+_ANY = '__name__=~"sentio_value|sentio_yhat"'
 _ALERTS = 'ALERTS{alertname=~"SentioAnomaly|SentioSeriesMissing",alertstate="firing",query="$query",$label=~"$series"}'
 
 _VARIABLES = [
     datasource(),
     PAGE,
-    asked("query", "Pipeline", "One pipeline, by the label query.", "label_values(sentio_yhat, query)"),
+    asked("query", "Pipeline", "One pipeline, by the label query.", f"label_values({{{_ANY}}}, query)"),
     LABEL,
     asked(
         "series",
         "Series",
         "Those whose label has one of these values; each gets rows of its own.",
-        'label_values(sentio_yhat{query="$query"}, $label)',
+        f'label_values({{{_ANY},query="$query"}}, $label)',
         many=True,
     ),
     asked(

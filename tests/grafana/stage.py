@@ -161,6 +161,7 @@ def _configuration(prometheus: str) -> dict[str, Any]:
             # What is out of range is flagged as long as it lasts, whatever a series so young makes of it.
             "cpu": {"query": f"max by (container_name) ({CPU})", "judgement": {"data_range": [0, 2 * LEVELS[CPU]]}},
             "memory": {"query": f"max by (container_name) ({MEMORY})"},
+            "range": {"query": MEMORY, "detector": {"type": "threshold", "upper": 100 * LEVELS[MEMORY]}},
             # Whatever can go wrong does, so that the panels about it have something to show.
             "down": {"source": "nobody", "query": "up"},
             "unknown": {"query": "docker_container_no_such_metric"},

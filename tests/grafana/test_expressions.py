@@ -25,7 +25,7 @@ from tests.grafana.boards import (
     step,
     variables,
 )
-from tests.grafana.stage import Stage, running
+from tests.grafana.stage import CONTAINERS, Stage, running
 from tests.servers import until
 
 SET = {"step": "1s"}
@@ -93,6 +93,16 @@ def test_an_expression_gives_data(stage: Stage, expression: Expression) -> None:
         10,
         filled(expression.text, values(stage, BOARDS[expression.board])) + " is empty",
     )
+
+
+def test_pipelines_without_a_forecast_can_be_chosen(stage: Stage) -> None:
+    """And their series, by a label."""
+    asked = variables(BOARDS["sentio"])
+    stage.there('sentio_value{query="range"}', len(CONTAINERS))
+    assert {"cpu", "memory", "range"} <= set(options(stage, asked["query"]["query"]["query"]))
+    for query in ("cpu", "range"):
+        series = filled(asked["series"]["query"]["query"], {"query": query, "label": "container_name"})
+        assert options(stage, series) == sorted(CONTAINERS)
 
 
 @pytest.mark.parametrize("name", BOARDS)
