@@ -201,8 +201,16 @@ def _wanted(report: Report, kinds: npt.NDArray[np.int8], levels: npt.NDArray[np.
     index = np.flatnonzero(found)
     if text := wanted.text.lower():
         keys = report.scores.keys
-        index = np.array([i for i in index.tolist() if text in str(keys[i]).lower()], np.int64)
+        index = np.array([i for i in index.tolist() if _has(text, keys[i], report.pipeline)], np.int64)
     return index
+
+
+def _has(text: str, key: SeriesKey, alias: str) -> bool:
+    """Whether ``text``, in small letters, is in the series as it is written, or as the page shows it: by the pipeline's
+    name where it has none, its labels without quotes."""
+    if text in str(key).lower() or (not key.name and text in alias.lower()):
+        return True
+    return text in " ".join(f"{name}={value}" for name, value in key.labels).lower()
 
 
 def worst_first(found: Sequence[Found]) -> Ints:

@@ -248,6 +248,15 @@ def test_a_series_leads_to_its_board_where_there_is_a_grafana():
     assert {"query", "label", "series"} <= {variable["name"] for variable in board["templating"]["list"]}
 
 
+def test_what_is_shown_is_found():
+    odd = SeriesKey("", (("path", 'C:\\"x"'), ("pod", "pod-00001")))
+    house = ready(odd, A)
+    for text in ("Q", "pod=pod-00001", 'C:\\"x" pod=', 'path="C:', 'pod="POD-00001"', 'C:\\"x"'):
+        assert "pod=pod-00001" in show(house, text=text).shown, text
+        assert "i=a" not in show(house, text=text).shown, text
+    assert "no series like that" in show(house, text="pod=pod-00002").shown
+
+
 def test_what_is_asked_for_is_shown():
     house = ready(A, B)
     assert [t in show(house, text='I="B"').shown for t in ("i=a", "i=b")] == [False, True]
