@@ -24,7 +24,7 @@ def picture(values: Floats) -> str:
     outside = np.flatnonzero(np.isfinite(sample) & ((values[0] < values[2]) | (values[0] > values[3])))
     dots = "".join(f'<circle cx="{x[i]:.1f}" cy="{sample[i]:.1f}" r="2"/>' for i in outside.tolist())
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" aria-hidden="true">'
         f'<polygon points="{_points(outline)}"/>'
         f'<path class="expected" d="{_path(x, yhat)}"/><path class="came" d="{_path(x, sample)}"/>{dots}</svg>'
     )
@@ -35,11 +35,12 @@ def _points(corners: Floats) -> str:
 
 
 def _path(x: Floats, y: Floats) -> str:
-    pieces, pen = [], "M"
-    for a, b in zip(x.tolist(), y.tolist(), strict=True):
-        if np.isfinite(b):
-            pieces.append(f"{pen}{a:.1f} {b:.1f}")
-            pen = "L"
-        else:
-            pen = "M"
-    return "".join(pieces)
+    """A line through each run of numbers; a run of one is a dot, as long as its round ends."""
+    there = np.flatnonzero(np.isfinite(y))
+    runs = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
+    return "".join(_run(x[run].tolist(), y[run].tolist()) for run in runs if len(run))
+
+
+def _run(x: list[float], y: list[float]) -> str:
+    points = [f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)]
+    return f"M{'L'.join(points)}" + ("h.01" if len(points) == 1 else "")

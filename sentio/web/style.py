@@ -27,7 +27,7 @@ i.learning,i.info{color:var(--blue)}i.info,i.warning,i.critical,i.missing{border
 white-space:nowrap}i.warning{color:var(--warn)}i.missing{color:var(--bad)}
 i.critical{background:var(--bad);border-color:var(--bad);color:var(--paper)}
 td p{margin:3px 0 0;max-width:60ch}td[title]{cursor:help}.verdict i{margin-right:4px}
-td.verdict{white-space:nowrap;text-align:left}svg{display:block}polygon{fill:var(--band)}path{fill:none;stroke-width:1.3}
+td.verdict{white-space:nowrap;text-align:left}svg{display:block}polygon{fill:var(--band)}path{fill:none;stroke-width:1.3;stroke-linecap:round}
 path.expected{stroke:var(--blue);opacity:.7;
 stroke-dasharray:3 2}path.came{stroke:var(--ink)}circle{fill:var(--bad)}
 """

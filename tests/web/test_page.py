@@ -23,6 +23,7 @@ from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, No
 from sentio.web import view
 from sentio.web.page import render
 from sentio.web.picture import picture
+from sentio.web.style import STYLE
 from sentio.web.view import Filter
 from tests.core.test_excluded_samples import by_times
 from tests.core.test_runner import STEP, A, B, House, ready
@@ -366,6 +367,17 @@ def test_a_picture_is_sound_and_marks_what_lies_outside(seed):
     drawing = ET.fromstring(picture(values))  # noqa: S314 # our own text
     assert len(drawing.findall("circle")) == int((np.abs(values[0]) > 1).sum())
     assert "nan" not in picture(values)
+
+
+def test_a_sample_between_gaps_is_drawn():
+    values = np.full((4, 5), np.nan)
+    values[0] = [0, np.nan, 2, np.nan, np.nan]
+    values[1] = [1, 1, np.nan, 2, 2]
+    drawing = ET.fromstring(picture(values))  # noqa: S314 # our own text
+    expected, came = (path.get("d") for path in drawing.findall("path"))
+    assert came == "M0.0 33.0h.01M110.0 3.0h.01"
+    assert expected == "M0.0 18.0L55.0 18.0M165.0 3.0L220.0 3.0"
+    assert "stroke-linecap:round" in STYLE, "or a dot has no size"
 
 
 def test_there_is_no_picture_of_nothing():
