@@ -43,7 +43,8 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
 
     def index(request: Request) -> Response:
         wanted = Filter.of(request.query_params)
-        return HTMLResponse(render(service.runners(), wanted, clock(), service.config.server.grafana))
+        grafana = service.config.server.grafana
+        return HTMLResponse(render(service.runners(), wanted, clock(), grafana, service.redact))
 
     def anomalies(request: Request) -> Response:
         return api.anomalies(service.runners(), request.query_params.multi_items())

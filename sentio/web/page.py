@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from itertools import chain
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,59 +16,94 @@ from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
 from sentio.judgement.policy import Policy
 from sentio.reports import AlertLevel, Report
 from sentio.runner import Runner
+from sentio.sinks.exposition import RESERVED
 from sentio.state import SeriesStatus
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Floats
+from sentio.web.document import document
 from sentio.web.picture import picture
-from sentio.web.style import STYLE
 from sentio.web.view import LEVELS, STATES, TYPES, Filter, Row, rows, select, worst_first
 
 _ROWS = 100
 _BOARD_LABELS = ("container_name", "instance", "job", "metric")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+"""A label that a board can be asked for by."""
 _PER = (("an hour", 1 / 24), ("a day", 1.0), ("a week", 7.0), ("a month", 30.0))
 
 
-def render(runners: Sequence[Runner], wanted: Filter, now: int, grafana: str | None = None) -> str:
-    """The page as HTML; whatever came from outside is escaped. ``grafana`` is the address that its boards have."""
+# With a script nobody has the page taken away who is about to search; without one there is no knowing.
+_RELOAD = (
+    '<noscript><meta http-equiv="refresh" content="15"></noscript>'
+    "<script>setInterval(() => document.activeElement?.form || location.reload(), 15000)</script>"
+)
+
+
+def render(
+    runners: Sequence[Runner],
+    wanted: Filter,
+    now: int,
+    grafana: str | None = None,
+    redact: Callable[[str], str] = str,
+) -> str:
+    """The page as HTML; whatever came from outside is escaped. ``grafana`` is the address that its boards have;
+    ``redact`` takes secrets out of a text."""
     found = select(runners, wanted)
     count = sum(len(f.index) for f in found)
     pages = max(1, -(-count // _ROWS))
     page = min(wanted.page, pages)
     shown = rows(found, worst_first(found)[(page - 1) * _ROWS : page * _ROWS])
-    body = "".join(_series(row, now, grafana) for row in shown) or _nothing(runners)
-    boards = f'<a href="{escape(grafana)}/d/sentio-fleet">dashboards</a>' if grafana else ""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sentio</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="refresh" content="15"><style>{STYLE}</style>'
-        f"<header><h1>Sentio</h1><span>{__version__}</span><nav>"
-        f'{boards}<a href="runbook">runbook</a><a href="metrics">metrics</a>'
-        '<a href="-/healthy">health</a><a href="-/ready">readiness</a>'
-        "</nav></header><main>"
-        f"<section class=cards>{''.join(_card(r, wanted, now) for r in runners)}</section>"
+    boards = _boards(shown, grafana)
+    body = "".join(_series(row, wanted, now, board) for row, board in zip(shown, boards, strict=True))
+    fleet = f'<a href="{escape(grafana)}/d/sentio-fleet">dashboards</a>' if grafana else ""
+    return document(
+        "Sentio",
+        __version__,
+        f'{fleet}<a href="runbook">runbook</a><a href="metrics">metrics</a>'
+        '<a href="-/healthy">health</a><a href="-/ready">readiness</a>',
+        f"<section class=cards>{''.join(_card(r, wanted, now, redact) for r in runners)}</section>"
         f"{_form(wanted, runners)}"
         "<table><thead><tr><th>series<th>state<th>recently<th class=n>value<th class=n>expected"
         "<th class=n>band<th class=n>score<th>alert<th class=n>age</tr></thead>"
-        f"<tbody>{body}</tbody></table>{_pager(wanted, page, pages, count)}</main></html>"
+        f"<tbody>{body or _nothing(runners, wanted)}</tbody></table>{_pager(wanted, page, pages, count)}",
+        head=_RELOAD,
     )
 
 
-def _board(row: Row, grafana: str) -> str:
-    """Where the series' board is: it is chosen by one of these labels, the first that the series has."""
+def _boards(shown: Sequence[Row], grafana: str | None) -> list[str]:
+    """Where the board of each is; nowhere without ``grafana``."""
+    if not grafana:
+        return [""] * len(shown)
+    held: dict[str, Counter[tuple[str, str]]] = {}
+    for row in shown:
+        alias, keys = row.report.pipeline, row.report.scores.keys
+        if alias not in held:
+            # Once for all of a pipeline's series: one by one, many would take for ever.
+            held[alias] = Counter(chain.from_iterable(key.labels for key in keys))
+            held[alias].update(("metric", key.name or alias) for key in keys)
+    return [_board(row, grafana, held[row.report.pipeline]) for row in shown]
+
+
+def _board(row: Row, grafana: str, held: Counter[tuple[str, str]]) -> str:
+    """The board is chosen by a label: the first whose value no other series has, or else the first of the usual ones.
+    ``held``: by how many each is."""
     key, alias = row.key, row.report.pipeline
-    labels = {**dict(key.labels), "metric": key.name or alias}
-    label = next(name for name in _BOARD_LABELS if name in labels)
+    own = {name: value for name, value in key.labels if name not in RESERVED and _LABEL.fullmatch(name)}
+    labels = {**own, "metric": key.name or alias}
+    usual = [name for name in _BOARD_LABELS if name in labels]
+    label = next((name for name in (*usual, *own) if held[name, labels[name]] == 1), usual[0])
     chosen = {"var-query": alias, "var-label": label, "var-series": labels[label]}
     return f"{grafana}/d/sentio?{urlencode(chosen)}"
 
 
-def _series(row: Row, now: int, grafana: str | None) -> str:
-    key, state = row.key, row.state
+def _series(row: Row, wanted: Filter, now: int, board: str) -> str:
+    key, state, alias = row.key, row.state, row.report.pipeline
     labels = " ".join(f"<b>{escape(k)}</b>={escape(v)}" for k, v in key.labels)
-    age = f"{max(0, now - row.at) // SECOND} s" if np.isfinite(row.value) else "none"
+    age = _age((now - row.at) / SECOND) if np.isfinite(row.value) else "none"
     detail = f" <small>{escape(row.detail)}</small>" if row.detail else ""
-    name = escape(key.name or row.report.pipeline)
-    if grafana:
-        name = f'<a href="{escape(_board(row, grafana))}">{name}</a>'
+    name = escape(key.name or alias)
+    if board:
+        name = f'<a href="{escape(board)}">{name}</a>'
+    if alias != (key.name or alias):
+        name += f' <a class=of href="{escape(wanted.link(query=alias, page=1))}">{escape(alias)}</a>'
     text = f"<p>{escape(row.text)}</p>" if row.text else ""
     value = "<i class=missing>missing</i>" if row.missing else _number(row.value)
     return (
@@ -122,7 +160,7 @@ def _picture(row: Row) -> str:
     return picture(values[:, row.index].astype(np.float64))
 
 
-def _card(runner: Runner, wanted: Filter, now: int) -> str:
+def _card(runner: Runner, wanted: Filter, now: int, redact: Callable[[str], str]) -> str:
     report, alias = runner.report, runner.line.alias
     data, model = runner.ages(now)
     flags = _latest(report, ANOMALY) if report else np.empty(0)
@@ -132,17 +170,18 @@ def _card(runner: Runner, wanted: Filter, now: int) -> str:
         for s in SeriesStatus
         if counts[s]
     )
-    error = "".join(f"<p class=bad>{tick}: {escape(text)}</p>" for tick, text in runner.errors.items() if text)
-    failures = "".join(
-        f"<p class=bad>{escape(f.where)}: {escape(f.text)}</p>" for f in (report.failures[:5] if report else ())
-    )
+    wrong = [f"{tick}: {text}" for tick, text in runner.errors.items() if text]
+    # Where the query cannot be read, that is why the tick failed, and said already.
+    said = {(runner.line.query, text) for text in runner.errors.values()}
+    wrong += [f"{f.where}: {f.text}" for f in (report.failures[:5] if report else ()) if (f.where, f.text) not in said]
     return (
         f'<article><h2><a href="{escape(Filter(wanted.text, alias).link())}">{escape(alias)}</a></h2>'
-        f"<code>{escape(runner.line.query)}</code>"
+        f"<code>{escape(redact(runner.line.query))}</code>"
         f"<p>{int(np.nansum(flags))} anomalous of {len(flags)} series: {states or 'none has arrived yet'}"
         f"<p>{_alerts(runner, wanted)}"
-        f"<p>newest sample {_age(data)}, oldest model {_age(model)}"
-        f"<p><small>{_budget(runner.line.judge.policy)}</small>{error}{failures}</article>"
+        f"<p>newest sample {_old(data)}, oldest model {_old(model)}"
+        f"<p><small>{_budget(runner.line.judge.policy)}</small>"
+        f"{''.join(f'<p class=bad>{escape(redact(text))}</p>' for text in wrong)}</article>"
     )
 
 
@@ -175,19 +214,22 @@ def _latest(report: Report, output: str) -> Floats:
     return report.scores.outputs[output][np.arange(len(columns)), columns]
 
 
-def _age(seconds: float | None) -> str:
-    if seconds is None:
-        return "none"
+def _old(seconds: float | None) -> str:
+    return "none" if seconds is None else f"{_age(seconds)} old"
+
+
+def _age(seconds: float) -> str:
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} old"
-    return f"{max(0.0, seconds):.0f} s old"
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def _number(value: float) -> str:
     """Four digits that tell, with a prefix for large ones; nothing for no number."""
     if not np.isfinite(value):
         return ""
+    value = float(f"{value:.4g}")  # what is shown has the prefix: 9999.8 is 10 k
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if size <= abs(value) < 1e15:
             unit = 1e3 if prefix == "k" else size
@@ -199,7 +241,7 @@ def _select(name: str, chosen: str, names: Iterable[str], every: str, more: str 
     options = "".join(
         f'<option value="{escape(n)}"{" selected" if n == chosen else ""}>{escape(n)}{more}</option>' for n in names
     )
-    return f'<select name={name}><option value="">{every}</option>{options}</select>'
+    return f'<select name={name} aria-label="{name}"><option value="">{every}</option>{options}</select>'
 
 
 def _form(wanted: Filter, runners: Sequence[Runner]) -> str:
@@ -213,8 +255,11 @@ def _form(wanted: Filter, runners: Sequence[Runner]) -> str:
     )
 
 
-def _nothing(runners: Sequence[Runner]) -> str:
-    text = "no series like that" if any(r.report for r in runners) else "nothing has been read yet"
+def _nothing(runners: Sequence[Runner], wanted: Filter) -> str:
+    if not any(r.report for r in runners):
+        text = "nothing has been read yet"
+    else:
+        text = "there are no series" if wanted == Filter(page=wanted.page) else "no series like that"
     return f"<tr><td colspan=9>{text}</tr>"
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from sentio import __version__
 from sentio.web.advice import SECTIONS, Look, Section
-from sentio.web.style import STYLE
+from sentio.web.document import document
 
 _PARTS = (
     ("What usually causes it", "causes"),
@@ -17,7 +17,8 @@ _PARTS = (
 )
 _MORE_STYLE = """
 main{max-width:960px}article{margin-bottom:14px;scroll-margin-top:14px}article:target{border-color:var(--blue)}
-h3{font-size:13px;margin:12px 0 4px}ul{margin:0;padding-left:18px}li{margin:3px 0}.index{columns:2;margin-bottom:18px}
+h3{font-size:13px;margin:12px 0 4px}ul{margin:0;padding-left:18px}li{margin:3px 0}
+.index{columns:220px 2;margin-bottom:18px}
 pre{margin:3px 0 6px;padding:6px 10px;background:var(--back);border-radius:6px;white-space:pre-wrap}
 """
 
@@ -25,12 +26,12 @@ pre{margin:3px 0 6px;padding:6px 10px;background:var(--back);border-radius:6px;w
 def render(sections: Sequence[Section]) -> str:
     """The page as HTML."""
     index = "".join(f'<li><a href="#{escape(s.alert)}">{escape(s.alert)}</a>' for s in sections)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sentio: runbook</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}{_MORE_STYLE}</style>"
-        f'<header><h1>Sentio</h1><span>{__version__}, runbook</span><nav><a href="./">series</a></nav></header>'
-        f"<main><ul class=index>{index}</ul>{''.join(map(_section, sections))}</main></html>"
+    return document(
+        "Sentio: runbook",
+        f"{__version__}, runbook",
+        '<a href="./">series</a>',
+        f"<ul class=index>{index}</ul>{''.join(map(_section, sections))}",
+        style=_MORE_STYLE,
     )
 
 
