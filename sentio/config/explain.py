@@ -18,6 +18,7 @@ from sentio.config.shape import Shape
 from sentio.config.tree import Node, Place, Problem, join, path_of
 
 _HIDDEN = "has a value that does not fit (it is a secret, and not shown)"
+_TEXT = "is text, as is all that comes from !env and !file"
 
 _EXPECTED = " is expected"
 
@@ -56,6 +57,9 @@ _VALUES = {
 }
 """Error type → what is expected; ``{}`` is filled in from the error."""
 
+_NO_TEXT = {**_KINDS, **{name: _VALUES[name] for name in ("int_type", "float_type", "bool_type")}}
+"""Error type → what is expected, where no text fits, whatever it is."""
+
 _COUNTS = {
     "too_short": ("has {actual_length} entries", "at least {min_length}"),
     "too_long": ("has more than {max_length} entries", "at most {max_length}"),
@@ -77,6 +81,8 @@ class _Spot:
     """The nodes from the root to the place, or as near to it as the tree goes."""
     known: tuple[str, ...]
     """The keys that the last mapping may have."""
+    deeper: tuple[str, ...] = ()
+    """Where mappings within the last one may have a key of the place's name."""
     errors: list[Found] = field(default_factory=list)
 
     @property
@@ -125,6 +131,7 @@ def _spot(root: Node, shape: Shape, one: Found) -> _Spot:
     loc: list[str | int] = []
     trail = [root]
     known: tuple[str, ...] = ()
+    deeper: tuple[str, ...] = ()
     given: Loc = one["loc"]
     for i, part in enumerate(given):
         node = trail[-1] if len(trail) > len(loc) else None
@@ -135,11 +142,12 @@ def _spot(root: Node, shape: Shape, one: Found) -> _Spot:
         default = one["type"] == MISFIT and part != "[key]" and bool(below.types)
         if child or missing or default:
             known = shape.keys(node)
+            deeper = shape.deeper(str(part), node)
             loc.append(part)
             shape = below
         if child:
             trail.append(child)
-    return _Spot(tuple(loc), trail, known)
+    return _Spot(tuple(loc), trail, known, deeper)
 
 
 def _problems(spot: _Spot) -> list[Problem]:
@@ -183,6 +191,8 @@ def _unknown(spot: _Spot) -> tuple[str, str]:
     # `defaults` is put under the pipelines before the rest is validated; the model does not know it.
     at_top = len(spot.loc) == 1 and "pipelines" in spot.known
     known = (*spot.known, "defaults") if at_top else spot.known
+    if spot.deeper:
+        return "unknown key", f"did you mean {' or '.join(spot.deeper)}?"
     near = closest(str(spot.loc[-1]), known)
     if near:
         return "unknown key", f"did you mean {near}?"
@@ -195,6 +205,8 @@ def _halves(one: Found, value: object, *, secret: bool) -> tuple[str, str]:
     facts = {k: f"{v:g}" if isinstance(v, float) else v for k, v in (one.get("ctx") or {}).items()}
     if name == "missing":
         return "is missing", "it has no default and must be given"
+    if secret and isinstance(value, str) and name in _NO_TEXT:
+        return _TEXT, f"{_NO_TEXT[name]} in the file itself{_EXPECTED}"
     if name == MISFIT:
         wrong, right = one["ctx"]["wrong"], one["ctx"]["right"]
     elif name in _KINDS:

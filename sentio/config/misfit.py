@@ -17,6 +17,9 @@ Loc = tuple[str | int, ...]
 MISFIT = "sentio"
 """The type that pydantic reports for a `misfit`."""
 
+_NEAR = 0.65
+"""How alike two words are where the one may be a slip for the other: `every` and `query` have 0.6."""
+
 _SHOWN = 60
 """Characters of a value that a message quotes at most."""
 
@@ -69,7 +72,7 @@ def kind(value: object) -> str:
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` was probably meant to be."""
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=_NEAR)
     return by_lower[near[0]] if near else None
 
 

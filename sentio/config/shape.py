@@ -34,6 +34,11 @@ class Shape:
         """The names that the entries of ``node``, a mapping, may have; none where every name is good."""
         return tuple(sorted({key for one in self.types for key in _keys(one, node)}))
 
+    def deeper(self, name: str, node: Node | None) -> tuple[str, ...]:
+        """The paths of the keys called ``name`` that mappings right below ``node`` may have."""
+        below = ((key, self.below(key, node), node.child(key) if node else None) for key in self.keys(node))
+        return tuple(f"{key}.{name}" for key, shape, child in below if name in shape.keys(child))
+
     def holds(self, *kinds: type) -> bool:
         """Whether the value itself may be one of ``kinds``."""
         return any(isinstance(one, type) and issubclass(one, kinds) for one in self.types)

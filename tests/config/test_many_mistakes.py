@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .refusals import refused
 
 MISTAKES = """\
@@ -66,3 +68,21 @@ def test_many_mistakes_at_once(tmp_path: Path) -> None:
     problems = refused(tmp_path, MISTAKES)
     assert sorted(problems) == sorted(EXPECTED)
     assert [int(p.split(":")[0]) for p in problems] == sorted(int(p.split(":")[0]) for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("every", "did you mean score.every or train.every?"),
+        ("window", "did you mean train.window?"),
+        ("horizons", "did you mean forecast.horizons?"),
+        ("timezone", "did you mean detector.timezone or judgement.timezone?"),
+        ("qurey", "did you mean query?"),
+        ("interval", "alerts, detector, forecast, judgement, legacy_names, query, score, sinks, source, "
+                     "step, train or ttl is expected"),
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_too_high_is_told_where_it_belongs(tmp_path: Path, key: str, said: str) -> None:
+    text = "sources: {p: {type: prometheus, url: http://x}}\npipelines:\n  a:\n    source: p\n    query: up\n"
+    text += f"    detector: {{type: prophet}}\n    {key}: 1h\n"
+    assert refused(tmp_path, text) == [f"7: pipelines.a.{key}: unknown key; {said}"]

@@ -163,6 +163,22 @@ def test_a_short_secret_is_not_quoted_either(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["30", "yes", "hunter2"])
+def test_what_cannot_be_text_is_told_that_it_is(tmp_path: Path, text: str) -> None:
+    """A number from a variable is none, however it is written there."""
+    detector = "{type: prophet, interval_width: !env A_SECRET}"
+    options = f"train: !env A_SECRET, detector: {detector}, alerts: {{enabled: !env A_SECRET}}"
+    source = "{type: prometheus, url: http://x, retries: !env A_SECRET}"
+    whole = f"sources: {{main: {source}}}\npipelines: {{a: {{source: main, query: q, {options}}}}}\n"
+    said = "is text, as is all that comes from !env and !file"
+    assert set(refused(tmp_path, whole, {"A_SECRET": text})) == {
+        f"1: sources.main.retries: {said}; a whole number in the file itself is expected",
+        f"2: pipelines.a.train: {said}; a mapping in the file itself is expected",
+        f"2: pipelines.a.detector.interval_width: {said}; a number in the file itself is expected",
+        f"2: pipelines.a.alerts.enabled: {said}; true or false in the file itself is expected",
+    }
+
+
 def test_one_newline_is_stripped_of_a_file(tmp_path: Path) -> None:
     for content, text in (
         ("abcd\n\n", "abcd\n"),
