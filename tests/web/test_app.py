@@ -80,6 +80,18 @@ def test_health_and_readiness(web):
     assert get(f"{web.url}/nothing")[0] == 404
 
 
+def test_a_query_from_a_variable_is_not_on_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("THE_QUERY", 'load{i="0"}')
+    (tmp_path / "sentio.yml").write_text(
+        config_text("http://127.0.0.1:1", tmp_path / "db", load="query: !env THE_QUERY")
+    )
+    with running([tmp_path / "sentio.yml"]) as (service, web):
+        eventually(lambda: service.runners()[0].errors["score"])
+        page = get(f"{web.url}/")[1]
+    assert "<code>&lt;redacted&gt;</code>" in page
+    assert "load{" not in page
+
+
 def test_the_page_is_html_and_links_the_rest(web):
     response, body = fetch(web, "/?q=load&state=ready&page=1")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
