@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,11 +95,17 @@ class _Spot:
         return self.trail[-1].plain() if self.there else None
 
 
-def explain(error: ValidationError, root: Node, model: type[Options] = Config) -> list[Problem]:
-    """A problem for each thing that ``error`` says of ``root``, the tree that was validated as a ``model``."""
+def explain(
+    error: ValidationError, root: Node, model: type[Options] = Config, elsewhere: Sequence[str] = ()
+) -> list[Problem]:
+    """A problem for each thing that ``error`` says of ``root``, the tree that was validated as a ``model``.
+
+    ``elsewhere``: sections that may stand where it could not be read; that they are not there is no problem."""
     shape = Shape.of(model)
     spots: dict[tuple[Loc, bool], _Spot] = {}
     for one in error.errors(include_url=False):
+        if one["type"] in ("missing", "too_short") and one["loc"] in {(name,) for name in elsewhere}:
+            continue
         spot = _spot(root, shape, one)
         # The arms of a union are refused one by one, at the same place; they make one problem.
         key = (spot.loc, one["type"] == "extra_forbidden" or "[key]" in one["loc"])

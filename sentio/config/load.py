@@ -92,12 +92,10 @@ def validate(root: Node, *, whole: bool = True) -> tuple[Config | None, list[Pro
     try:
         config = Config.model_validate_json(json.dumps(root.plain()), strict=True)
     except ValidationError as error:
-        problems = explain(error, root)
+        problems = explain(error, root, elsewhere=() if whole else _SHARED)
     else:
         return config.marked(secrets_written(root)), []
     if not whole:
-        lacking = ("is missing", "has 0 entries")
-        problems = [p for p in problems if p.path not in _SHARED or not p.text.startswith(lacking)]
         return None, problems
     # Pydantic looks at the whole only when each part is right; the names are compared whatever else is wrong.
     sources, pipelines, sinks = (node.mapping if (node := root.child(name)) else {} for name in _SHARED)
