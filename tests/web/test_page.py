@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,9 +20,6 @@ from sentio.state import SeriesStatus
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Failure, Notes, Scores, SeriesKey
 from sentio.web import view
 from sentio.web.page import render
-from sentio.web.picture import picture
-from sentio.web.runbook import PAGE as RUNBOOK
-from sentio.web.style import STYLE
 from sentio.web.view import Filter
 from tests.core.test_excluded_samples import by_times
 from tests.core.test_runner import STEP, A, B, House, ready
@@ -261,48 +255,6 @@ def test_the_budget_is_said_as_it_was_asked_for(rate, said):
     assert "no judgement" in html(ready(A))
 
 
-def test_a_series_leads_to_its_board_where_there_is_a_grafana():
-    key = SeriesKey("m", (("container_name", "a&b c"), ("instance", "i")))
-    house = ready(key, SeriesKey("x"))
-    assert "/d/sentio" not in render([house.runner], Filter(), house.now)
-    page = render([house.runner], Filter(), house.now, "http://grafana:3000/sub")
-    leads = [unescape(href) for href in re.findall(r'<div><a href="([^"]*)"', page)]
-    assert sorted(leads) == [
-        "http://grafana:3000/sub/d/sentio?var-query=q&var-label=container_name&var-series=a%26b+c",
-        "http://grafana:3000/sub/d/sentio?var-query=q&var-label=metric&var-series=x",
-    ]
-    board = json.loads((Path(__file__).resolve().parents[2] / "grafana/dashboards/sentio.json").read_text())
-    assert board["uid"] == "sentio"
-    assert {"query", "label", "series"} <= {variable["name"] for variable in board["templating"]["list"]}
-
-
-def boards(house: House) -> list[str]:
-    """What the series' boards are chosen by: ``label=value``."""
-    page = render([house.runner], Filter(), house.now, "http://g")
-    leads = [unescape(href) for href in re.findall(r'<div><a href="([^"]*)"', page)]
-    return sorted(re.sub(".*&var-label=(.*)&var-series=(.*)", r"\1=\2", lead) for lead in leads)
-
-
-def test_a_board_is_chosen_by_a_label_that_no_other_series_has():
-    pods = [
-        SeriesKey("m", (("instance", "node"), ("job", "kube"), ("pod", pod), ("query", pod), ("a.b", pod)))
-        for pod in ("a", "b")
-    ]
-    assert boards(ready(*pods)) == ["pod=a", "pod=b"]
-    alone = SeriesKey("n", (("instance", "other"), ("job", "kube")))
-    assert boards(ready(*pods, alone)) == ["instance=other", "pod=a", "pod=b"]
-    twins = [SeriesKey("m", (("cpu", cpu), ("job", "j"), ("mode", mode))) for cpu in "01" for mode in ("idle", "user")]
-    assert boards(ready(*twins)) == ["job=j"] * 4, "no label alone tells them apart"
-
-
-def test_a_row_of_another_name_says_whose_it_is():
-    rate, same = ready(SeriesKey("", (("i", "a"),))), ready(SeriesKey("q", (("i", "a"),)))
-    for house in (rate, same):
-        assert re.findall("<div>(.*?)</div>", html(house)) == ["q"]
-    named = html(ready(A), state="ready")
-    assert re.findall("<div>(.*?)</div>", named) == ['m <a class=of href="?query=q&amp;state=ready">q</a>']
-
-
 def test_what_is_shown_is_found():
     odd = SeriesKey("", (("path", 'C:\\"x"'), ("pod", "pod-00001")))
     house = ready(odd, A)
@@ -310,15 +262,6 @@ def test_what_is_shown_is_found():
         assert "pod=pod-00001" in show(house, text=text).shown, text
         assert "i=a" not in show(house, text=text).shown, text
     assert "no series like that" in show(house, text="pod=pod-00002").shown
-
-
-def test_nothing_is_wider_than_a_telephone():
-    """Or it is cut off there: what is, as the table, moves within ``main``."""
-    assert re.search(r"main\{[^}]*overflow-x:auto", STYLE)
-    assert re.search(r"header\{[^}]*flex-wrap:wrap", STYLE)
-    for style in (STYLE, RUNBOOK):
-        assert max(map(int, re.findall(r"min(?:-width:|max\()(\d+)px", style)), default=0) <= 200
-        assert not re.search(r"columns:\d+[;}]", style), "where there is no room for two there is one"
 
 
 def test_no_series_at_all_is_said_so():
@@ -452,43 +395,3 @@ def test_a_page_made_while_a_tick_writes_is_whole():
 @pytest.mark.parametrize("page", ["x", "-1", "0", "9" * 30, "², "])
 def test_a_page_that_is_none_is_the_first(page):
     assert Filter.of({"page": page}).page == 1
-
-
-def test_links_keep_what_is_wanted():
-    wanted = Filter(text="a b&c", query="q", type="dip", level="info", page=2)
-    assert wanted.link(page=3) == "?q=a+b%26c&query=q&type=dip&level=info&page=3"
-    assert wanted.link(text="", query="", type="", level="", page=1) == "?"
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_picture_is_sound_and_marks_what_lies_outside(seed):
-    rng = np.random.default_rng(seed)
-    values = np.array([rng.normal(0, 2, 60), np.zeros(60), -np.ones(60), np.ones(60)])
-    values[:, rng.random(60) < 0.2] = np.nan
-    values[0, rng.random(60) < 0.2] = np.nan
-    drawing = ET.fromstring(picture(values))  # noqa: S314 # our own text
-    assert len(drawing.findall("circle")) == int((np.abs(values[0]) > 1).sum())
-    assert "nan" not in picture(values)
-
-
-def test_a_sample_between_gaps_is_drawn():
-    values = np.full((4, 5), np.nan)
-    values[0] = [0, np.nan, 2, np.nan, np.nan]
-    values[1] = [1, 1, np.nan, 2, 2]
-    drawing = ET.fromstring(picture(values))  # noqa: S314 # our own text
-    expected, came = (path.get("d") for path in drawing.findall("path"))
-    assert came == "M0.0 33.0h.01M110.0 3.0h.01"
-    assert expected == "M0.0 18.0L55.0 18.0M165.0 3.0L220.0 3.0"
-    assert "stroke-linecap:round" in STYLE, "or a dot has no size"
-
-
-def test_there_is_no_picture_of_nothing():
-    assert picture(np.full((4, 60), np.nan)) == ""
-    assert "svg" in picture(np.array([[1.0] * 60] * 4))
-
-
-def test_what_is_beyond_single_precision_is_not_drawn():
-    values = np.array([[1.0, np.inf, -np.inf, 9.0], [1.0] * 4, [0.0] * 4, [2.0] * 4])
-    drawing = picture(values)
-    assert "inf" not in drawing
-    assert drawing.count("<circle") == 1
