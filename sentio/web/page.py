@@ -170,10 +170,11 @@ def _card(runner: Runner, wanted: Filter, now: int, redact: Callable[[str], str]
         for s in SeriesStatus
         if counts[s]
     )
-    wrong = [f"{tick}: {text}" for tick, text in runner.errors.items() if text]
-    # Where the query cannot be read, that is why the tick failed, and said already.
-    said = {(runner.line.query, text) for text in runner.errors.values()}
-    wrong += [f"{f.where}: {f.text}" for f in (report.failures[:5] if report else ()) if (f.where, f.text) not in said]
+    errors = runner.errors.copy()
+    # A source that is down fails both ticks with the same words.
+    ticks = {text: ", ".join(tick for tick in errors if errors[tick] == text) for text in errors.values() if text}
+    wrong = [f"{tick}: {text}" for text, tick in ticks.items()]
+    wrong += [f"{f.where}: {f.text}" for f in (report.failures[:5] if report else ())]
     return (
         f'<article><h2><a href="{escape(Filter(wanted.text, alias).link())}">{escape(alias)}</a></h2>'
         f"<code>{escape(redact(runner.line.query))}</code>"

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from sentio.errors import SourceError
 from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
 from sentio.judgement.kinds import Kind
 from sentio.judgement.policy import Policy
@@ -80,12 +79,12 @@ def test_what_came_by_a_variable_is_taken_out():
     assert "&lt;redacted&gt;: of &lt;redacted&gt;" in page
 
 
-def test_why_a_read_failed_is_said_once():
+def test_why_both_ticks_failed_is_said_once():
     house = ready(A)
-    house.source.error = SourceError("source main: is down", reason="unreachable")
-    with pytest.raises(SourceError):
-        house.score()
-    assert re.findall("<p class=bad>([^<]*)", html(house)) == ["score: source main: is down"]
+    house.runner.errors |= {"score": "main: is down", "train": "main: is down"}
+    assert re.findall("<p class=bad>([^<]*)", html(house)) == ["score, train: main: is down"]
+    house.runner.errors["train"] = "is full"
+    assert re.findall("<p class=bad>([^<]*)", html(house)) == ["score: main: is down", "train: is full"]
 
 
 def test_every_series_is_there_with_what_is_known_of_it():
