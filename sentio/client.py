@@ -143,6 +143,10 @@ def signer(authorization: bytes) -> Callable[[requests.PreparedRequest], request
 
 def trouble(error: requests.RequestException) -> tuple[str, str, bool]:
     """What went wrong on the way: a text, the reason, and whether it would again."""
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        # Its own text quotes the header, as a literal in which no secret is found.
+        text = "a header cannot be sent, for what is in it; one line of text without blanks before it is expected"
+        return text, "auth", True
     why = innermost(error)
     if isinstance(error, requests.exceptions.SSLError):
         text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"

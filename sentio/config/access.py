@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from sentio.config.misfit import misfit
+from sentio.config.misfit import Loc, misfit, misfits
 from sentio.config.options import Options
 
 
@@ -52,6 +55,14 @@ class Access(Options):
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     tls: Tls = Tls()
 
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        # Here, for what cannot be sent is quoted by what requests raises, as text in which no secret is found.
+        if wrong := list(_unsendable(headers)):
+            raise misfits(*wrong)
+        return headers
+
     @model_validator(mode="after")
     def _one_way_in(self) -> Access:
         if self.basic_auth and self.bearer_token_file:
@@ -75,6 +86,26 @@ class Access(Options):
             pair = base64.b64encode(f"{b.username}:{password}".encode()).decode()
             return f"Basic {pair}".encode(), (pair, password)
         return b"", ()
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2: a token."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _unsendable(headers: dict[str, SecretStr]) -> Iterator[tuple[Loc, PydanticCustomError]]:
+    for name, secret in headers.items():
+        value = secret.get_secret_value()
+        if not _HEADER_NAME.fullmatch(name):
+            right = "letters, digits and - are expected, as in X-Scope-OrgID"
+            yield (name,), misfit("has a name that no header can have", right)
+        elif _CONTROL.search(value):
+            yield (name,), misfit("has a line end or a control character in it", "one line of text is expected")
+        elif value[:1].isspace():
+            yield (name,), misfit("begins with a blank", "text without blanks before it is expected")
+        elif not value.isascii() and max(value) > "\xff":
+            right = "ASCII, or at most Latin-1, is expected"
+            yield (name,), misfit("has characters that no header can have", right)
 
 
 def read_secret(path: Path, option: str) -> str:

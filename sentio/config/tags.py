@@ -18,7 +18,7 @@ class SecretError(Exception):
 def _env(name: str, environ: Mapping[str, str], folder: Path) -> str:  # noqa: ARG001 - one shape for both tags
     if name not in environ:
         raise SecretError(f"is !env {_name(name)}, which is not set; a variable that is set is expected")
-    return environ[name]
+    return _without_line_end(environ[name])
 
 
 def _file(name: str, environ: Mapping[str, str], folder: Path) -> str:  # noqa: ARG001 - one shape for both tags
@@ -32,6 +32,11 @@ def _file(name: str, environ: Mapping[str, str], folder: Path) -> str:  # noqa: 
         raise SecretError(f"is !file {_name(name)}, which cannot be read ({reason}); {wanted}") from error
     if len(data) > _MAX_BYTES:
         raise SecretError(f"is !file {_name(name)}, which has over {_MAX_BYTES} bytes; a secret is expected")
+    return _without_line_end(text)
+
+
+def _without_line_end(text: str) -> str:
+    # What a file ends in, and what a variable does that was made of one, as by Kubernetes of a secret.
     return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -180,6 +180,8 @@ def test_what_cannot_be_text_is_told_that_it_is(tmp_path: Path, text: str) -> No
 
 
 def test_one_newline_is_stripped_of_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tagged", ["!env A_SECRET", "!file a_secret"])
+def test_one_newline_is_stripped(tmp_path: Path, tagged: str) -> None:
     for content, text in (
         ("abcd\n\n", "abcd\n"),
         ("abcd\r\n", "abcd"),
@@ -187,8 +189,35 @@ def test_one_newline_is_stripped_of_a_file(tmp_path: Path) -> None:
         (" abcd \n", " abcd "),
     ):
         (tmp_path / "a_secret").write_bytes(content.encode())
-        source = "{type: prometheus, url: http://x, headers: {A: !file a_secret}}"
-        assert loaded(tmp_path, f"sources: {{prometheus: {source}}}\n" + PIPELINES).secrets == {text}
+        source = f"{{type: prometheus, url: http://x, basic_auth: {{username: me, password: {tagged}}}}}"
+        config = loaded(tmp_path, f"sources: {{prometheus: {source}}}\n" + PIPELINES, {"A_SECRET": content})
+        assert config.secrets == {text}
+
+
+HEADER = SOURCES + PIPELINES + "sinks: {hook: {type: webhook, url: 'http://x', headers: {X-Token: !env A_SECRET}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("token", "right"),
+    [
+        (f"{SECRET}\n\n", "one line of text"),
+        (f"one\r{SECRET}", "one line of text"),
+        (f"{SECRET}\0", "one line of text"),
+        (f"\u00a0{SECRET}", "text without blanks before it"),
+        (f"{SECRET} \u20ac", "ASCII, or at most Latin-1,"),
+    ],
+)
+def test_a_header_that_cannot_be_sent(tmp_path: Path, token: str, right: str) -> None:
+    (problem,) = refused(tmp_path, HEADER, {"A_SECRET": token})
+    where = "5: sinks.hook.headers.X-Token: has a value that does not fit (it is a secret, and not shown)"
+    assert problem.startswith(f"{where}; {right}")
+    assert not leaks(problem)
+
+
+@pytest.mark.parametrize("token", ["", SECRET, f"{SECRET}\n", f"{SECRET}\tb ", "Zürich"])
+def test_a_header_that_can_be_sent(tmp_path: Path, token: str) -> None:
+    headers = loaded(tmp_path, HEADER, {"A_SECRET": token}).sinks["hook"].options.headers  # type: ignore[attr-defined]
+    assert headers["X-Token"].get_secret_value() == token.removesuffix("\n")
 
 
 @pytest.mark.parametrize(

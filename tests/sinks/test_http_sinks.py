@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from sentio import build, catalog
+from sentio.client import Client
+from sentio.config.access import Access
 from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.journal import Journal
 from sentio.outbox import Outbox, close
 from sentio.telemetry import Telemetry
+from sentio.types import SECOND
 from tests import faulty
 from tests.faulty import FaultyServer, answer, in_turn, text
 from tests.servers import until
@@ -203,6 +207,16 @@ def test_webhook_credentials(tmp_path: Path, options: dict[str, Any], header: st
             sink.emit(report(event()))
     assert str(caught.value) == (
         "webhook: refuses it (401: <redacted> is wrong); a user name, password or token that it accepts is expected"
+    )
+    assert (caught.value.reason, caught.value.permanent) == ("auth", True)
+
+
+def test_a_header_that_cannot_be_sent_is_not_told() -> None:
+    access = Access.model_construct(headers={"X-Token": SecretStr("hunter2Xyzzy\n")})
+    with pytest.raises(SinkError) as caught:
+        Client("webhook", SECOND, access=access, secrets=["hunter2Xyzzy\n"]).post("http://127.0.0.1:1", b"")
+    assert str(caught.value) == (
+        "webhook: a header cannot be sent, for what is in it; one line of text without blanks before it is expected"
     )
     assert (caught.value.reason, caught.value.permanent) == ("auth", True)
 
