@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 _MAX_ANSWER = 2**20
 _SAID = 120
 """Characters of an answer that a message quotes at most."""
+_LOOKED_AT = 2**14
+"""Bytes of it that these are taken from: it may be as large as ``max_bytes``."""
 
 
 class Client:
@@ -40,7 +43,10 @@ class Client:
         try:
             authorization, own = self._access.authorization()
             secrets = (*secrets, *own)
-            return self._checked(self._fetch(url, body, authorization, {"Content-Type": content_type, **headers}))
+            answer = self._fetch(url, body, authorization, {"Content-Type": content_type, **headers})
+            if answer.status < 300:
+                return answer
+            raise _refusal(answer, secrets)
         except SecretFileError as error:
             raise self._error(str(error), "auth", permanent=True, secrets=secrets) from error
         except TooLargeError as error:
@@ -76,11 +82,6 @@ class Client:
             max_bytes=_MAX_ANSWER,
         )
 
-    def _checked(self, answer: Answer) -> Answer:
-        if answer.status < 300:
-            return answer
-        raise _refusal(answer)
-
     def _error(
         self,
         text: str,
@@ -102,8 +103,8 @@ _MEANINGS = {
 }
 
 
-def _refusal(answer: Answer) -> SinkError:
-    status, words = answer.status, said(answer)
+def _refusal(answer: Answer, secrets: Iterable[str]) -> SinkError:
+    status, words = answer.status, said(answer, secrets)
     if status < 400:
         text = f"redirects ({status}), which is not followed; the final address is expected"
         return SinkError(text, reason="redirect", permanent=True)
@@ -147,7 +148,9 @@ def trouble(error: requests.RequestException) -> tuple[str, str, bool]:
         # Its own text quotes the header, as a literal in which no secret is found.
         text = "a header cannot be sent, for what is in it; one line of text without blanks before it is expected"
         return text, "auth", True
-    why = innermost(error)
+    why, root = innermost(error), _root(error)
+    if isinstance(root, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return broken_off(why), "unreachable", False
     if isinstance(error, requests.exceptions.SSLError):
         text = f"its certificate is not accepted ({why}); a tls.ca_file that signed it is expected"
         if "CERTIFICATE_VERIFY_FAILED" not in why:
@@ -157,18 +160,30 @@ def trouble(error: requests.RequestException) -> tuple[str, str, bool]:
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
 
 
+def broken_off(why: str) -> str:
+    """Of a server that goes amid TLS, as one does that is started anew: it may be there the next time."""
+    return f"breaks off the TLS connection ({why}); a server that answers, and speaks TLS, is expected"
+
+
 def innermost(error: BaseException) -> str:
     """The plain reason under the layers of requests and urllib3."""
+    error = _root(error)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _root(error: BaseException) -> BaseException:
     while (inner := getattr(error, "reason", None) or error.__cause__ or error.__context__) and isinstance(
         inner, BaseException
     ):
         error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return error
 
 
-def said(answer: Answer) -> str:
+def said(answer: Answer, secrets: Iterable[str]) -> str:
     """The start of the body, on one line."""
-    return " ".join(answer.body[:_SAID].decode("utf-8", "replace").split()) or "no text"
+    # Cut last: of a secret that is cut, nobody would find the part that is left.
+    start = redact(answer.body[:_LOOKED_AT].decode("utf-8", "replace"), secrets)
+    return " ".join(start.split())[:_SAID] or "no text"
 
 
 def retry_after(answer: Answer) -> float | None:

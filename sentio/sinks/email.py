@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from sentio.chart import png
+from sentio.client import broken_off
 from sentio.config.access import SecretFileError, Tls, read_secret
 from sentio.config.delivery import Delivery
 from sentio.config.misfit import misfit, show
@@ -116,7 +117,7 @@ class Email:
             text = f"{self._where}: username or password is beyond ASCII, which smtplib cannot send; ASCII is expected"
             raise SinkError(text, reason="auth", permanent=True) from error
         except (OSError, smtplib.SMTPException) as error:
-            text, reason, permanent = _trouble(error)
+            text, reason, permanent = _trouble(error, secrets)
             text = redact(f"{self._where}: {text}", secrets)
             raise SinkError(text, reason=reason, permanent=permanent) from error
 
@@ -273,24 +274,30 @@ def _row(event: Event, link: str) -> str:
     return f'<tr>{level}<td style="{_WRAPS};padding-bottom:8px">{told}</td></tr>'
 
 
-def _trouble(error: Exception) -> tuple[str, str, bool]:
+def _trouble(error: Exception, secrets: Iterable[str]) -> tuple[str, str, bool]:
     """What went wrong in our words, the reason, and whether it would again."""
     match error:
         case smtplib.SMTPAuthenticationError():
-            return f"refuses the password ({_said(error)}); credentials that it accepts are expected", "auth", True
+            return (
+                f"refuses the password ({_said(error, secrets)}); credentials that it accepts are expected",
+                "auth",
+                True,
+            )
         case smtplib.SMTPRecipientsRefused():
             gone = {to: reply for to, reply in error.recipients.items() if reply[0] >= 500}
             later = {to: reply for to, reply in error.recipients.items() if to not in gone}
-            text = " and ".join(filter(None, [_named("refuses", gone), _named("puts off", later)]))
+            text = " and ".join(filter(None, [_named("refuses", gone, secrets), _named("puts off", later, secrets)]))
             return f"{text}; addresses that it takes are expected", "refused" if gone else "server_error", not later
         case smtplib.SMTPNotSupportedError():
             text = f"does not offer what is asked for ({error}); another security, or no password, is expected"
             return text, "refused", True
         case smtplib.SMTPResponseException():
-            text = f"refuses the mail ({_said(error)}); a mail that it accepts is expected"
+            text = f"refuses the mail ({_said(error, secrets)}); a mail that it accepts is expected"
             return text, "refused" if error.smtp_code >= 500 else "server_error", error.smtp_code >= 500
         case FileNotFoundError() | PermissionError():
             return f"a file of tls cannot be read ({error}); one that can is expected", "tls", True
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return broken_off(error.reason or str(error)), "unreachable", False
         case ssl.SSLError():
             right = "the security that it speaks on this port, or a certificate where it wants one, is expected"
             if isinstance(error, ssl.SSLCertVerificationError):
@@ -300,15 +307,17 @@ def _trouble(error: Exception) -> tuple[str, str, bool]:
     return f"cannot be reached ({why}); a server that answers is expected", "unreachable", False
 
 
-def _named(verb: str, replies: Replies) -> str:
-    for to, (code, words) in replies.items():
-        return f"{verb} {len(replies)} of the recipients, the first is {to} ({code}: {_text(words)})"
-    return ""
+def _named(verb: str, replies: Replies, secrets: Iterable[str]) -> str:
+    if not replies:
+        return ""
+    to, (code, words) = next(iter(replies.items()))
+    return f"{verb} {len(replies)} of the recipients, the first is {to} ({code}: {_text(words, secrets)})"
 
 
-def _said(error: smtplib.SMTPResponseException) -> str:
-    return f"{error.smtp_code}: {_text(error.smtp_error)}"
+def _said(error: smtplib.SMTPResponseException, secrets: Iterable[str]) -> str:
+    return f"{error.smtp_code}: {_text(error.smtp_error, secrets)}"
 
 
-def _text(words: bytes | str) -> str:
-    return plain(words.decode("utf-8", "replace") if isinstance(words, bytes) else words)[:120]
+def _text(words: bytes | str, secrets: Iterable[str]) -> str:
+    # Cut last: of a secret that is cut, nobody would find the part that is left.
+    return plain(redact(words.decode("utf-8", "replace") if isinstance(words, bytes) else words, secrets))[:120]

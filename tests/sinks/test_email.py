@@ -169,6 +169,14 @@ def test_a_password_beyond_ascii_is_said() -> None:
     assert (error.reason, error.permanent) == ("auth", True)
 
 
+def test_no_part_of_a_password_is_told_where_the_answer_is_cut() -> None:
+    with mailbox(auth=True) as box:
+        box.answer = f"554 {'x' * 110}{PASSWORD}"
+        error = refused(made(box.port, username="me", password=PASSWORD))
+    assert "x" * 110 in str(error)
+    assert PASSWORD[:6] not in str(error)
+
+
 A, B, C = "a@example.org", "b@example.org", "c@example.org"
 
 
@@ -397,6 +405,32 @@ def test_tls_to_a_server_that_speaks_none() -> None:
     assert str(error).endswith(
         "; the security that it speaks on this port, or a certificate where it wants one, is expected"
     )
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_that_goes_amid_the_handshake_is_tried_again(security: str) -> None:
+    answers = [b"220 hi\r\n", b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"] if security == "starttls" else []
+    with scripted(*answers) as port:
+        error = refused(made(port, security=security))
+    assert (error.reason, error.permanent) == ("unreachable", False)
+    assert "breaks off the TLS connection (UNEXPECTED_EOF" in str(error)
+    assert str(error).endswith("); a server that answers, and speaks TLS, is expected")
+
+
+@contextmanager
+def scripted(*answers: bytes) -> Iterator[int]:
+    """Says these one after the other, the first at once, and each further one to what it is sent; then hangs up."""
+
+    def serve(listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        with sock:
+            for said in answers or (b"",):
+                sock.sendall(said)
+                sock.recv(65_536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
 
 
 def test_nobody_there() -> None:

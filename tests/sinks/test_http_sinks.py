@@ -253,6 +253,13 @@ def test_what_is_tried_again(kind: str, behave: faulty.Behaviour, reason: str, p
     assert not any(part in shown for part in SECRET.split("/"))
 
 
+def test_a_server_that_goes_amid_the_handshake_is_tried_again() -> None:
+    with FaultyServer(GOOD) as server, pytest.raises(SinkError) as caught:  # it hangs up where it is greeted by TLS
+        made("webhook", url=server.url.replace("http:", "https:")).emit(report(event()))
+    assert str(caught.value).startswith("webhook: breaks off the TLS connection (")
+    assert (caught.value.reason, caught.value.permanent) == ("unreachable", False)
+
+
 @pytest.mark.parametrize("behave", [faulty.drip_headers(text("ok")), faulty.slow(60, GOOD)], ids=["drips", "hangs"])
 def test_a_delivery_ends_at_its_deadline(behave: faulty.Behaviour) -> None:
     with FaultyServer(behave) as server, pytest.raises(SinkError) as caught:
@@ -291,6 +298,15 @@ def test_no_secret_is_told(tmp_path: Path, url: str, caplog: pytest.LogCaptureFi
         close([box])
     shown = caplog.text + repr(box) + str(list(telemetry.registry.collect()))
     assert not any(part in shown for part in SECRET.split("/"))
+
+
+@pytest.mark.parametrize("before", range(60, 120, 7))
+def test_no_part_of_a_secret_is_told_where_the_answer_is_cut(before: int) -> None:
+    echo = answer(lambda request: b"x" * before + request.path.encode(), 404)
+    with FaultyServer(echo) as server, pytest.raises(SinkError) as caught:
+        made("slack", url=f"{server.url}/services/{SECRET}").emit(report(event()))
+    said = str(caught.value).partition("x" * before)[2]
+    assert said.startswith("<redacted>"[: 120 - before]), "and not the beginning of the path"
 
 
 def test_the_secrets_of_a_url_are_taken_out_of_a_whole_traceback(tmp_path: Path) -> None:

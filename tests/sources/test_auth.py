@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,6 +149,23 @@ def test_no_secret_is_shown_even_where_the_server_repeats_it(
     for shown in (error, caplog.text, made.page().text, *made.runner.errors.values()):
         assert SECRET not in shown
         assert encoded not in shown
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+@pytest.mark.parametrize(("body", "most"), [("{}", 120), ('{{"status": "error", "error": "{}"}}', 300)])
+def test_no_part_of_a_secret_is_shown_where_the_answer_is_cut(
+    bench: MakeBench, server: MakeServer, tmp_path: Path, kind: str, body: str, most: int
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+
+    def repeat(request: Request) -> bytes:
+        sent = request.headers["authorization"]
+        sent = sent if kind == "header" else sent.split()[-1]
+        return body.format("x" * (most - 8) + sent).encode()
+
+    error = bench(server(answer(repeat, 401)), **CREDENTIALS[kind](file)).score(0)
+    assert "x" * (most - 8) + "<redacte)" in error
 
 
 def test_headers_of_a_tenant(bench: MakeBench, server: MakeServer) -> None:
@@ -306,8 +324,28 @@ def test_the_deadline_holds_over_tls(
         assert 1.9 < time.monotonic() - started < 20, "far less than what drips would take"
 
 
-def test_https_to_a_server_that_speaks_http(bench: MakeBench, server: MakeServer) -> None:
-    url = server(GOOD).url.replace("http:", "https:")
-    error = bench(url).score(0)
+def test_https_to_a_server_that_speaks_http(bench: MakeBench) -> None:
+    def serve(listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.recv(65_536)
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        made = bench(url)
+        error = made.score(0)
     assert error.startswith(f"{url}: no TLS connection comes about (")
     assert error.endswith("); http:// where it speaks none, or a client certificate where it wants one, is expected")
+    assert made.page().get("sentio_reads_total", outcome="tls") == 1
+
+
+def test_a_server_that_goes_amid_the_handshake_is_asked_again(bench: MakeBench, server: MakeServer) -> None:
+    url, pauses = server(GOOD).url.replace("http:", "https:"), list[float]()
+    made = bench(url, pauses, retries=2)
+    error = made.score(0)
+    assert error.startswith(f"{url}: breaks off the TLS connection (")
+    assert error.endswith("); a server that answers, and speaks TLS, is expected")
+    assert len(pauses) == 2
+    assert made.page().get("sentio_reads_total", outcome="unreachable") == 1

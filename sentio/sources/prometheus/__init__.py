@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from sentio.config.access import Access, SecretFileError
 from sentio.config.durations import ByteSize, Duration
 from sentio.config.options import Url
 from sentio.config.redact import redact
+from sentio.config.secrets import secret_texts
 from sentio.errors import DeadlineExceededError, SourceError
 from sentio.http import Answer, TooLargeError, WatchedAdapter, fetch, watched
 from sentio.sources.prometheus.decode import decode
@@ -125,7 +126,7 @@ class Prometheus:
         authorization, secrets = self._authorization()
         try:
             return decode(
-                self._post("/api/v1/query_range", form, authorization),
+                self._post("/api/v1/query_range", form, authorization, secrets),
                 window,
                 query=query,
                 max_series=self._options.max_series,
@@ -138,7 +139,7 @@ class Prometheus:
                 text, reason=error.reason, permanent=error.permanent, retry_after=error.retry_after
             ) from error
 
-    def _post(self, path: str, form: dict[str, str], authorization: bytes) -> bytes:
+    def _post(self, path: str, form: dict[str, str], authorization: bytes, secrets: Iterable[str]) -> bytes:
         connection = self._connect()
         try:
             answer = fetch(
@@ -162,7 +163,7 @@ class Prometheus:
             text, reason, permanent = trouble(error)
             raise SourceError(text, reason=reason, permanent=permanent) from error
         if answer.status != 200:
-            raise _refusal(answer)
+            raise _refusal(answer, (*secrets, *secret_texts(self._options)))
         return answer.body
 
     def _connect(self) -> PrometheusConnect:
@@ -208,8 +209,8 @@ _MEANINGS = {
 }
 
 
-def _refusal(answer: Answer) -> SourceError:
-    words = _said(answer)
+def _refusal(answer: Answer, secrets: Iterable[str]) -> SourceError:
+    words = _said(answer, secrets)
     status = answer.status
     if 300 <= status < 400:
         where = answer.headers.get("Location", "elsewhere")
@@ -226,10 +227,10 @@ def _refusal(answer: Answer) -> SourceError:
     return SourceError(text, reason=reason, permanent=True)
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Answer, secrets: Iterable[str]) -> str:
     """The server's own words: Prometheus's error field, or the start of the body."""
     try:
         body: Any = json.loads(answer.body)
-        return str(body["error"])[:300]
+        return redact(str(body["error"]), secrets)[:300]
     except (ValueError, KeyError, TypeError):
-        return said(answer)
+        return said(answer, secrets)
