@@ -34,6 +34,8 @@ from sentio.types import SECOND
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _TAKEN = (250, b"")
+_SAID = 120
+"""Characters of an answer that a message quotes at most."""
 _REMEMBERED = 1000
 """Mails at most of which it is known who has them: as many as reports wait for a sink."""
 
@@ -50,10 +52,20 @@ def _address(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    # A colon within brackets, or a second one, is of an IPv6 address.
-    if re.search(r"[\s/@]", text) or re.fullmatch(r"([^:]*|\[.*\]):\d*", text) or not text:
+    # An IPv6 address may be in brackets, as in a URL; the socket knows it without them.
+    host = text[1:-1] if text[:1] == "[" and text[-1:] == "]" and ":" in text else text
+    # A second colon is of an IPv6 address.
+    if re.search(r"[\s\0/@\[\]]", host) or re.fullmatch(r"[^:]*:\d*", host) or not _encodable(host):
         raise misfit(f"is {show(text)}", "a name or an address alone is expected; the port has a key of its own")
-    return text
+    return host
+
+
+def _encodable(host: str) -> bool:
+    """Whether a name server can be asked for it: no part of it is empty, or too long."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -113,9 +125,6 @@ class Email:
                 raise smtplib.SMTPRecipientsRefused(dict(refused))
         except SecretFileError as error:
             raise SinkError(f"{self._where}: {error}", reason="auth", permanent=True) from error
-        except UnicodeError as error:
-            text = f"{self._where}: username or password is beyond ASCII, which smtplib cannot send; ASCII is expected"
-            raise SinkError(text, reason="auth", permanent=True) from error
         except (OSError, smtplib.SMTPException) as error:
             text, reason, permanent = _trouble(error, secrets)
             text = redact(f"{self._where}: {text}", secrets)
@@ -139,8 +148,22 @@ class Email:
             if o.security == "starttls":
                 server.starttls(context=_context(o.tls))
             if o.username is not None:
-                server.login(o.username, password)
+                self._log_in(server, o.username, password)
             return self._hand_over(server, message)
+
+    def _log_in(self, server: smtplib.SMTP, username: str, password: str) -> None:
+        try:
+            server.login(username, password)
+        except UnicodeError as error:
+            text = "username or password is beyond ASCII, which smtplib cannot send; ASCII is expected"
+            raise SinkError(f"{self._where}: {text}", reason="auth", permanent=True) from error
+        except smtplib.SMTPException as error:
+            if type(error) is not smtplib.SMTPException:
+                raise
+            # What smtplib says where the server has AUTH, and none of the ways that it knows.
+            offered = plain(server.esmtp_features.get("auth", ""))[:_SAID]
+            text = f"offers no way to log in but {offered}; CRAM-MD5, PLAIN or LOGIN, or no username, is expected"
+            raise SinkError(f"{self._where}: {text}", reason="auth", permanent=True) from error
 
     def _hand_over(self, server: smtplib.SMTP, message: EmailMessage) -> Replies:
         everyone = dict.fromkeys(address for _, address in getaddresses([message["To"]]))
@@ -169,7 +192,8 @@ class Email:
     def _message(self, report: Report) -> EmailMessage:
         o, first = self._options, worst(report.events, 1)[0]
         message = EmailMessage()
-        message["Subject"] = subject(report)
+        # Text that looks like an encoded word, as a label's may, would be decoded, with whatever line ends are in it.
+        message["Subject"] = subject(report).replace("=?", "= ?")
         message["From"], message["To"] = o.sender, ", ".join(o.to)
         message["Date"] = formatdate(report.at / SECOND)
         # The same for every attempt: a mail that comes twice is shown once.
@@ -277,12 +301,12 @@ def _row(event: Event, link: str) -> str:
 def _trouble(error: Exception, secrets: Iterable[str]) -> tuple[str, str, bool]:
     """What went wrong in our words, the reason, and whether it would again."""
     match error:
+        case smtplib.SMTPAuthenticationError() if not 400 <= error.smtp_code < 500:
+            text = f"refuses the password ({_said(error, secrets)}); credentials that it accepts are expected"
+            return text, "auth", True
         case smtplib.SMTPAuthenticationError():
-            return (
-                f"refuses the password ({_said(error, secrets)}); credentials that it accepts are expected",
-                "auth",
-                True,
-            )
+            text = f"cannot tell now whether the password is right ({_said(error, secrets)}); an answer is expected"
+            return text, "server_error", False
         case smtplib.SMTPRecipientsRefused():
             gone = {to: reply for to, reply in error.recipients.items() if reply[0] >= 500}
             later = {to: reply for to, reply in error.recipients.items() if to not in gone}
@@ -320,4 +344,4 @@ def _said(error: smtplib.SMTPResponseException, secrets: Iterable[str]) -> str:
 
 def _text(words: bytes | str, secrets: Iterable[str]) -> str:
     # Cut last: of a secret that is cut, nobody would find the part that is left.
-    return plain(redact(words.decode("utf-8", "replace") if isinstance(words, bytes) else words, secrets))[:120]
+    return plain(redact(words.decode("utf-8", "replace") if isinstance(words, bytes) else words, secrets))[:_SAID]

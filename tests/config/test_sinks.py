@@ -112,7 +112,15 @@ def test_defaults_of_all_sinks(tmp_path: Path) -> None:
                 "",
                 f'5: sinks.a.host: is "{host}"; a name or an address alone is expected; the port has a key of its own',
             )
-            for host in ("mail.example:587", "smtp://mail.example", "[::1]:25", "sentio@mail.example", "")
+            for host in (
+                "mail.example:587",
+                "smtp://mail.example",
+                "[::1]:25",
+                "sentio@mail.example",
+                "",
+                "[mail]",
+                "mail..example",
+            )
         ),
         (
             "{a: {type: email, host: h, from: me@example.org, to: [a@example.org], password: hunter2Xyzzy}}",

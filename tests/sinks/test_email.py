@@ -23,11 +23,12 @@ from sentio import build
 from sentio.config.load import load
 from sentio.errors import SinkError
 from sentio.guard import GuardedSink
+from sentio.message import subject
 from sentio.outbox import close
 from sentio.reports import AlertLevel, Report
 from sentio.sinks.email import Email
 from sentio.telemetry import Telemetry
-from sentio.types import SECOND
+from sentio.types import SECOND, SeriesKey
 from tests.servers import until
 from tests.sinks.alerts import ODD, event, key, report
 from tests.sinks.mailbox import mailbox
@@ -130,6 +131,22 @@ def test_odd_labels_survive_and_inject_nothing() -> None:
     assert "grüße 🎉" in text.get_content()
 
 
+INJECTED = "=?utf-8?q?=0d=0aReply-To:_evil@example.org=0d=0a=0d=0aCall_555?="
+BREAKS_THE_PARSER = "B9=?:;=" + "é" * 30 + "utf-8\\,:=0a:==0D;?b?>utf-8\\,>?=?=" + "é" * 30 + "a,<"
+
+
+@pytest.mark.parametrize("label", [INJECTED, "/x=?utf-8?q?a=20b?=", "=?utf-8?b?AAo=?=", BREAKS_THE_PARSER])
+def test_a_label_that_looks_like_an_encoded_word_is_the_text_that_it_is(label: str) -> None:
+    one = report(event(of=SeriesKey("load", (("a", label),))))
+    with mailbox() as box:
+        made(box.port).emit(one)
+        made(box.port).emit(report(event()))
+        mail, ordinary = box.mails
+    assert mail.keys() == ordinary.keys()
+    assert "".join(mail["Subject"].split()) == "".join(subject(one).split())
+    assert mail.is_multipart()
+
+
 def test_the_same_report_has_the_same_id() -> None:
     with mailbox() as box:
         one = report(event())
@@ -167,6 +184,28 @@ def test_a_password_beyond_ascii_is_said() -> None:
     with mailbox(auth=True) as box:
         error = refused(made(box.port, username="me", password="pässwörd"))  # noqa: S106 # made up
     assert (error.reason, error.permanent) == ("auth", True)
+
+
+@pytest.mark.parametrize("said", ["454 4.7.0 Temporary authentication failure", "421 4.3.2 going down"])
+def test_a_server_that_cannot_check_the_password_now_is_tried_again(said: str) -> None:
+    with scripted(b"220 hi\r\n", b"250-x\r\n250 AUTH PLAIN\r\n", f"{said}\r\n".encode()) as port:
+        error = refused(made(port, username="me", password=PASSWORD))
+    assert (error.reason, error.permanent) == ("server_error", False)
+    code, _, words = said.partition(" ")
+    assert f"cannot tell now whether the password is right ({code}: {words}); " in str(error)
+
+
+def test_a_server_that_has_other_ways_to_log_in() -> None:
+    with scripted(b"220 hi\r\n", b"250-x\r\n250 AUTH XOAUTH2 GSSAPI\r\n") as port:
+        error = refused(made(port, username="me", password=PASSWORD))
+    assert (error.reason, error.permanent) == ("auth", True)
+    assert str(error).endswith(
+        ": offers no way to log in but XOAUTH2 GSSAPI; CRAM-MD5, PLAIN or LOGIN, or no username, is expected"
+    )
+
+
+def test_an_address_of_ipv6_may_be_in_brackets() -> None:
+    assert str(refused(made(1, host="[::1]"))).startswith("::1:1: cannot be reached (")
 
 
 def test_no_part_of_a_password_is_told_where_the_answer_is_cut() -> None:
