@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Self
@@ -17,7 +19,7 @@ from sentio.config.redact import redact
 from sentio.config.secrets import secret_texts
 from sentio.deadline import remaining
 from sentio.errors import SinkError
-from sentio.message import left_out, line, page, subject, worst
+from sentio.message import cut, left_out, line, page, subject, worst
 from sentio.reports import AlertLevel, Report
 from sentio.types import SECOND
 
@@ -31,6 +33,9 @@ _TYPES = {
     AlertLevel.WARNING: "warning",
     AlertLevel.CRITICAL: "failure",
 }
+_ANY = sys.maxsize
+_MARKUP = 20
+"""Characters that Apprise puts round a title at most where it becomes a part of the text."""
 _EXPECTED = "an address of Apprise's, such as ntfy://topic, is expected"
 
 
@@ -72,15 +77,18 @@ class Apprise:
     def _send(self, url: SecretStr, report: Report) -> None:
         from apprise import Apprise as Sender
 
-        first = worst(report.events, 1)[0]
+        first, service = worst(report.events, 1)[0], _service(url)
+        if service is None:
+            raise self._error(False, ["Apprise does not know it any more"])
         picture = png(first) if self._options.picture else b""
         attached = _attachment(picture) if picture else None
+        title = cut(subject(report), service.title_maxlen or _ANY)
         sender, heard = Sender(), list[str]()
-        if service := _service(url):
-            sender.add(service)
+        sender.add(service)
         result = sender.notify(
-            title=subject(report),
-            body=self._text(report),
+            title=title,
+            body=self._text(report, partial(_fits, service, title)),
+            body_format="text",  # or services that speak HTML would take a label such as <none> for a tag
             notify_type=_TYPES[first.level_to],
             attach=attached,
             timeout=max(0.01, remaining(self._options.timeout / SECOND)),
@@ -90,11 +98,23 @@ class Apprise:
         if not result:
             raise self._error(result.status.name == "TIMEOUT", heard)
 
-    def _text(self, report: Report) -> str:
-        address, told = self._options.external_url, list[str]()
-        for event in worst(report.events):
-            told += [line(event), page(address, report.pipeline, event)]
-        return "\n".join(filter(None, [*told, left_out(report.events)]))
+    def _text(self, report: Report, fits: Callable[[str], bool]) -> str:
+        """As many alerts as fit, the worst first, and how many more there are; of the first at least its beginning."""
+        address, text, told = self._options.external_url, "", list[str]()
+        for count, event in enumerate(worst(report.events), 1):
+            told += filter(None, [line(event), page(address, report.pipeline, event)])
+            longer = "\n".join(filter(None, [*told, left_out(report.events, count)]))
+            if not fits(longer):
+                break
+            text = longer
+        return text or self._beginning(report, fits)
+
+    def _beginning(self, report: Report, fits: Callable[[str], bool]) -> str:
+        whole, rest = line(worst(report.events, 1)[0]), left_out(report.events, 1)
+        most = len(whole)
+        while not fits(text := "\n".join(filter(None, [cut(whole, most), rest]))) and most > 1:
+            most = most * 9 // 10
+        return text
 
     def _error(self, late: bool, heard: list[str]) -> SinkError:
         scheme = self._options.urls[0].get_secret_value().partition(":")[0]
@@ -102,6 +122,24 @@ class Apprise:
             return SinkError(f"{scheme}: no answer in time; one is expected", reason="timeout")
         why = redact(" ".join((heard or ["it does not say why"])[-1].split()), self._secrets)
         return SinkError(f"{scheme}: was not taken ({why}); a service that takes it is expected", reason="not_taken")
+
+
+def _fits(service: NotifyBase, title: str, text: str) -> bool:
+    """Whether the service takes so long a text. Where its address asks Apprise to split or to cut, it takes any."""
+    if service.overflow_mode != "upstream":
+        return True
+    size, lines = _size(service, text), text.count("\n") + 1
+    if not service.title_maxlen or service.overflow_amalgamate_title:
+        size, lines = size + _size(service, title) + _MARKUP, lines + 1
+    return size <= (service.body_maxlen or _ANY) and lines <= (service.body_max_line_count or _ANY)
+
+
+def _size(service: NotifyBase, text: str) -> int:
+    """Characters that are sent for ``text``: what the service takes for markup is escaped."""
+    from apprise.conversion import convert_between
+
+    form = service.resolve_format("text")
+    return len(service.dialect_convert(convert_between("text", form, text), form))  # type: ignore[no-untyped-call] # it is not typed
 
 
 def _attachment(picture: bytes) -> AttachMemory:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apprise.plugins.discord import NotifyDiscord
+from apprise.plugins.telegram import NotifyTelegram
 
 from sentio.config.load import load
 from sentio.errors import ConfigError, SinkError
 from sentio.sinks.apprise import Apprise
+from sentio.types import SeriesKey
 from tests.faulty import FaultyServer, answer, in_turn, slow, text
 from tests.sinks.alerts import ODD, OK, WARNING, event, key, report
+from tests.sinks.mailbox import mailbox
 
 GOOD = answer(text("ok"))
 TOKEN = "hunter2Xyzzy"  # noqa: S105 - what is looked for
@@ -76,6 +81,94 @@ def test_a_delivery_ends_at_its_deadline() -> None:
             made(server, timeout="500ms").emit(report(event()))
         assert time.monotonic() - started < 20
     assert caught.value.reason == "timeout"
+
+
+TELEGRAM = "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/123456789/"
+DISCORD = f"discord://123456789012345678/{'abcdefgh' * 8}/"
+SERVICES = [
+    (TELEGRAM, 4096),
+    (f"{TELEGRAM}?format=markdown", 4096),
+    (DISCORD, 2000),
+    (f"{DISCORD}?format=markdown", 2000),
+]
+TAKEN = answer(text('{"ok": true, "result": {}}'))
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """What Apprise takes for Telegram and Discord."""
+    with FaultyServer(TAKEN) as server:
+        for plugin in (NotifyTelegram, NotifyDiscord):
+            monkeypatch.setattr(plugin, "notify_url", f"{server.url}/bot")
+        yield server
+
+
+def sent(server: FaultyServer) -> list[str]:
+    """The texts of the messages, with their titles."""
+    texts = []
+    for message in (json.loads(request.body) for request in server.requests):
+        parts = [f"{embed.get('title', '')}\n{embed['description']}" for embed in message.get("embeds", ())]
+        texts.append(message.get("text") or message.get("content") or "\n".join(parts))
+    return texts
+
+
+def long(i: int, image: str = "registry.example.org/shop/web:1.2.3") -> SeriesKey:
+    labels = (("container_name", f"web_{i}"), ("host", "node-1.example.org"), ("image", image))
+    return SeriesKey("docker_container_cpu_usage_percent", labels)
+
+
+@pytest.mark.parametrize(("url", "most"), SERVICES)
+@pytest.mark.parametrize("image", ["registry.example.org/shop/web:1.2.3", "<none>&_*" * 9])
+def test_a_text_that_is_too_long_says_how_many_more_there_are(
+    chat: FaultyServer, url: str, most: int, image: str
+) -> None:
+    sink = Apprise(Apprise.Options(urls=(url,), picture=False, external_url="https://sentio.example"))
+    sink.emit(report(*(event(of=long(i, image)) for i in range(30))))
+    (said,) = sent(chat)
+    assert most - 900 < len(said) <= most
+    told = sum(one.startswith("critical:") for one in said.splitlines())
+    assert told > 1
+    assert said.splitlines()[-1] == f"and {30 - told} more"
+
+
+@pytest.mark.parametrize(("url", "most"), SERVICES)
+def test_of_one_alert_that_is_too_long_the_beginning_is_sent(chat: FaultyServer, url: str, most: int) -> None:
+    sink = Apprise(Apprise.Options(urls=(url,), picture=False))
+    sink.emit(report(*(event(of=long(i, "<b>_" * 2000)) for i in range(3))))
+    (said,) = sent(chat)
+    assert most - 900 < len(said) <= most
+    assert said.splitlines()[-2].endswith("…")
+    assert said.splitlines()[-1] == "and 2 more"
+
+
+def test_a_text_of_which_all_fits_is_whole(chat: FaultyServer) -> None:
+    Apprise(Apprise.Options(urls=(TELEGRAM,), picture=False)).emit(report(event(of=long(1)), event(of=long(2))))
+    (said,) = sent(chat)
+    assert said.count("critical: docker_container_cpu_usage_percent{") == 2
+    assert "more" not in said
+
+
+def test_where_the_address_asks_for_it_a_text_is_split(chat: FaultyServer) -> None:
+    sink = Apprise(Apprise.Options(urls=(f"{DISCORD}?overflow=split",), picture=False))
+    sink.emit(report(*(event(of=long(i)) for i in range(20))))
+    said = sent(chat)
+    assert len(said) > 1
+    assert all(len(one) <= 2000 for one in said)
+    assert "\n".join(said).count("critical: docker_container_cpu_usage_percent{") == 20
+
+
+def test_a_label_is_no_markup(chat: FaultyServer) -> None:
+    Apprise(Apprise.Options(urls=(TELEGRAM,), picture=False)).emit(
+        report(event(of=SeriesKey("disk", (("i", "<none>"),))))
+    )
+    assert [one.count('disk{i="&lt;none&gt;"}') for one in sent(chat)] == [2], "title and text"
+    with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}/?from=s@example.org&to=a@example.org&mode=insecure"
+        Apprise(Apprise.Options(urls=(url,), picture=False)).emit(
+            report(event(of=SeriesKey("disk", (("i", "<none>"),))))
+        )
+        (mail,) = box.mails
+    assert 'disk{i="<none>"}' in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
 
 def configured(folder: Path, urls: str) -> list[str]:
