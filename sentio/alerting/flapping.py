@@ -9,6 +9,7 @@ import numpy as np
 from sentio.alerting.memory import LEVEL, NEVER, TOP, Layout, Memory, Slot, pushed
 from sentio.alerting.rules import Flapping, written
 from sentio.alerting.watch import Sample
+from sentio.state import State
 from sentio.types import Array, Bools
 
 HELD, _ACTIVE, _TURNS, _TOPS = "held", "active", "turns", "tops"
@@ -21,6 +22,17 @@ class Kept:
     level: Array
     flaps: Bools
     calm: Bools
+
+
+def back_to(state: State, at: int) -> Memory:
+    """Of ``state`` what has times of this, with none after ``at`` ns: alerts that have started and ended stay as far
+    from one another, for together they would be flapping."""
+    times = {_ACTIVE: np.minimum(state[_ACTIVE], at)} if _ACTIVE in state.arrays else {}
+    if _TURNS in state.arrays:
+        turns = state[_TURNS]
+        ahead = turns.max(axis=1, initial=at)[:, None] - at
+        times[_TURNS] = np.where(turns == NEVER, NEVER, turns - ahead)
+    return times
 
 
 class Hold:

@@ -10,7 +10,7 @@ from itertools import compress
 import numpy as np
 import numpy.typing as npt
 
-from sentio.alerting.flapping import HELD, Hold
+from sentio.alerting.flapping import HELD, Hold, back_to
 from sentio.alerting.latch import Latch
 from sentio.alerting.memory import CHANGED, ENDED, LEVEL, NEVER, SINCE, TOP, Layout, Memory, Slot, fits, onto
 from sentio.alerting.outcome import Change, Outcome
@@ -252,7 +252,7 @@ def not_after(state: State, at: int) -> State:
     """``state`` with none of its times after ``at`` ns, where the clock has gone back: nothing would change until it is
     as late again."""
     times = {name: np.minimum(state[name], at) for name in (SINCE, ENDED, CHANGED) if name in state.arrays}
-    return State(state.keys, {**state.arrays, **times})
+    return State(state.keys, {**state.arrays, **times, **back_to(state, at)})
 
 
 def _new(sample: Sample, memory: Memory) -> Sample:
