@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.durations import Duration
 from sentio.config.options import LabelName, Url
 from sentio.config.secrets import secret_texts
+from sentio.errors import SinkError
 from sentio.message import facts, page, plain, rfc3339, sentence, word
 from sentio.reports import AlertLevel, Event, Report
 from sentio.types import SECOND, SeriesKey
@@ -25,6 +27,10 @@ from sentio.types import SECOND, SeriesKey
 _PATH = "/api/v2/alerts"
 _AT_ONCE = 256
 """Alerts of one request, as many as Prometheus sends."""
+_HALVED = 32
+"""Parts that are halved at most for one report: where each alert is refused, there would be no end of them."""
+_REFUSED_FOR = 86_400 * SECOND
+"""It is known so long which alerts were refused by themselves."""
 _ENDED_FOR = 300 * SECOND
 _OUTLIVES = 4
 """An alert ends by itself when it has not been repeated so many times."""
@@ -83,17 +89,43 @@ class _Peer:
         self._client = Client(url, options.timeout, access=options, secrets=secret_texts(options))
         self._told: dict[Id, _Told] = {}
         self._ended: dict[Id, tuple[int, Event]] = {}
+        self._refused: dict[Id, int] = {}
 
     def post(self, report: Report) -> None:
         now = self._clock()
         self._forget(now)
         until = now + _OUTLIVES * max(self._options.resend_every, report.every)
         stands = [(id_, event, until) for id_, event in self._note(report, now).items()]
-        due = [*self._begun_anew(report, stands), *self._due(report, stands, now)]
-        for first in range(0, len(due), _AT_ONCE):
-            part = due[first : first + _AT_ONCE]
-            self._client.post(self._url, json.dumps([self._alert(*alert) for alert in part]).encode())
+        self._post([*self._begun_anew(report, stands), *self._due(report, stands, now)], now)
+
+    def _post(self, due: list[Alert], now: int) -> None:
+        """In parts. One that is refused, for one alert in it or for its size, is halved, so that the others go out, and
+        those that were refused by themselves come last the next time. Raises the first refusal then, and any other
+        `SinkError` at once: it would be the same for each part."""
+        due.sort(key=lambda alert: alert[0] in self._refused)
+        parts = deque(due[first : first + _AT_ONCE] for first in range(0, len(due), _AT_ONCE))
+        halved, refusals = 0, list[SinkError]()
+        while parts:
+            part = parts.popleft()
+            try:
+                self._client.post(self._url, json.dumps([self._alert(*alert) for alert in part]).encode())
+            except SinkError as error:
+                if error.reason != "refused":
+                    raise
+                if len(part) > 1 and halved < _HALVED:
+                    half, halved = len(part) // 2, halved + 1
+                    # In their order: the end of an alert goes out before the next one begins.
+                    parts.extendleft((part[half:], part[:half]))
+                    continue
+                if len(part) == 1:
+                    self._refused[part[0][0]] = now
+                refusals.append(error)
+                continue
             self._told.update({id_: _Told(now, event, ends_at) for id_, event, ends_at in part})
+            for id_, _, _ in part:
+                self._refused.pop(id_, None)
+        if refusals:
+            raise refusals[0]
 
     def _note(self, report: Report, now: int) -> dict[Id, Event]:
         """What stands after ``report``; what it ends is put with what has ended."""
@@ -141,10 +173,11 @@ class _Peer:
         return news or now - told.at >= self._options.resend_every
 
     def _forget(self, now: int) -> None:
-        """What has ended long enough ago, and what has not been repeated since."""
+        """What has ended long enough ago, and what has not been repeated, or refused again, since."""
         self._ended = {id_: (at, event) for id_, (at, event) in self._ended.items() if now - at < _ENDED_FOR}
         age = max(_ENDED_FOR, 2 * self._options.resend_every)
         self._told = {id_: told for id_, told in self._told.items() if now - told.at < age}
+        self._refused = {id_: at for id_, at in self._refused.items() if now - at < _REFUSED_FOR}
 
     def _alert(self, id_: Id, event: Event, ends_at: int) -> dict[str, object]:
         alias, _, level = id_

@@ -27,7 +27,7 @@ from sentio.sinks.alertmanager import Alertmanager
 from sentio.state import State
 from sentio.telemetry import Telemetry
 from sentio.types import SECOND, Panel, Scores, Window
-from tests.faulty import FaultyServer, answer, in_turn, text
+from tests.faulty import Connection, FaultyServer, Request, answer, in_turn, text
 from tests.servers import until
 from tests.sinks.alertmanagers import AlertmanagerProcess
 from tests.sinks.alerts import CRITICAL, ODD, OK, WARNING, event, key, now, report
@@ -477,6 +477,93 @@ def test_what_was_taken_is_not_sent_again_with_what_was_not() -> None:
         assert [len(alerts) for alerts in posted(other)] == [256, 256, 88]
         sent = [alert["labels"]["i"] for alerts in posted(other) for alert in alerts]
     assert sorted(sent) == sorted(str(i) for i in range(600))
+
+
+class Picky:
+    """Refuses a request with an alert in it whose ``i`` is among ``bad``; ``known`` are those that it has taken."""
+
+    def __init__(self, *bad: int, status: int = 400) -> None:
+        self.bad, self.known, self.requests = set(map(str, bad)), set[str](), 0
+        self._status = status
+
+    def __call__(self, request: Request, connection: Connection) -> None:
+        self.requests += 1
+        names = {alert["labels"]["i"] for alert in json.loads(request.body)}
+        self.known |= names - self.bad if (taken := not names & self.bad) else set()
+        answer(text("no"), 200 if taken else self._status)(request, connection)
+
+
+MANY = tuple(event(of=key(i)) for i in range(600))
+NAMES = {str(i) for i in range(600)}
+
+
+def refusal_of(sink: Alertmanager, one: Report) -> SinkError:
+    with pytest.raises(SinkError) as caught:
+        sink.emit(one)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_an_alert_that_is_refused_keeps_no_other_from_going_out(status: int) -> None:
+    picky, clock = Picky(0, status=status), Clock()
+    with FaultyServer(picky) as server:
+        sink = made(server.url, clock=clock)
+        error = refusal_of(sink, report(*MANY, firing=MANY))
+        assert (error.reason, error.permanent) == ("refused", True)
+        assert picky.known == NAMES - {"0"}
+        before = picky.requests
+        refusal_of(sink, report(firing=MANY))
+        assert picky.requests == before + 1, "nothing but that one is due"
+        picky.known.clear()
+        clock.now += MINUTE
+        refusal_of(sink, report(firing=MANY))
+        assert picky.known == NAMES - {"0"}, "repeated, with that one in the last part"
+        assert picky.requests <= before + 1 + 3 + 2 * 7
+        picky.bad.clear()
+        sink.emit(report(firing=MANY))
+        assert picky.known == NAMES
+
+
+def test_many_that_are_refused_keep_the_others_for_some_reports_at_most() -> None:
+    picky, clock = Picky(*range(0, 600, 20)), Clock()
+    good = NAMES - picky.bad
+    with FaultyServer(picky) as server:
+        sink = made(server.url, clock=clock)
+        reports = 0
+        while picky.known != good and reports < 20:
+            refusal_of(sink, report(firing=MANY))
+            reports, clock.now = reports + 1, clock.now + 15 * SECOND
+        assert picky.known == good
+        picky.known.clear()
+        clock.now += MINUTE
+        refusal_of(sink, report(firing=MANY))
+        assert picky.known == good, "once it is known which they are, they come last"
+
+
+def test_where_each_is_refused_there_is_an_end_of_requests() -> None:
+    picky = Picky(*range(600))
+    with FaultyServer(picky) as server:
+        assert refusal_of(made(server.url), report(*MANY, firing=MANY)).permanent
+    assert picky.requests < 3 + 2 * 33
+
+
+def test_the_end_of_an_alert_goes_out_before_the_next_one_where_parts_are_halved() -> None:
+    picky, clock = Picky(), Clock()
+    begun, anew = clock.now - 10 * MINUTE, clock.now - SECOND
+    first = tuple(event(of=key(i), at=begun, since=begun) for i in range(300))
+    with FaultyServer(picky) as server:
+        sink = made(server.url, clock=clock)
+        sink.emit(report(*first, firing=first))
+        sent = len(server.requests)
+        picky.bad.add("0")
+        over = tuple(event(CRITICAL, OK, of=key(i), at=anew - SECOND, since=begun) for i in range(300))
+        again = tuple(event(of=key(i), at=anew, since=anew) for i in range(300))
+        refusal_of(sink, report(*over, *again, firing=again))
+        starts = dict[str, list[float]]()
+        for alert in (alert for alerts in posted(server)[sent:] for alert in alerts):
+            starts.setdefault(alert["labels"]["i"], []).append(seconds(alert["startsAt"]))
+    assert len(starts) == 300
+    assert all(told == sorted(told) and told[0] < told[-1] for told in starts.values())
 
 
 def test_nothing_is_sent_where_nothing_is_due() -> None:
