@@ -128,7 +128,7 @@ def number(value: float) -> str:
     if value and not 1e-4 <= abs(value) < 1e15:
         return f"{value:.4g}"
     digits = 3 - math.floor(math.log10(abs(value))) if value else 0
-    rounded = round(value, digits)
+    rounded = round(value, digits) + 0.0  # of -0.0 it makes 0
     text = f"{rounded:,.{max(0, digits)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -31,6 +31,7 @@ from tests.sinks.alerts import CRITICAL, INFO, ODD, OK, WARNING, event, key, rep
     ("value", "text"),
     [
         (0.0, "0"),
+        (-0.0, "0"),
         (1.0, "1"),
         (-0.5, "-0.5"),
         (0.00123456, "0.001235"),
