@@ -29,6 +29,11 @@ class Options(BaseModel):
 
 _BLANK = re.compile(r"[\x00-\x20\x7f\\]")
 
+_NO_HOST = re.compile(r'["<>^`{|}]|^[^\[]*%')
+"""What no host has. A % is before the zone of an IPv6 address, which is in brackets."""
+
+_HALF = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
 _EXAMPLE = "one such as http://prometheus:9090 is expected"
 
 
@@ -54,6 +59,11 @@ def parse_url(text: str) -> str:
         raise misfit("is not a URL that starts with http:// or https://", _EXAMPLE)
     if not parts.hostname or port == 0:
         raise misfit("is a URL without a host, or with port 0", _EXAMPLE)
+    # Libraries pass both on, or escape them; Alertmanager refuses every alert that has such an address in it.
+    if _NO_HOST.search(parts.netloc):
+        raise misfit("is a URL with a character in its host that no host has", _EXAMPLE)
+    if _HALF.search(text):
+        raise misfit("is a URL with a % without two hexadecimal digits after it", "%25 is expected where it is meant")
     if "?" in text or "#" in text:
         raise misfit("is a URL with a query (?…) or a fragment (#…)", "only the server's address is expected")
     return text.rstrip("/")

@@ -16,6 +16,7 @@ from sentio.config.redact import redact
         ("http://localhost:9090", "http://localhost:9090"),
         ("https://a.example/prometheus/", "https://a.example/prometheus"),
         ("http://[::1]:9090//", "http://[::1]:9090"),
+        ("http://[fe80::1%25eth0]:9090/a%2fb", "http://[fe80::1%25eth0]:9090/a%2fb"),
         ("HTTP://Host", "HTTP://Host"),
     ],
 )
@@ -46,6 +47,23 @@ CREDENTIALS = "has a user name and password in it; put them under basic_auth, wh
         ("http://[::1", f"is a URL whose host or port cannot be read; {EXAMPLE}"),
         ("http://ho st", f"is a URL with a space, a backslash or a control character in it; {EXAMPLE}"),
         ("http://host\\x", f"is a URL with a space, a backslash or a control character in it; {EXAMPLE}"),
+        *(
+            (url, f"is a URL with a character in its host that no host has; {EXAMPLE}")
+            for url in (
+                'http://a"b',
+                "http://a<b>",
+                "http://a^b",
+                "http://a`b",
+                "http://a|hunter2",
+                "http://{host}",
+                "https://a%41b",
+                "http://a%",
+            )
+        ),
+        *(
+            (url, "is a URL with a % without two hexadecimal digits after it; %25 is expected where it is meant")
+            for url in ("http://host/%", "http://host/%4", "http://host/%zz/hunter2", "http://[fe80::1%eth0]:9090")
+        ),
         (
             "http://host?token=hunter2",
             "is a URL with a query (?…) or a fragment (#…); only the server's address is expected",

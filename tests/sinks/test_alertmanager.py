@@ -103,6 +103,20 @@ def runner(folder: Path, sink: Alertmanager, *, every: str) -> Runner:
 # A real one.
 
 
+def test_whatever_address_of_sentio_is_taken_is_no_hindrance(tmp_path: Path) -> None:
+    addresses = [
+        "http://bücher.example",
+        "http://h_x:80/ä|b",
+        "http://[::1]:1",
+        "http://[fe80::1%25eth0]/%41",
+        "http://a;b",
+    ]
+    with AlertmanagerProcess(tmp_path / "am") as there:
+        for i, address in enumerate(addresses):
+            made(there.url, external_url=address).emit(report(event(of=key(i))))
+        assert len(there.alerts()) == len(addresses)
+
+
 def test_an_alert_stands_with_its_labels_and_times(tmp_path: Path) -> None:
     with AlertmanagerProcess(tmp_path / "am") as there:
         clock = Clock()
