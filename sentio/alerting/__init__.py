@@ -1,7 +1,7 @@
 """Alerts: scores to levels, by conditions that are kept in mind from sample to sample. Pure, as all that thinks."""
 
 from sentio.alerting.away import away, back
-from sentio.alerting.expression import Expression, parse
+from sentio.alerting.expression import parse
 from sentio.alerting.leaving import gone_since, parted, remembering
 from sentio.alerting.machine import GONE, REMOVED, Alerting, ends, not_after, standing
 from sentio.alerting.memory import told
@@ -14,7 +14,6 @@ __all__ = [
     "REMOVED",
     "Alerting",
     "Change",
-    "Expression",
     "ExpressionError",
     "Flapping",
     "Outcome",
