@@ -179,7 +179,6 @@ def test_what_cannot_be_text_is_told_that_it_is(tmp_path: Path, text: str) -> No
     }
 
 
-def test_one_newline_is_stripped_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tagged", ["!env A_SECRET", "!file a_secret"])
 def test_one_newline_is_stripped(tmp_path: Path, tagged: str) -> None:
     for content, text in (
