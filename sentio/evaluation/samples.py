@@ -63,26 +63,32 @@ def read_samples(path: Path) -> Samples:
 def read_rows(path: Path, needed: Sequence[str], further: Sequence[str] = ()) -> Rows:
     """The columns ``needed``, and those of ``further`` that are there, as texts.
 
-    Raises `EvaluationError`: a file that cannot be read or has no rows, a column that is missing, a line that is short.
+    Raises `EvaluationError`: a file that cannot be read or has no rows, a column that is missing or there twice, a line
+    that is longer or shorter than the head.
     """
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            lines = [(reader.line_num, line) for line in reader]
+            lines = [(reader.line_num, line) for line in reader if line]
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         text = getattr(error, "strerror", None) or str(error)
         raise EvaluationError(f"{path}: cannot be read ({text}); a CSV file, or one in gzip, is expected") from error
-    head = [name.strip().lower() for name in lines[0][1]] if lines else []
+    if not lines:
+        fail(path, 1, "is empty", f"a line with the columns {' and '.join(needed)}, and rows below it, is expected")
+    (top, names), *body = lines
+    head = [name.strip().lower() for name in names]
     for name in needed:
         if name not in head:
-            said = ", ".join(head) or "nothing"
-            fail(path, 1, f"has the columns {said}", f"{' and '.join(needed)} are expected")
-    body = [(number, line) for number, line in lines[1:] if line]
+            fail(path, top, f"has the columns {', '.join(head)}", f"{' and '.join(needed)} are expected")
+    for name in (*needed, *further):
+        if head.count(name) > 1:
+            fail(path, top, f"has the column {name} twice", "each of them once is expected")
     if not body:
-        fail(path, 1, "has no rows below its head", "at least one is expected")
+        fail(path, top, "has no rows below its head", "at least one is expected")
     for number, line in body:
-        if len(line) < len(head):
+        # One field more is as wrong as one less: of 51,76 with a decimal comma the half would be read.
+        if len(line) != len(head):
             fail(path, number, f"has {len(line)} fields", f"{len(head)} are expected")
     at = {name: head.index(name) for name in (*needed, *further) if name in head}
     columns = {name: [line[column].strip() for _, line in body] for name, column in at.items()}

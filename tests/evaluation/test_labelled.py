@@ -50,11 +50,15 @@ TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:0
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "1: has the columns nothing; time and value are expected"),
+        ("", "1: is empty; a line with the columns time and value, and rows below it, is expected"),
+        ("\n\nt,value\n1,2\n", "3: has the columns t, value; time and value are expected"),
         ("t,value\n1,2\n", "1: has the columns t, value; time and value are expected"),
         ("time,value\n", "1: has no rows below its head; at least one is expected"),
         ("time,value\n1,2\n3\n", "3: has 1 fields; 2 are expected"),
         ("time,value\n\n1,2\n\n2\n", "5: has 1 fields; 2 are expected"),
+        ("time,value\n1,2\n2,51,76\n", "3: has 3 fields; 2 are expected"),
+        ("time,value,value\n1,2,3\n", "1: has the column value twice; each of them once is expected"),
+        ("time,value,label,Label\n1,2,0,1\n", "1: has the column label twice; each of them once is expected"),
         ("time,value\n1,2\nyesterday,3\n", f"3: time is 'yesterday'; {TIME}"),
         ("time,value\n\n1,2\n\nyesterday,3\n", f"5: time is 'yesterday'; {TIME}"),
         (
