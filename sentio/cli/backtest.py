@@ -129,13 +129,14 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     running = Running(arguments.workers, arguments.labels, arguments.warm_up)
     judged = _judged(arguments, settings, running)
-    if arguments.out:
-        write_scores(arguments.out, judged)
     figures = figures_of(judged, arguments.at)
     for one in figures:
         if not one.scored:
             print(f"{one.name}: {_UNSCORED}", file=sys.stderr)
-    print(json.dumps([plain(one) for one in figures], indent=2) if arguments.json else report(figures))
+    print(json.dumps([plain(one) for one in figures], indent=2) if arguments.json else report(figures), flush=True)
+    # Last: what has been told is not lost where a disk is full.
+    if arguments.out:
+        write_scores(arguments.out, judged)
     return 0
 
 
@@ -143,26 +144,35 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
     """Raises `ConfigError` where there is nothing of the name."""
     from dataclasses import replace
 
+    from sentio.cli.progress import Progress
     from sentio.evaluation.backtest import of_file, of_folder, of_pipeline
+    from sentio.evaluation.write import make_folder
 
     path = Path(arguments.data)
-    from sentio.cli.progress import Progress
-
-    if path.is_dir() or path.is_file():
+    folder, file = path.is_dir(), path.is_file()
+    if folder or file:
         for flag in ("start", "end", "window"):
             if getattr(arguments, flag) is not None:
                 raise ConfigError(f"--{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed")
+    elif not arguments.config:
+        raise ConfigError(
+            f"DATA: there is no file or folder {arguments.data}; one, or a pipeline of --config.file, is expected"
+        )
+    window = _window(arguments)
+    if arguments.out:
+        make_folder(arguments.out)
     with Progress("backtest") as progress:
-        if path.is_dir():
+        if folder:
             return of_folder(path, settings, running, progress)
-        if path.is_file():
+        if file:
             return of_file(path, settings, running)
-        if not arguments.config:
-            raise ConfigError(
-                f"DATA: there is no file or folder {arguments.data}; one, or a pipeline of --config.file, is expected"
-            )
-        end = arguments.end or time.time_ns()
-        start = arguments.start if arguments.window is None else end - arguments.window
-        if start is not None and start >= end:
-            raise ConfigError("--start: is not before --end; an earlier time is expected")
-        return of_pipeline(replace(settings, pipeline=arguments.data), (start, end), running, progress)
+        return of_pipeline(replace(settings, pipeline=arguments.data), window, running, progress)
+
+
+def _window(arguments: argparse.Namespace) -> tuple[int | None, int]:
+    """Of a pipeline. Raises `ConfigError`."""
+    end = arguments.end or time.time_ns()
+    start = arguments.start if arguments.window is None else end - arguments.window
+    if start is not None and start >= end:
+        raise ConfigError("--start: is not before --end; an earlier time is expected")
+    return start, end

@@ -84,12 +84,15 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sentio.evaluation.write import write_scores
+    from sentio.evaluation.write import make_folder, write_scores
 
+    if arguments.out:
+        make_folder(arguments.out)
     runs = _runs(arguments)
+    _tell(arguments, runs)
+    # Last: what has been told is not lost where a disk is full.
     if arguments.out:
         write_scores(arguments.out, runs[0])
-    _tell(arguments, runs)
     return 0
 
 

@@ -73,8 +73,10 @@ def read_manifest(folder: Path) -> list[Entry]:
     """
     path = folder / MANIFEST
     rows = read_rows(path, _COLUMNS)
-    found = []
+    found, seen = [], dict[tuple[str, str], int]()
     for i, (group, name, step, first) in enumerate(zip(*(rows.columns[c] for c in _COLUMNS), strict=True)):
+        if (before := seen.setdefault((group, name), i)) != i:
+            rows.fail(i, f"{group}/{name} stands in line {rows.lines[before]}, too", "each series once is expected")
         files = [folder / group / f"{name}{tail}" for tail in (".csv.gz", ".csv")]
         there = next((file for file in files if file.is_file()), None)
         if there is None:

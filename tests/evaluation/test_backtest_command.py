@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sentio.cli import main
+from sentio.evaluation import backtest
 from sentio.evaluation.labelled import read_file, read_windows, with_windows
 from sentio.types import SECOND
 from tests.evaluation.made import BEGIN, DAY, STEP, daily, labelled_folder, write_series
@@ -239,10 +240,27 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
         f"sentio: {tmp_path}/manifest.csv: cannot be read (No such file or directory); "
         "a CSV file, or one in gzip, is expected",
     )
-    assert refused(capsys, path, "--out", path) == (
-        1,
-        f"sentio: --out {path}: cannot be written (Not a directory); a folder is expected",
-    )
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = one_file(tmp_path)
+    monkeypatch.setattr(backtest, "of_file", None)  # and never called
+    for out, why in ((path, "File exists"), (path / "out", "Not a directory")):
+        said = f"sentio: --out {out}: cannot be written ({why}); a folder is expected"
+        assert refused(capsys, path, "--out", out) == (1, said)
+
+
+def test_figures_are_told_where_the_scores_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = one_file(tmp_path), tmp_path / "out"
+    (out / "file" / "load.csv").mkdir(parents=True)
+    assert main(["backtest", str(path), "--out", str(out)]) == 1
+    seen = capsys.readouterr()
+    assert "what is flagged (anomaly = 1)" in seen.out
+    assert seen.err == f"sentio: --out {out}: cannot be written (Is a directory); a folder is expected\n"
 
 
 @pytest.mark.parametrize(

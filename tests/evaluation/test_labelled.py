@@ -146,6 +146,10 @@ def test_a_folder_with_a_manifest(tmp_path: Path) -> None:
     [
         ("web,three,300,0", "2: {folder}/web/three.csv.gz is not there; the samples of each series that is listed are"),
         ("web,one,5m,0", "2: step_seconds is '5m'; a whole number from 1 is expected"),
+        (
+            "web,one,300,0\ndb,slow,3600,0\nweb,one,300,9",
+            "4: web/one stands in line 2, too; each series once is expected",
+        ),
         ("web,one,300,-1", "2: scored_from_index is '-1'; a whole number from 0 is expected"),
     ],
 )

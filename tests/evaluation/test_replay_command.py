@@ -144,6 +144,14 @@ def test_what_was_said_of_each_sample_is_written(tmp_path, url, capsys):
     assert len((tmp_path / "out" / "load" / files[0]).read_text().splitlines()) == 3 * 240 + 2
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_the_replay(tmp_path, url, capsys, monkeypatch):
+    file = configuration(tmp_path, url, 0.99999)
+    monkeypatch.setattr(backtest, "since", None)  # and never called
+    assert main(["replay", "load", "--config.file", str(file), "--start", "2026-04-01", "--out", str(file)]) == 1
+    said = f"sentio: --out {file}: cannot be written (File exists); a folder is expected\n"
+    assert capsys.readouterr().err == said
+
+
 def test_at_the_pace_at_which_it_came(tmp_path, url, capsys):
     """Two steps of a second, then the third: it takes two seconds at least, and says what changes as it changes."""
     file = configuration(tmp_path, url, 0.99999)
