@@ -24,7 +24,8 @@ PROBATION = 0.15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """One series: ``times [n]`` (ns, as they were recorded), ``values [n]``, ``labels [n]`` (1 inside an incident).
+    """One series: ``times [n]`` (ns, as they were recorded; none is before the one to its left), ``values [n]``,
+    ``labels [n]`` (1 inside an incident).
 
     ``group``: the set that it belongs to, one threshold for all of them. ``step`` in ns. ``scored_from``: the index
     from which its scores count; what lies before is history to learn from. ``known``: labels were given.
@@ -47,7 +48,8 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a manifest: where a series is, and how it is to be read. ``step`` in ns."""
+    """One line of a manifest: where a series is, and how it is to be read. ``step`` in ns; ``scored_from`` counts its
+    samples in the order of time."""
 
     group: str
     name: str
@@ -56,8 +58,8 @@ class Entry:
     scored_from: int
 
     def read(self) -> Labelled:
-        """Its samples. Raises `EvaluationError`."""
-        samples = read_samples(self.path)
+        """Its samples, in the order of time. Raises `EvaluationError`."""
+        samples = _in_order(read_samples(self.path))
         if self.scored_from >= len(samples.times):
             raise EvaluationError(
                 f"{self.path}: has {len(samples.times)} rows, and {MANIFEST} has scored_from_index {self.scored_from}; "

@@ -167,6 +167,18 @@ def test_a_manifest_that_starts_behind_the_last_row(tmp_path: Path) -> None:
         read_manifest(tmp_path)[0].read()
 
 
+def test_rows_of_a_folder_are_put_in_the_order_of_time(tmp_path: Path) -> None:
+    """As those of a file are: from their first to their last were no days."""
+    folder = labelled_folder(tmp_path)
+    (folder / "web" / "one.csv.gz").unlink()
+    written(folder, "time,value,label\n900,4,0\n600,3,1\n600,5,0\n300,2,0\n0,1,0\n", "web/one.csv")
+    written(folder, "set,series,step_seconds,scored_from_index\nweb,one,300,1\n", "manifest.csv")
+    found = read_manifest(folder)[0].read()
+    assert (found.times // SECOND).tolist() == [0, 300, 600, 600, 900]
+    assert (found.values.tolist(), found.labels.tolist()) == ([1, 2, 3, 5, 4], [0, 0, 1, 0, 0])
+    assert found.scored_from == 1
+
+
 def test_windows_beside_the_data(tmp_path: Path) -> None:
     path = written(tmp_path, "time,value\n" + "".join(f"{60 * i},1\n" for i in range(10)))
     labels = written(tmp_path, "series,start,end\na,120,180\na,1970-01-01T00:06:30Z,1970-01-01T00:08:00Z\n", "w.csv")
