@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ import numpy as np
 from sentio.evaluation.evaluate import Judged
 from sentio.evaluation.measures import RATES, AtThreshold, Curve, covered
 from sentio.evaluation.nab import nab_scores
+
+log = logging.getLogger(__name__)
 
 POOLED = "pooled"
 
@@ -48,14 +51,19 @@ def figures_of(judged: Sequence[Judged], at: float | None = None) -> list[Figure
 def _figures(name: str, judged: list[Judged], at: float | None) -> Figures:
     tracks = [one.track(one.score) for one in judged]
     curve = Curve(tracks)
-    known = all(one.known for one in judged)
+    unlabelled = sum(not one.known for one in judged)
+    if 0 < unlabelled < len(judged):
+        log.warning(
+            "%s: %d of %d series have no labels; whatever is raised there counts as a false alarm",
+            name, unlabelled, len(judged),
+        )  # fmt: skip
     return Figures(
         name=name,
         series=len(judged),
         samples=sum(len(one.times) for one in judged),
         scored=sum(int(np.isfinite(one.score).sum()) for one in judged),
         days=curve.days,
-        incidents=curve.incidents if known else 0,
+        incidents=curve.incidents,
         recall={rate: curve.recall(rate) for rate in RATES},
         flagged=Curve([one.track(one.anomaly) for one in judged]).at(1.0),
         at=None if at is None else curve.at(at),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -90,6 +91,20 @@ def test_a_file_with_and_without_labels(tmp_path: Path, capsys: pytest.CaptureFi
     (bare,) = figures(capsys, one_file(tmp_path, "bare.csv.gz", labels=False))
     assert (bare["incidents"], bare["recall"]["0.1"], bare["flagged"]["recall"]) == (0, None, None)
     assert bare["samples"] == found["samples"] == 5 * DAY - int(0.15 * 5 * DAY)
+
+
+def test_where_some_series_have_labels_their_incidents_count_and_the_others_are_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = labelled_folder(tmp_path)
+    with gzip.open(folder / "web" / "two.csv.gz", "rt") as file:
+        rows = [line.rsplit(",", 1)[0] for line in file]
+    (folder / "web" / "two.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    found = {one["name"]: one for one in figures(capsys, folder, "--set", "detector.type=gaussian1d")}
+    assert {name: one["incidents"] for name, one in found.items()} == {"db": 1, "web": 1, "pooled": 2}
+    assert found["web"]["flagged"]["recall"] == 1
+    said = "series have no labels; whatever is raised there counts as a false alarm"
+    assert caplog.messages == [f"web: 1 of 2 {said}", f"pooled: 1 of 3 {said}"]
 
 
 def test_labels_in_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
