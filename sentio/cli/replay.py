@@ -62,7 +62,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--end", metavar="TIME", help="until when (now)")
     parser.add_argument(
         "--timezone", type=_zone, default="UTC", metavar="ZONE",
-        help="of times that name none, and of those that are printed, such as Europe/Berlin",
+        help="of times that name none, here and in --labels, and of those that are printed, such as Europe/Berlin",
     )  # fmt: skip
     parser.add_argument(
         "--clock", choices=("fast", "real"), default="fast", help="as fast as it can, or at the pace of the time"
@@ -105,7 +105,7 @@ def _runs(arguments: argparse.Namespace) -> list[list[Judged]]:
     end = time.time_ns() if arguments.end is None else _moment("--end", arguments.end, arguments.timezone)
     if start >= end:
         raise ConfigError("--start: is not before --end; an earlier time is expected")
-    running = Running(arguments.workers, arguments.labels)
+    running = Running(arguments.workers, arguments.labels, zone=arguments.timezone)
     settings = [Settings(tuple(arguments.config), arguments.pipeline, train_every=None)]
     if arguments.compare:
         settings.append(replace(settings[0], paths=tuple(arguments.compare)))

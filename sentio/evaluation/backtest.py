@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,17 @@ _SERIES_A_TASK = 32
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How it runs: ``workers`` processes; ``labels``, a CSV file of windows; ``warm_up``, ns that are only learned from
-    (None for 15 % of the samples)."""
+    """How it runs: ``workers`` processes; ``labels``, a CSV file of windows, with times of ``zone`` where they name
+    none; ``warm_up``, ns that are only learned from (None for 15 % of the samples)."""
 
     workers: int = 2
     labels: Path | None = None
     warm_up: int | None = None
+    zone: tzinfo = UTC
+
+    def windows(self, series: Iterable[tuple[str, str]]) -> Windows | None:
+        """Those of ``series``, each a set and a name. Raises `EvaluationError`."""
+        return None if self.labels is None else read_windows(self.labels, series, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def of_folder(folder: Path, settings: Settings, running: Running, progress: Prog
     """Every series that ``folder/manifest.csv`` lists. Raises `EvaluationError`, `ConfigError`."""
     entries = read_manifest(folder)
     configs = {step: configured(settings, os.environ, step) for step in sorted({entry.step for entry in entries})}
-    windows = None if running.labels is None else read_windows(running.labels, {entry.name for entry in entries})
+    windows = running.windows((entry.group, entry.name) for entry in entries)
     calls = [(*configs[entry.step], entry, windows) for entry in entries]
     done = in_processes(_judge_entry, calls, running.workers, lambda n: progress("series replayed", n, len(calls)))
     return [one for part in done for one in part]
@@ -65,10 +71,8 @@ def _judge_entry(config: Config, alias: str, entry: Entry, windows: Windows | No
 
 
 def _with_labels(series: list[Labelled], running: Running) -> list[Labelled]:
-    if running.labels is None:
-        return series
-    windows = read_windows(running.labels, {one.name for one in series})
-    return [with_windows(one, windows) for one in series]
+    windows = running.windows((one.group, one.name) for one in series)
+    return series if windows is None else [with_windows(one, windows) for one in series]
 
 
 def of_file(path: Path, settings: Settings, running: Running) -> list[Judged]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -154,33 +154,50 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".csv")
 
 
-Windows = Mapping[str, Sequence[tuple[int, int]]]
-"""Name of a series → start and end (ns, both included) of each of its incidents."""
+Windows = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+"""Set and name of a series → start and end (ns, both included) of each of its incidents."""
 
 
-def read_windows(path: Path, names: Iterable[str]) -> Windows:
-    """The incidents that the CSV file ``path`` tells of the series ``names``: series, start, end.
+def read_windows(path: Path, series: Iterable[tuple[str, str]], zone: tzinfo = UTC) -> Windows:
+    """The incidents that the CSV file ``path`` tells of ``series``, each a set and a name: series, start, end, and
+    where two sets have the name, set. ``zone``: of times that name none.
 
     Raises `EvaluationError` for a series that is none of them, and for a window that ends before it starts.
     """
-    rows = read_rows(path, ("series", "start", "end"))
+    rows = read_rows(path, ("series", "start", "end"), ("set",))
     columns = rows.columns
-    known = set(names)
-    found: dict[str, list[tuple[int, int]]] = {}
-    for i, (name, *bounds) in enumerate(zip(columns["series"], columns["start"], columns["end"], strict=True)):
-        if name not in known:
-            wrong = f"series is {name!r}, which is not among the data"
-            rows.fail(i, wrong, f"one such as {min(known)} is expected")
-        start, end = (_moment(rows, i, what, text) for what, text in zip(("start", "end"), bounds, strict=True))
+    sets: dict[str, list[str]] = {}
+    for group, name in series:
+        sets.setdefault(name, []).append(group)
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for i, name in enumerate(columns["series"]):
+        start, end = (_moment(rows, i, what, zone) for what in ("start", "end"))
         if end < start:
-            rows.fail(i, f"end is {bounds[1]}, before start ({bounds[0]})", "a later one is expected")
-        found.setdefault(name, []).append((start, end))
+            wrong = f"end is {columns['end'][i]}, before start ({columns['start'][i]})"
+            rows.fail(i, wrong, "a later one is expected")
+        found.setdefault((_set_of(rows, i, sets), name), []).append((start, end))
     return found
 
 
-def _moment(rows: Rows, row: int, what: str, text: str) -> int:
+def _set_of(rows: Rows, row: int, sets: Mapping[str, Sequence[str]]) -> str:
+    name = rows.columns["series"][row]
+    if name not in sets:
+        wrong = f"series is {name!r}, which is not among the data"
+        rows.fail(row, wrong, f"one such as {min(sets)} is expected")
+    known = sets[name]
+    wanted = rows.columns["set"][row] if "set" in rows.columns else ""
+    if not wanted and len(known) > 1:
+        wrong = f"series is {name!r}, and so is one of each of the sets {', '.join(known)}"
+        rows.fail(row, wrong, "a column set, which says of which it is, is expected")
+    if wanted and wanted not in known:
+        rows.fail(row, f"set is {wanted!r}, which has no series {name}", f"{' or '.join(known)} is expected")
+    return wanted or known[0]
+
+
+def _moment(rows: Rows, row: int, what: str, zone: tzinfo) -> int:
+    text = rows.columns[what][row]
     try:
-        return moment(text)
+        return moment(text, zone)
     except ValueError:
         rows.fail(row, f"{what} is {text!r}", "a time in seconds since 1970, or in ISO 8601, is expected")
 
@@ -189,7 +206,7 @@ def with_windows(series: Labelled, windows: Windows) -> Labelled:
     """``series`` with those of ``windows`` that are its own for labels. The log says how many have none of its
     samples, as where their times are of another zone."""
     times, labels, empty = series.times, np.zeros(len(series.times), np.int64), 0
-    own = windows.get(series.name, [])
+    own = windows.get((series.group, series.name), [])
     for start, end in own:
         inside = (times >= start) & (times <= end)
         labels[inside] = 1

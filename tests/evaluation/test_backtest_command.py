@@ -120,7 +120,7 @@ def test_windows_that_have_none_of_the_samples_are_said(tmp_path: Path, caplog: 
     start = BEGIN // SECOND + 4 * DAY * 300
     labels = tmp_path / "incidents.csv"
     labels.write_text(f"series,start,end\nload,{start},{start + 3300}\nload,{start - 9 * 86400},{start - 8 * 86400}\n")
-    read = with_windows(read_file(one_file(tmp_path), "load", None), read_windows(labels, {"load"}))
+    read = with_windows(read_file(one_file(tmp_path), "x", None), read_windows(labels, [("x", "load")]))
     assert read.labels.sum() == 12
     (said,) = caplog.messages
     assert said.startswith("load: 1 of 2 windows of --labels have none of its samples, which are of 20")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -182,7 +183,7 @@ def test_rows_of_a_folder_are_put_in_the_order_of_time(tmp_path: Path) -> None:
 def test_windows_beside_the_data(tmp_path: Path) -> None:
     path = written(tmp_path, "time,value\n" + "".join(f"{60 * i},1\n" for i in range(10)))
     labels = written(tmp_path, "series,start,end\na,120,180\na,1970-01-01T00:06:30Z,1970-01-01T00:08:00Z\n", "w.csv")
-    found = with_windows(read_file(path, "file", 0), read_windows(labels, ["a"]))
+    found = with_windows(read_file(path, "file", 0), read_windows(labels, [("file", "a")]))
     assert found.labels.tolist() == [0, 0, 1, 1, 0, 0, 0, 1, 1, 0]
     assert found.known
 
@@ -192,13 +193,34 @@ def test_windows_beside_the_data(tmp_path: Path) -> None:
     [
         ("b,1,2", "2: series is 'b', which is not among the data; one such as a is expected"),
         ("a,2,1", "2: end is 1, before start (2); a later one is expected"),
+        (
+            "two,1,2",
+            "2: series is 'two', and so is one of each of the sets x, y; a column set, which says of which it is, "
+            "is expected",
+        ),
+        ("two,1,2,z", "2: set is 'z', which has no series two; x or y is expected"),
+        ("a,1,2,y", "2: set is 'y', which has no series a; x is expected"),
         ("a,now,1", "2: start is 'now'; a time in seconds since 1970, or in ISO 8601, is expected"),
     ],
 )
 def test_windows_that_are_wrong(tmp_path: Path, line: str, said: str) -> None:
-    path = written(tmp_path, f"series,start,end\n{line}\n")
+    path = written(tmp_path, f"series,start,end,set\n{line}{',' * (4 - line.count(',') - 1)}\n")
     with pytest.raises(EvaluationError, match=f"^{re.escape(f'{path}:{said}')}$"):
-        read_windows(path, ["a"])
+        read_windows(path, [("x", "a"), ("x", "two"), ("y", "two")])
+
+
+def test_windows_of_a_name_that_two_sets_have(tmp_path: Path) -> None:
+    path = written(tmp_path, "set,series,start,end\ny,two,1,2\n,a,3,4\nx,two,5,6\ny,two,7,8\n")
+    found = read_windows(path, [("x", "a"), ("x", "two"), ("y", "two")])
+    seconds = {key: [(start // SECOND, end // SECOND) for start, end in own] for key, own in found.items()}
+    assert seconds == {("y", "two"): [(1, 2), (7, 8)], ("x", "a"): [(3, 4)], ("x", "two"): [(5, 6)]}
+
+
+def test_windows_with_times_of_a_zone(tmp_path: Path) -> None:
+    text = "series,start,end\na,2026-04-01T08:00,2026-04-01T08:00:00Z\n"
+    found = read_windows(written(tmp_path, text), [("file", "a")], ZoneInfo("Europe/Berlin"))
+    ((start, end),) = found["file", "a"]
+    assert end - start == 2 * 3600 * SECOND
 
 
 def test_a_gap_within_a_series_of_a_pipeline_is_kept_and_what_is_outside_of_it_is_not():

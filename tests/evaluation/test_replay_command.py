@@ -97,6 +97,15 @@ def test_against_the_incidents_that_are_known(tmp_path, url, capsys):
     assert flagged["delay"] <= 0.25
 
 
+def test_incidents_are_in_the_zone_of_the_times_of_the_call(tmp_path, url, capsys):
+    labels = tmp_path / "labels.csv"
+    labels.write_text('series,start,end\n"load{i=""a""}",2026-04-01T08:00,2026-04-01T08:10\n')
+    file = configuration(tmp_path, url, 0.99999)
+    at = ["--start", "2026-04-01T07:00", "--end", "2026-04-01T09:00", "--timezone", "Europe/Berlin"]
+    assert main(["replay", "load", "--config.file", str(file), *at, "--labels", str(labels), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"][0]["flagged"]["recall"] == 1
+
+
 def test_what_another_configuration_would_have_done(tmp_path, url, capsys):
     file, other = configuration(tmp_path, url, 0.99999), configuration(tmp_path, url, 0.9, "other.yml")
     found = json.loads(called(capsys, file, "--compare", other, "--json"))["compared"]
