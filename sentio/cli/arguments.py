@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,17 @@ def moment(text: str) -> int:
     except ValueError as error:
         wrong = f"is {text!r}; seconds since 1970, or a time such as 2024-05-01T12:00:00Z, is expected"
         raise argparse.ArgumentTypeError(wrong) from error
+
+
+def number(text: str) -> float:
+    """A finite one."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise argparse.ArgumentTypeError(f"is {text!r}; a finite number, such as 1.5, is expected")
+    return found
 
 
 def workers(text: str) -> int:

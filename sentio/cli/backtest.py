@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio.cli.arguments import delay, duration, moment, workers
+from sentio.cli.arguments import delay, duration, moment, number, workers
 from sentio.cli.options import Commands, Help
 from sentio.errors import ConfigError
 
@@ -102,7 +102,9 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what comes out")
-    group.add_argument("--at", type=float, metavar="SCORE", help="tell what this threshold on anomaly_score gives, too")
+    group.add_argument(
+        "--at", type=number, metavar="SCORE", help="tell what this threshold on anomaly_score gives, too"
+    )
     group.add_argument(
         "--out",
         type=Path,
@@ -150,14 +152,7 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
 
     path = Path(arguments.data)
     folder, file = path.is_dir(), path.is_file()
-    if folder or file:
-        for flag in ("start", "end", "window"):
-            if getattr(arguments, flag) is not None:
-                raise ConfigError(f"--{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed")
-    elif not arguments.config:
-        raise ConfigError(
-            f"DATA: there is no file or folder {arguments.data}; one, or a pipeline of --config.file, is expected"
-        )
+    _refuse(arguments, folder=folder, file=file)
     window = _window(arguments)
     if arguments.out:
         make_folder(arguments.out)
@@ -169,9 +164,28 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
         return of_pipeline(replace(settings, pipeline=arguments.data), window, running, progress)
 
 
+def _refuse(arguments: argparse.Namespace, *, folder: bool, file: bool) -> None:
+    """Raises `ConfigError` for what DATA has no use for, and where there is nothing of the name."""
+    if folder or file:
+        for flag in ("start", "end", "window"):
+            if getattr(arguments, flag) is not None:
+                raise ConfigError(f"--{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed")
+    elif not arguments.config:
+        raise ConfigError(
+            f"DATA: there is no file or folder {arguments.data}; one, or a pipeline of --config.file, is expected"
+        )
+    elif arguments.pipeline is not None:
+        raise ConfigError("--pipeline: is given, and DATA is a pipeline, too; one of the two is expected")
+    if folder and arguments.warm_up is not None:
+        right = "scored_from_index of its manifest, which says it for each series, is expected"
+        raise ConfigError(f"--warm-up: is given, and DATA is a folder; {right}")
+    if arguments.start is not None and arguments.window is not None:
+        raise ConfigError("--window: is given beside --start; one of the two is expected")
+
+
 def _window(arguments: argparse.Namespace) -> tuple[int | None, int]:
     """Of a pipeline. Raises `ConfigError`."""
-    end = arguments.end or time.time_ns()
+    end = time.time_ns() if arguments.end is None else arguments.end
     start = arguments.start if arguments.window is None else end - arguments.window
     if start is not None and start >= end:
         raise ConfigError("--start: is not before --end; an earlier time is expected")

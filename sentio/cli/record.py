@@ -76,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _bounds(arguments: argparse.Namespace) -> tuple[int | None, int]:
     """Raises `ConfigError`."""
-    end = arguments.end or time.time_ns()
+    end = time.time_ns() if arguments.end is None else arguments.end
     if arguments.length is not None and arguments.start is not None:
         raise ConfigError("--for: is given beside --start; one of the two is expected")
     start = arguments.start if arguments.length is None else end - arguments.length

@@ -69,6 +69,9 @@ def score(table: Table, request: Request) -> Iterator[Scored]:
     detector, batch = made(request)
     if not goes_on(detector):
         return _replayed(table, Settings(changes=request.all_changes, train_every=None), request.warm_up)
+    if request.warm_up is not None:
+        right = "a detector that is trained, such as prophet, is expected"
+        raise ConfigError(f"--warm-up: is given, and {request.detector} learns from each sample as it judges; {right}")
     head, rest = _head(table.chunks())
     if batch is None:
         batch = _BATCH if rest is not None else first_batch(sum(map(len, head)))

@@ -105,7 +105,8 @@ def since(
     pipelines = [configured(one, os.environ) for one in settings]
     found: list[list[Judged]] = []
     for (config, alias), panel in zip(pipelines, _histories(pipelines, window, progress), strict=True):
-        warm_up = max(0, window[0] - int(panel.times[0])) if len(panel.times) else 0
+        # A window shorter than a step has the one step before its end.
+        warm_up = max(0, min(window[0], int(panel.times[-1])) - int(panel.times[0])) if len(panel.times) else 0
         series = _series(config, alias, panel, replace(running, warm_up=warm_up))
         if live is not None and not found:
             found.append(judge(config, alias, series, live.pace, live.heard))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio.errors import EvaluationError
+from sentio.config.durations import format_duration
+from sentio.errors import ConfigError, EvaluationError
 from sentio.evaluation.samples import Rows, Samples, moment, read_rows, read_samples
 from sentio.types import SECOND, Floats, Ints, Panel, SeriesKey
 
@@ -96,7 +97,7 @@ def _whole(rows: Rows, row: int, what: str, text: str, least: int) -> int:
 
 def read_file(path: Path, group: str, warm_up: int | None) -> Labelled:
     """One file; its step is the usual distance of two samples. ``warm_up``: ns that are only learned from, None for
-    `PROBATION` of all. Raises `EvaluationError`."""
+    `PROBATION` of all. Raises `EvaluationError`, `ConfigError`."""
     samples = _in_order(read_samples(path))
     distances = np.diff(np.unique(samples.times))
     if not len(distances):
@@ -112,10 +113,15 @@ def _in_order(samples: Samples) -> Samples:
 
 
 def first_scored(times: Ints, warm_up: int | None) -> int:
-    """The index of the first of ``times [n]`` that is scored."""
+    """The index of the first of ``times [n]`` that is scored. Raises `ConfigError` where a ``warm_up`` leaves none."""
     if warm_up is None:
         return int(PROBATION * len(times))
-    return min(int(np.searchsorted(times - times[0], warm_up)), len(times) - 1)
+    if warm_up > (span := int(times[-1] - times[0])):
+        there = format_duration(span // SECOND * SECOND)
+        raise ConfigError(
+            f"--warm-up: is {format_duration(warm_up)}, and the samples are of {there}; less than that is expected"
+        )
+    return int(np.searchsorted(times - times[0], warm_up))
 
 
 def of_panel(panel: Panel, group: str, step: int, warm_up: int | None) -> list[Labelled]:

@@ -289,6 +289,13 @@ def test_standard_input_without_a_head():
         ("time,a\n1,2\n2,3\n", ["--detector", "welch", "--param", "window={every: x}"], 2, "--param window.every: is"),
         ("time,a\n1,2\n2,3\n", ["--detector", "threshold"], 2, "--detector: has neither upper nor lower"),
         ("time,a\n1,2\n2,3\n", ["--detector", "gone.py:A"], 2, '--detector: is "gone.py:A", and gone.py cannot be'),
+        ("time,a\n1,2\n2,3\n", ["--warm-up", "1s"], 2, "--warm-up: is given, and gaussian1d learns from each sample"),
+        (
+            "time,a\n1,2\n2,3\n",
+            ["--detector", "prophet", "--warm-up", "99d"],
+            2,
+            "--warm-up: is 99d, and the samples are of 1s; less than that is expected",
+        ),
         ("time,a\n1,2\n2,3\n", ["--detector", "several"], 2, "--param of: is missing"),
     ],
 )

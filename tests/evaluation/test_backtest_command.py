@@ -241,6 +241,23 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
             2,
             f"{flag}: is given, and DATA is no pipeline; all of a file or a folder is replayed",
         )
+    assert refused(capsys, tmp_path, "--warm-up", "0s") == (
+        2,
+        "--warm-up: is given, and DATA is a folder; scored_from_index of its manifest, which says it for each series, "
+        "is expected",
+    )
+    assert refused(capsys, "narrow", "--config.file", config, "--pipeline", "wide") == (
+        2,
+        "--pipeline: is given, and DATA is a pipeline, too; one of the two is expected",
+    )
+    assert refused(capsys, "narrow", "--config.file", config, "--start", "5", "--window", "1d") == (
+        2,
+        "--window: is given beside --start; one of the two is expected",
+    )
+    assert refused(capsys, "narrow", "--config.file", config, "--start", "5", "--end", "0") == (
+        2,
+        "--start: is not before --end; an earlier time is expected",
+    )
     bad = tmp_path / "bad.csv"
     bad.write_text("time,value\n1,x\n", "utf-8")
     assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a number, or nothing, is expected")
@@ -283,6 +300,8 @@ def test_figures_are_told_where_the_scores_cannot_be_written(
     [
         (["--workers", "0"], "argument --workers: is '0'; a whole number from 1 is expected"),
         (["--train-every", "0s"], 'argument --train-every: is "0s"; a duration above 0, such as 15s, 5m or 14d, is'),
+        (["--at", "nan"], "argument --at: is 'nan'; a finite number, such as 1.5, is expected"),
+        (["--at", "high"], "argument --at: is 'high'; a finite number, such as 1.5, is expected"),
         (["--start", "now"], "argument --start: is 'now'; seconds since 1970, or a time such as 2024-05-01T12:00:00Z,"),
     ],
 )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from sentio.errors import EvaluationError
+from sentio.errors import ConfigError, EvaluationError
 from sentio.evaluation.labelled import of_panel, read_file, read_manifest, read_windows, with_windows
 from sentio.evaluation.samples import moment, read_samples
 from sentio.types import SECOND, Panel, SeriesKey
@@ -128,7 +128,10 @@ def test_the_step_is_the_usual_distance_and_the_warm_up_is_left_out(tmp_path: Pa
     assert (found.name, found.step, found.scored_from, found.known) == ("a.b", 60 * SECOND, 15, False)
     assert read_file(path, "file", 0).scored_from == 0
     assert read_file(path, "file", 600 * SECOND).scored_from == 10
-    assert read_file(path, "file", 10**18).scored_from == 99
+    assert read_file(path, "file", 109 * 60 * SECOND).scored_from == 99
+    said = "--warm-up: is 1h50m, and the samples are of 1h49m; less than that is expected"
+    with pytest.raises(ConfigError, match=f"^{said}$"):
+        read_file(path, "file", 110 * 60 * SECOND)
 
 
 def test_a_folder_with_a_manifest(tmp_path: Path) -> None:

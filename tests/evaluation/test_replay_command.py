@@ -161,6 +161,13 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_replay(tmp_path, 
     assert capsys.readouterr().err == said
 
 
+def test_a_window_within_a_step_has_the_step_before(tmp_path, url, capsys):
+    file = configuration(tmp_path, url, 0.99999)
+    at = ["--start", "2026-04-01T05:00:05", "--end", "2026-04-01T05:00:09"]
+    assert main(["replay", "load", "--config.file", str(file), *at, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"][0]["samples"] == 2
+
+
 def test_at_the_pace_at_which_it_came(tmp_path, url, capsys):
     """Two steps of a second, then the third: it takes two seconds at least, and says what changes as it changes."""
     file = configuration(tmp_path, url, 0.99999)

@@ -187,6 +187,7 @@ def test_calls_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[st
     call = ["record", "live", "--config.file", str(configuration(tmp_path, "http://127.0.0.1:9")), "--out", "r.parquet"]
     for further, text in (
         (["--start", "5", "--for", "1h"], "--for: is given beside --start; one of the two is expected"),
+        (["--start", "5", "--end", "0"], "--start: is not before --end; an earlier time is expected"),
         (["--start", "5", "--end", "5"], "--start: is not before --end; an earlier time is expected"),
     ):
         assert main([*call, *further]) == 2
