@@ -160,7 +160,7 @@ def _judged(arguments: argparse.Namespace, settings: Settings, running: Running)
         if folder:
             return of_folder(path, settings, running, progress)
         if file:
-            return of_file(path, settings, running)
+            return of_file(path, settings, running, progress)
         return of_pipeline(replace(settings, pipeline=arguments.data), window, running, progress)
 
 

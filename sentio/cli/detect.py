@@ -99,6 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from sentio.detection.found import Found
     from sentio.detection.plot import Curves
     from sentio.detection.run import score
+    from sentio.evaluation.record import share_of
     from sentio.tables.reader import open_table
 
     with orderly(), ExitStack() as stack:
@@ -106,7 +107,8 @@ def _run(arguments: argparse.Namespace) -> int:
         progress = stack.enter_context(Progress("detect"))
         found = Found(table)
         curves = Curves(found.roll) if arguments.plot else None
-        for scored in _written(stack, table, score(table, request_of(arguments)), arguments.out):
+        parts = score(table, request_of(arguments), share_of(progress))
+        for scored in _written(stack, table, parts, arguments.out):
             found.add(scored)
             if curves is not None:
                 curves.add(scored)

@@ -6,14 +6,13 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 
 import numpy as np
 
 from sentio import catalog
-from sentio.config.model import Config
 from sentio.contracts import Detector
 from sentio.errors import ConfigError, InputError, SensorsError
 from sentio.evaluation.evaluate import Judged, judge
@@ -64,11 +63,12 @@ class Request:
         return f"detector.type={_quoted(self.detector)}", *self.changes
 
 
-def score(table: Table, request: Request) -> Iterator[Scored]:
-    """All rows of ``table`` in their order. Raises `InputError`, `ConfigError`."""
+def score(table: Table, request: Request, progress: Callable[[float], None] = lambda _: None) -> Iterator[Scored]:
+    """All rows of ``table`` in their order; ``progress`` hears the share that is done where all of it is replayed
+    before the first is given. Raises `InputError`, `ConfigError`."""
     detector, batch = made(request)
     if not goes_on(detector):
-        return _replayed(table, Settings(changes=request.all_changes, train_every=None), request.warm_up)
+        return _replayed(table, request, progress)
     if request.warm_up is not None:
         right = "a detector that is trained, such as prophet, is expected"
         raise ConfigError(f"--warm-up: is given, and {request.detector} learns from each sample as it judges; {right}")
@@ -201,20 +201,20 @@ def _scored(rows: Rows, laid: Laid, outputs: Mapping[str, Floats]) -> Scored:
     return Scored(rows, back.pop(OWN_SCORE, standard), standard, flag, back)
 
 
-def _replayed(table: Table, settings: Settings, warm_up: int | None) -> Iterator[Scored]:
+def _replayed(table: Table, request: Request, progress: Callable[[float], None]) -> Iterator[Scored]:
     """The whole table through the two ticks of a service: trained as time goes on, each sample judged by what came
     before it."""
     chunks = list(table.chunks())
     panel = _together(table, chunks)
     step = _step(table, panel)
-    config, alias = configured(settings, os.environ, step)
-    first = first_scored(panel.times, warm_up)
+    config, alias = configured(Settings(changes=request.all_changes, train_every=None), os.environ, step)
+    first = first_scored(panel.times, request.warm_up)
     none = np.zeros(len(panel.times), np.int64)
     series = [
         Labelled(table.name, key, panel.times, row, none, step, first, known=False)
         for key, row in zip(panel.keys, panel.values, strict=True)
     ]
-    outputs = _outputs(config, alias, series, panel, first)
+    outputs = _outputs(judge(config, alias, series, progress=progress), panel, first)
     for rows in chunks:
         laid = lay(rows, table.name, table.sensors, table.by)
         at = np.ix_(positions(laid.panel.keys, panel.keys), np.searchsorted(panel.times, laid.panel.times))
@@ -228,8 +228,8 @@ def _step(table: Table, panel: Panel) -> int:
     return max(SECOND, round(float(np.median(np.diff(panel.times))) / SECOND) * SECOND)
 
 
-def _outputs(config: Config, alias: str, series: list[Labelled], panel: Panel, first: int) -> dict[str, Floats]:
-    found: list[Judged] = judge(config, alias, series)
+def _outputs(found: Sequence[Judged], panel: Panel, first: int) -> dict[str, Floats]:
+    """By name, ``[S, m]`` as ``panel`` is; NaN before the column ``first``."""
     outputs: dict[str, Floats] = {}
     for row, one in enumerate(found):
         said = {SCORE: one.score, ANOMALY: one.anomaly, **one.further}

@@ -23,7 +23,7 @@ from sentio.evaluation.labelled import (
     read_windows,
     with_windows,
 )
-from sentio.evaluation.record import Progress, read_parts, span
+from sentio.evaluation.record import Progress, read_parts, share_of, span
 from sentio.evaluation.settings import Settings, configured
 from sentio.reports import Event
 from sentio.types import Panel, Window, stack
@@ -75,11 +75,11 @@ def _with_labels(series: list[Labelled], running: Running) -> list[Labelled]:
     return series if windows is None else [with_windows(one, windows) for one in series]
 
 
-def of_file(path: Path, settings: Settings, running: Running) -> list[Judged]:
+def of_file(path: Path, settings: Settings, running: Running, progress: Progress) -> list[Judged]:
     """One file of samples. Raises `EvaluationError`, `ConfigError`."""
     series = _with_labels([read_file(path, "file", running.warm_up)], running)
     config, alias = configured(settings, os.environ, series[0].step)
-    return judge(config, alias, series)
+    return judge(config, alias, series, progress=share_of(progress))
 
 
 def of_pipeline(

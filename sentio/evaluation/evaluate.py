@@ -67,16 +67,17 @@ def judge(
     series: Sequence[Labelled],
     pace: Callable[[int], None] | None = None,
     heard: Callable[[Event], None] = lambda _: None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> list[Judged]:
-    """Replay ``series``, of one step, as one panel: scored from where the first of them is. ``pace`` and ``heard`` as
-    for `replay`."""
+    """Replay ``series``, of one step, as one panel: scored from where the first of them is. ``pace``, ``heard`` and
+    ``progress`` as for `replay`."""
     step = config.pipelines[alias].step
     panel = gridded(tuple(one.key for one in series), [(one.times, one.values) for one in series], step)
     start = min(int(one.times[one.scored_from]) for one in series)
     if not len(panel.times):
         return []
     column = int(np.clip(-(-start // step) - panel.times[0] // step, 0, len(panel.times) - 1))
-    found = replay(config, alias, panel, start=column, pace=pace, heard=heard)
+    found = replay(config, alias, panel, start=column, pace=pace, heard=heard, progress=progress)
     return [_judged(found, row, one, step) for row, one in enumerate(series)]
 
 

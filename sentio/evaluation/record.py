@@ -19,6 +19,11 @@ Progress = Callable[[str, int, int], None]
 _POINTS_AT_ONCE = 500
 
 
+def share_of(progress: Progress) -> Callable[[float], None]:
+    """``progress`` for who knows the share of a replay that is done, and no number."""
+    return lambda share: progress("% replayed", round(100 * share), 100)
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """How much was written."""

@@ -435,6 +435,14 @@ def test_a_bar_with_its_end(tmp_path):
     assert "2 of 2 series replayed" in seen, seen
 
 
+@pytest.mark.parametrize("command", ["detect", "backtest"])
+def test_a_bar_of_one_file_that_is_replayed(tmp_path, command):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 300 * i for i in range(900)]), ("value", spiky(900)))
+    options = ["--detector", "pyod"] if command == "detect" else ["--set", "detector.type=pyod"]
+    seen = watched(command, file, *options)[1]
+    assert re.search(r"\d+ of 100 % replayed", seen), seen
+
+
 def test_a_bar_that_says_what_takes_so_long_the_first_time(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
