@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -104,6 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     with orderly(), ExitStack() as stack:
         table = stack.enter_context(open_table(arguments.file, choice_of(arguments), now=time.time_ns()))
+        tell_left_out(table)
         progress = stack.enter_context(Progress("detect"))
         found = Found(table)
         curves = Curves(found.roll) if arguments.plot else None
@@ -125,6 +127,12 @@ def choice_of(arguments: argparse.Namespace) -> Choice:
     from sentio.tables.reader import Choice
 
     return Choice(arguments.timefield or "", tuple(arguments.sensors or ()), tuple(arguments.by or ()))
+
+
+def tell_left_out(table: Table) -> None:
+    """Of columns that are nearly sensors, on standard error."""
+    for line in table.left_out:
+        print(line, file=sys.stderr)
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

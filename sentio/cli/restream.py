@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio.cli.arguments import address
-from sentio.cli.detect import choice_of, detector_options, request_of, table_options
+from sentio.cli.detect import choice_of, detector_options, request_of, table_options, tell_left_out
 from sentio.cli.options import Commands, Help, log_options
 from sentio.cli.serve import run_service
 from sentio.errors import SensorsError
@@ -104,6 +104,7 @@ def _planned(arguments: argparse.Namespace, folder: Path) -> tuple[Plan, Config]
     choice, opened = choice_of(arguments), time.time_ns()
     wanted = Wanted(arguments.file, choice, arguments.speed, request_of(arguments), opened)
     with open_table(arguments.file, choice, now=opened) as table:
+        tell_left_out(table)
         samples = samples_of(table)
     with Progress("restream"):
         warm(made(wanted.request)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class Parquet:
             for name in self.columns
             if pd.api.types.is_numeric_dtype(first.frame[name]) and not pd.api.types.is_bool_dtype(first.frame[name])
         )
+        self.mixed: Mapping[str, tuple[int, str]] = {}  # a column has one type
 
     def parts(self) -> Iterator[Rows]:
         """`Form.parts`."""

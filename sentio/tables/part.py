@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -43,6 +43,8 @@ class Form(Protocol):
     """All names, in the order of the file."""
     numeric: frozenset[str]
     """Those of the columns that have numbers, as far as the first part tells."""
+    mixed: Mapping[str, tuple[int, str]]
+    """Those that have numbers there and something else: its line and text, where it is first."""
     where: str
     """The file, as errors name it."""
 
@@ -51,6 +53,16 @@ class Form(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def twice(names: Iterable[str]) -> str | None:
+    """The first of ``names`` that is there a second time."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def fail(where: str, line: int, wrong: str, right: str, error: type[InputError] = SensorsError) -> NoReturn:

@@ -16,7 +16,7 @@ from sentio.errors import InputError, SensorsError, TimefieldError
 from sentio.tables.blocks import STANDARD
 from sentio.tables.order import Order
 from sentio.tables.parquet import ENDINGS, Parquet
-from sentio.tables.part import Columns, Form, Part, fail
+from sentio.tables.part import Columns, Form, Part, fail, no_number, twice
 from sentio.tables.text import Text
 from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number
 from sentio.types import SECOND, Array, Floats, Ints
@@ -60,11 +60,13 @@ class Table:
     """A table that is open. What it has is known; its rows can be read once.
 
     ``name``: of the file, without its endings. ``timefield``: empty where it has no times, and its rows are one second
-    apart. ``clock``: how its times are written. ``sensors`` and ``by``: names of its columns.
+    apart. ``clock``: how its times are written. ``sensors`` and ``by``: names of its columns. ``left_out``: a line for
+    each column that is no sensor, for there is something else among its numbers.
     """
 
     def __init__(self, form: Form, name: str, choice: Choice, now: int) -> None:
         self.name, self.where = name, form.where
+        self.left_out: tuple[str, ...] = ()
         self._form, self._parts = form, form.parts()
         self._first = next(self._parts)
         self.by = self._known("by", choice.by)
@@ -74,9 +76,8 @@ class Table:
         self._now = now // SECOND * SECOND
 
     def _apart(self) -> None:
-        named = (self.timefield, *self.by, *self.sensors)
-        if twice := next((name for i, name in enumerate(named) if name in named[:i]), ""):
-            wrong = f"{show(twice)} is asked for as two of timefield, sensors and by"
+        if (name := twice((self.timefield, *self.by, *self.sensors))) is not None:
+            wrong = f"{show(name)} is asked for as two of timefield, sensors and by"
             fail(self.where, 1, wrong, "one of them")
 
     def chunks(self) -> Iterator[Rows]:
@@ -175,12 +176,20 @@ class Table:
                 self._no_numbers(text)
             return names
         taken = {self.timefield, *self.by}
+        mixed = {n: cell for n, cell in self._form.mixed.items() if n not in taken and not _NO_NAME.fullmatch(n)}
         names = tuple(n for n in self._form.columns if n in found and n not in taken and not _NO_NAME.fullmatch(n))
         if not names:
             texts = [n for n in self._form.columns if n not in taken and not _NO_NAME.fullmatch(n)]
             if len(texts) == 1:
                 self._no_numbers(texts[0])  # it is meant, and where it is none is known
+            if mixed:
+                name, (line, text) = min(mixed.items(), key=lambda item: item[1][0])
+                no_number(self.where, line, name, text)
             fail(self.where, 1, "has no column of numbers beside the times", "at least one")
+        self.left_out = tuple(
+            f"{self.where}:{line}: {name} is {show(text)}; the column is left out"
+            for name, (line, text) in mixed.items()
+        )
         return names
 
     def _no_numbers(self, name: str) -> None:
@@ -189,12 +198,14 @@ class Table:
 
     def _known(self, what: str, names: Sequence[str], error: type[InputError] = SensorsError) -> tuple[str, ...]:
         """Raises ``error`` for one of ``names`` that is no column, or is there twice."""
-        for i, name in enumerate(names):
-            if name not in self._form.columns:
+        columns, seen = frozenset(self._form.columns), set[str]()
+        for name in names:
+            if name not in columns:
                 known = [column for column in self._form.columns if not _NO_NAME.fullmatch(column)]
                 raise error(f"{self.where}:1: has no column {show(name)} ({what}); {one_of(known, name)}")
-            if name in names[:i]:
+            if name in seen:
                 raise error(f"{self.where}:1: {what} has {show(name)} twice; each column once is expected")
+            seen.add(name)
         return tuple(names)
 
     def close(self) -> None:

@@ -19,12 +19,13 @@ import pandas as pd
 from sentio.config.misfit import show
 from sentio.errors import SensorsError
 from sentio.tables.blocks import STANDARD, Blocks
-from sentio.tables.part import Columns, fail, finite, no_number
+from sentio.tables.part import Columns, fail, finite, no_number, twice
 from sentio.tables.times import is_number
 from sentio.types import Ints
 
 NONE = ("", "NaN", "nan", "NAN", "-nan", "null", "NULL", "Null", "None", "NA", "N/A", "n/a", "#N/A", "<NA>")
 """What stands for no sample."""
+_NONE = frozenset(NONE)
 HEADLESS = "value"
 """The name of the one column of a file without names."""
 
@@ -71,6 +72,7 @@ class Block:
     def __init__(self, where: str, first: int, data: bytes, separator: int, columns: Sequence[str]) -> None:
         self._where, self._first, self._data = where, first, data
         self._separator, self._columns = separator, columns
+        self._at = {name: i for i, name in enumerate(columns)}
         self._check()
 
     def _check(self) -> None:
@@ -109,14 +111,14 @@ class Block:
         if len(frame) != self.size:
             wrong = "has, in this line or below, a quotation mark within a field"
             fail(self._where, self._first, wrong, "a field in quotation marks, with the mark doubled,")
-        found: Columns = {name: frame[self._columns.index(name)].to_numpy(np.float64) for name in numbers}
+        found: Columns = {name: frame[self._at[name]].to_numpy(np.float64) for name in numbers}
         for name in numbers:
             finite(self._where, self, name, found[name])
-        return found | {name: frame[self._columns.index(name)].to_numpy(object) for name in texts}
+        return found | {name: frame[self._at[name]].to_numpy(object) for name in texts}
 
     def _parsed(self, numbers: Sequence[str], texts: Sequence[str]) -> Any:
-        kinds: dict[int, str] = {self._columns.index(name): "float64" for name in numbers}
-        kinds |= {self._columns.index(name): "str" for name in texts}
+        kinds: dict[int, str] = {self._at[name]: "float64" for name in numbers}
+        kinds |= {self._at[name]: "str" for name in texts}
         if not self.size or not kinds:
             return pd.DataFrame({column: np.empty(self.size, object) for column in kinds}).astype(kinds)
         none = {column: list(NONE) for column, kind in kinds.items() if kind != "str"}
@@ -133,19 +135,24 @@ class Block:
             (row, name, text)
             for name in numbers
             for row, text in enumerate(cells[name].tolist())
-            if text.strip() not in NONE and not is_number(text)
+            if text.strip() not in _NONE and not is_number(text)
         )
         if found := min(wrong, default=None):
             no_number(self._where, self.line(found[0]), found[1], found[2])
 
-    def numeric(self) -> frozenset[str]:
-        """The columns with numbers alone."""
-        cells = self.read((), self._columns)
-        return frozenset(
-            name
-            for name in self._columns
-            if all(is_number(text) or text.strip() in NONE for text in cells[name].tolist())
-        )
+    def kinds(self) -> tuple[frozenset[str], dict[str, tuple[int, str]]]:
+        """The columns with numbers alone, and those with numbers and something else: its line and text, where it is
+        first."""
+        numeric, mixed = set[str](), dict[str, tuple[int, str]]()
+        for name, cells in self.read((), self._columns).items():
+            texts = cells.tolist()
+            other = (i for i, text in enumerate(texts) if not is_number(text) and text.strip() not in _NONE)
+            row = next(other, None)
+            if row is None:
+                numeric.add(name)
+            elif any(map(is_number, texts)):
+                mixed[name] = self.line(row), texts[row]
+        return frozenset(numeric), mixed
 
 
 def _stray(where: str, line: int) -> NoReturn:
@@ -210,7 +217,7 @@ class Text:
             right = "at least one row, with the end of its line," if self._growing else "at least one row"
             fail(self.where, 1, "has no rows below its names", right)
         self._first = Block(self.where, line, data, self._separator, self.columns)
-        self.numeric = self._first.numeric()
+        self.numeric, self.mixed = self._first.kinds()
 
     def _fields(self, line: int, head: str) -> list[str]:
         try:
@@ -223,8 +230,8 @@ class Text:
         names = tuple(field.strip() for field in fields)
         if all(map(is_number, names)):
             fail(self.where, line, f"is {show(', '.join(names))}", "a line with the names of the columns")
-        if twice := next((name for name in names if name and names.count(name) > 1), ""):
-            fail(self.where, line, f"has the column {show(twice)} twice", "a name for each column")
+        if (name := twice(filter(None, names))) is not None:
+            fail(self.where, line, f"has the column {show(name)} twice", "a name for each column")
         # Those without a name are never asked for.
         return tuple(name or f"Unnamed: {i}" for i, name in enumerate(names))
 

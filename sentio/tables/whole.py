@@ -31,12 +31,13 @@ class Samples:
         """At each time of ``window`` the newest sample of the step that ends with it. Raises `SourceError` for a
         sensor that is not there."""
         asked = self.asked(query)
+        at = {name: i for i, name in enumerate(self.sensors)}
         keys: list[SeriesKey] = []
         parts: list[Floats] = []
         for group, (times, values) in self.groups.items():
             near = slice(*np.searchsorted(times, (window.start - window.step, window.end), side="right").tolist())
             keys += [key_of(self.name, name, self.by, group) for name in asked]
-            wanted = values[[self.sensors.index(name) for name in asked], near]
+            wanted = values[[at[name] for name in asked], near]
             parts.append(newest(window, times[near], wanted))
         found = np.concatenate(parts)
         some = np.flatnonzero(np.isfinite(found).any(axis=1))
@@ -47,8 +48,9 @@ class Samples:
         if query.strip() == ALL:
             return tuple(self.sensors)
         names = tuple(dict.fromkeys(name.strip() for name in query.split(",")))
+        known = frozenset(self.sensors)
         for name in names:
-            if name not in self.sensors:
+            if name not in known:
                 text = f"{self.where}: has no sensor {show(name)}; {one_of(self.sensors, name, also=ALL)}"
                 raise SourceError(text, reason="bad_query", permanent=True)
         return names

@@ -19,6 +19,7 @@ import pandas as pd
 from sentio.errors import OutputError
 from sentio.tables.blocks import STANDARD
 from sentio.tables.parquet import ENDINGS, package
+from sentio.tables.part import twice
 from sentio.tables.reader import Rows, Table
 from sentio.tables.replace import replacing, told
 from sentio.tables.times import Clock
@@ -89,8 +90,8 @@ def names_of(table: Table, outputs: Sequence[str]) -> list[str]:
     found = [TIME, *table.by, *table.sensors]
     for sensor in table.sensors:
         found += [f"SCORE_{sensor}", f"FLAG_{sensor}", *(f"{output}_{sensor}" for output in outputs)]
-    if twice := next((name for i, name in enumerate(found) if name in found[:i]), None):
-        raise OutputError(f"{table.where}: has a column {twice}, which is written beside it; another name is expected")
+    if (name := twice(found)) is not None:
+        raise OutputError(f"{table.where}: has a column {name}, which is written beside it; another name is expected")
     return found
 
 

@@ -314,6 +314,15 @@ def test_a_file_that_is_not_there(tmp_path, capsys):
     assert "is not there" in capsys.readouterr().err
 
 
+def test_a_column_that_is_left_out_for_one_cell_is_told_of(tmp_path, capsys):
+    columns = ("load", spiky()), ("cpu", [*range(300), "n/k", *range(299)])
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), *columns)
+    assert main(["detect", str(file), "--out", "-"]) == 0
+    seen = capsys.readouterr()
+    assert seen.out.startswith("time,load,SCORE_load,FLAG_load,")
+    assert seen.err.startswith(f'{file}:302: cpu is "n/k"; the column is left out\n')
+
+
 def test_numbers_that_are_hardly_numbers(tmp_path, capsys):
     """The largest, none at all, always the same: no exception, and the others are judged."""
     values = spiky()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from sentio.tables.lay import lay
 from sentio.tables.reader import Choice, Rows, Table, open_table
+from sentio.tables.writer import names_of
 from sentio.types import SECOND, SeriesKey
 from tests.docs.pages import ROOT
 
@@ -96,6 +98,28 @@ def test_text_is_no_sensor(tmp_path: Path) -> None:
     table, (rows,) = all_of(file_of(tmp_path, "time,name,on,a,Unnamed: 3\n1,x,true,5,9\n2,y,false,6,9\n"))
     assert table.sensors == ("a",)
     assert rows.values.tolist() == [[5, 6]]
+
+
+def test_a_column_with_something_else_among_its_numbers_is_told_of(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "time,what,cpu,a,Unnamed: 4\n1,x,5,5,1\n\n2,y,n/k,6,x\n3,z,7,,x\n4,,o,7,x\n")
+    table, _ = all_of(path)
+    assert (table.sensors, table.left_out) == (("a",), (f'{path}:4: cpu is "n/k"; the column is left out',))
+    for choice in (Choice(by=("cpu",)), Choice(sensors=("a",))):
+        assert all_of(path, choice)[0].left_out == ()
+
+
+def test_many_columns_take_no_more_time_each(tmp_path: Path) -> None:
+    """As where each name is looked for among all of them."""
+    seconds = []
+    for count in (500, 8000):
+        names = [f"column_{i}" for i in range(count)]
+        rows = "".join(f"{t}{',1' * count}\n" for t in range(3))
+        path = file_of(tmp_path, f"time,{','.join(names)}\n{rows}", f"{count}.csv")
+        began = time.process_time()
+        table, _ = all_of(path, Choice(sensors=tuple(names)))
+        names_of(table, ("far",))
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 50 * seconds[0]
 
 
 TIMES = {

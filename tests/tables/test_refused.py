@@ -30,8 +30,9 @@ SENSORS: dict[str, tuple[bytes | str, Choice, str]] = {
     "header only": (HEAD, ANY, ":1: has no rows below its names; at least one row is expected"),
     "the one column": ("time,a\n1,1\n2,x\n", ANY, ':3: a is "x"; a finite number, or nothing, is expected'),
     "no numbers": (
-        "time,a,b\n1,x,2\n2,3,y\n", ANY, ":1: has no column of numbers beside the times; at least one is expected"
+        "time,a,b\n1,x,y\n2,y,z\n", ANY, ":1: has no column of numbers beside the times; at least one is expected"
     ),
+    "no numbers alone": ("time,a,b\n1,2,\n2,3,y\n3,x,4\n", ANY, ':3: b is "y";' + NUMBER),
     "text, by name": ("time,a\n1,2\n2,y\n", Choice(sensors=("a",)), ':3: a is "y";' + NUMBER),
     "text, later": (
         HEAD + FAR + "200000,7,oops\n", ANY, ':200002: b is "oops";' + NUMBER
