@@ -18,7 +18,7 @@ from sentio.tables.order import Order
 from sentio.tables.parquet import ENDINGS, Parquet
 from sentio.tables.part import Columns, Form, Part, fail, no_number, twice
 from sentio.tables.text import Text
-from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number
+from sentio.tables.times import EXPECTED, LOOKED_AT, NAMES, Clock, NoTimeError, clock_of, is_number, is_time_of_day
 from sentio.types import SECOND, Array, Floats, Ints
 
 _NO_NAME = re.compile(r"Unnamed: \d+|__index_level_\d+__")
@@ -131,9 +131,10 @@ class Table:
             self._no_time(part, self.timefield, error)
 
     def _no_time(self, part: Part, name: str, error: NoTimeError) -> NoReturn:
-        raise TimefieldError(
-            f"{self.where}:{part.line(error.row)}: {name} is {show(error.text)}; {EXPECTED}"
-        ) from error
+        wrong, right = show(error.text), EXPECTED
+        if is_time_of_day(error.text):
+            wrong, right = f"{wrong}, a time of day without a date", "one column that has both is expected"
+        raise TimefieldError(f"{self.where}:{part.line(error.row)}: {name} is {wrong}; {right}") from error
 
     def _times(self, timefield: str) -> tuple[str, Clock]:
         """The column of times and how they are written."""
@@ -144,19 +145,23 @@ class Table:
         named = [name for wanted in NAMES for name in columns if name == wanted]
         named += [name for wanted in NAMES for name in columns if name.lower() == wanted and name not in named]
         found: dict[str, Clock] = {}
-        wrong: list[TimefieldError] = []
+        wrong: list[tuple[str, NoTimeError]] = []
         for name in named:
             try:
-                found[name] = self._clock(name)
-            except TimefieldError as error:
-                wrong.append(error)
+                found[name] = clock_of(self._head(name))
+            except NoTimeError as error:
+                wrong.append((name, error))
                 continue
-            if (np.diff(found[name].read(self._head(name))) >= 0).all():
+            steps = np.diff(found[name].read(self._head(name)))
+            if (steps >= 0).all():
+                # Of a date and a time of day in two columns the date alone would be one time for a day's rows.
+                if not steps.all() and (beside := [one for one in wrong if is_time_of_day(one[1].text)]):
+                    self._no_time(self._first, *beside[0])
                 return name, found[name]
         if found:
             return next(iter(found.items()))
         if wrong:
-            raise wrong[0]
+            self._no_time(self._first, *wrong[0])
         return "", Clock("date")
 
     def _clock(self, name: str) -> Clock:

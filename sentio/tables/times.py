@@ -25,6 +25,10 @@ _MICROSECOND = MILLISECOND // 1000
 _NOT_A_TIME = np.iinfo(np.int64).min
 _NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)\s*", re.ASCII | re.IGNORECASE)
 _DAY_AND_MONTH = re.compile(r"\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})(?!\d)")
+_TIME_OF_DAY = re.compile(
+    r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([ap]m)?\s*(z|[+-]\d{2}:?\d{2})?\s*", re.ASCII | re.IGNORECASE
+)
+"""To pandas that is one of the day on which it reads it."""
 _ANY_ISO, _ANY = "ISO8601", "mixed"
 
 EXPECTED = "seconds or milliseconds since 1970, or times such as 2024-05-01T12:00:00Z, are expected"
@@ -41,6 +45,11 @@ class NoTimeError(ValueError):
 def is_number(text: str) -> bool:
     """Whether it is written as one, perhaps an infinite one."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def is_time_of_day(text: str) -> bool:
+    """Whether it is a time without a date."""
+    return _TIME_OF_DAY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,10 @@ class Clock:
             found = self._parsed(cells, "raise")
         except (ValueError, OverflowError, TypeError):
             found = self._parsed(cells, "coerce")
-        return np.asarray(found.astype("datetime64[ns]").astype(np.int64))
+        times = np.asarray(found.astype("datetime64[ns]").astype(np.int64))
+        if self.form == _ANY:
+            times[[is_time_of_day(str(cell)) for cell in cells.tolist()]] = _NOT_A_TIME
+        return times
 
     def _parsed(self, cells: Array, errors: Literal["raise", "coerce"]) -> Array:
         form = {"format": self.form} if self.form else {}

@@ -164,6 +164,11 @@ def test_a_column_that_goes_back_or_is_no_time_is_passed_over(tmp_path: Path) ->
     assert (table.timefield, table.sensors) == ("date", ("time", "a"))
 
 
+def test_a_time_of_day_beside_a_date_is_passed_over_where_the_date_will_do(tmp_path: Path) -> None:
+    table, (rows,) = all_of(file_of(tmp_path, "time,date,a\n08:00,2024-05-01,1\n08:00,2024-05-02,2\n"))
+    assert (table.timefield, table.sensors, rows.times[0]) == ("date", ("a",), MAY)
+
+
 def test_the_time_that_is_asked_for(tmp_path: Path) -> None:
     path = file_of(tmp_path, "time,at,a\n1,2024-05-01,1\n2,2024-05-02,2\n")
     table, (rows,) = all_of(path, Choice(timefield="at"))

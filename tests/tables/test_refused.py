@@ -102,6 +102,18 @@ TIMES: dict[str, tuple[str, Choice, str]] = {
         HEAD + BODY + ",1,1\n", ANY,
         ':22: time is "";' + MOMENT,
     ),
+    "times of day": (
+        "time,a\n12:30,1\n12:31,2\n", ANY,
+        ':2: time is "12:30", a time of day without a date; one column that has both is expected',
+    ),
+    "a date and a time of day": (
+        "date,time,a\n2024-05-01,12:30:00,1\n2024-05-01,12:31:00,2\n", ANY,
+        ':2: time is "12:30:00", a time of day without a date; one column that has both is expected',
+    ),
+    "a time of day, later": (
+        "at,a\n" + "".join(f"May {d} 2024,1\n" for d in range(1, 31)) + "1:05 PM,2\n", Choice(timefield="at"),
+        ':32: at is "1:05 PM", a time of day without a date; one column that has both is expected',
+    ),
     "too far": (
         "time,a\n9999-01-01,1\n", ANY,
         ':2: time is "9999-01-01";' + MOMENT,
