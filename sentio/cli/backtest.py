@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ examples:
 _UNSCORED = (
     "no sample has a score, for no model was learned before the last one; more samples, or a longer --train-window, "
     "are expected"
+)
+_TOO_LARGE = (
+    "no sample has a score, for the judge counts in single precision and values are beyond 3.4e38; smaller ones, as in "
+    "another unit, are expected"
 )
 
 
@@ -134,12 +139,26 @@ def _run(arguments: argparse.Namespace) -> int:
     figures = figures_of(judged, arguments.at)
     for one in figures:
         if not one.scored:
-            print(f"{one.name}: {_UNSCORED}", file=sys.stderr)
+            print(f"{one.name}: {_why_unscored(judged, one.name)}", file=sys.stderr)
     print(json.dumps([plain(one) for one in figures], indent=2) if arguments.json else report(figures), flush=True)
     # Last: what has been told is not lost where a disk is full.
     if arguments.out:
         write_scores(arguments.out, judged)
     return 0
+
+
+def _why_unscored(judged: Sequence[Judged], name: str) -> str:
+    """Of the set ``name``."""
+    import numpy as np
+
+    from sentio.evaluation.figures import POOLED
+
+    largest = np.finfo(np.float32).max
+    for one in judged:
+        said = any(np.isfinite(values).any() for values in (one.detector_lower, *one.further.values()))
+        if name in (one.group, POOLED) and said and (np.abs(one.values) > largest).any():
+            return _TOO_LARGE
+    return _UNSCORED
 
 
 def _judged(arguments: argparse.Namespace, settings: Settings, running: Running) -> list[Judged]:

@@ -203,6 +203,17 @@ def test_a_file_that_is_too_short_for_a_model(tmp_path: Path, capsys: pytest.Cap
     )
 
 
+def test_values_that_are_too_large_for_the_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = one_file(tmp_path)
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text("\n".join([",".join(rows[0]), *(f"{at},{value}e40,{label}" for at, value, label in rows[1:])]))
+    assert main(["backtest", str(path)]) == 0
+    assert capsys.readouterr().err == (
+        "file: no sample has a score, for the judge counts in single precision and values are beyond 3.4e38; smaller "
+        "ones, as in another unit, are expected\n"
+    )
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
     code = main(["backtest", *map(str, arguments)])
     return code, capsys.readouterr().err.strip()
