@@ -214,9 +214,9 @@ def with_windows(series: Labelled, windows: Windows) -> Labelled:
     times, labels, empty = series.times, np.zeros(len(series.times), np.int64), 0
     own = windows.get((series.group, series.name), [])
     for start, end in own:
-        inside = (times >= start) & (times <= end)
+        inside = slice(np.searchsorted(times, start), np.searchsorted(times, end, side="right"))
         labels[inside] = 1
-        empty += not inside.any()
+        empty += inside.start == inside.stop
     if empty and len(times):
         first, last = (datetime.fromtimestamp(t / SECOND, UTC).isoformat(timespec="seconds") for t in times[[0, -1]])
         log.warning(

@@ -29,8 +29,8 @@ _HIGHEST = 1e12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """The scored part of one series: ``seconds [n]`` since the epoch, ``labels [n]`` (0, 1), ``score [n]``; ``step`` in
-    seconds. A score of NaN counts as 0."""
+    """The scored part of one series: ``seconds [n]`` since the epoch, none before the one to its left, ``labels [n]``
+    (0, 1), ``score [n]``; ``step`` in seconds. A score of NaN counts as 0."""
 
     seconds: Floats
     labels: Ints
@@ -68,17 +68,22 @@ def runs(labels: Ints) -> tuple[Ints, Ints]:
 
 
 def near_incident(seconds: Floats, labels: Ints, step: float) -> Bools:
-    """``[n]``: the sample lies in an incident, widened as it is for the count."""
-    near = np.zeros(len(seconds), bool)
-    for low, high in _windows(seconds, labels, step):
-        near |= (seconds >= low) & (seconds <= high)
-    return near
+    """``[n]``: the sample lies in an incident, widened as it is for the count. ``seconds`` do not go back."""
+    return _within(len(seconds), *_windows(seconds, labels, step))
 
 
-def _windows(seconds: Floats, labels: Ints, step: float) -> list[tuple[float, float]]:
+def _windows(seconds: Floats, labels: Ints, step: float) -> tuple[Ints, Ints]:
+    """Of each incident, widened, the index of its first sample, and of the first one behind it."""
     begin, end = runs(labels)
     widen = max(_WIDEN_S, _WIDEN_STEPS * step)
-    return list(zip((seconds[begin] - widen).tolist(), (seconds[end] + widen).tolist(), strict=True))
+    first = np.searchsorted(seconds, seconds[begin] - widen)
+    return first, np.searchsorted(seconds, seconds[end] + widen, side="right")
+
+
+def _within(length: int, first: Ints, behind: Ints) -> Bools:
+    """``[length]``: the index lies in one of the windows, which may overlap."""
+    edges = np.bincount(first, minlength=length + 1) - np.bincount(behind, minlength=length + 1)
+    return np.asarray(np.cumsum(edges[:length]) > 0)
 
 
 def episodes(seconds: Floats, step: float) -> int:
@@ -99,13 +104,10 @@ class Counter:
         self.days, self.score, self._step = track.days, score, track.step
         begin, _ = runs(track.labels)
         self._begin = track.seconds[begin]
-        inside = np.zeros(len(score), bool)
-        self._seconds, self._scores = [], []
-        for low, high in _windows(track.seconds, track.labels, track.step):
-            within = (track.seconds >= low) & (track.seconds <= high)
-            self._seconds.append(track.seconds[within])
-            self._scores.append(score[within])
-            inside |= within
+        windows = _windows(track.seconds, track.labels, track.step)
+        parts = [slice(first, behind) for first, behind in zip(*(w.tolist() for w in windows), strict=True)]
+        self._seconds, self._scores = [track.seconds[part] for part in parts], [score[part] for part in parts]
+        inside = _within(len(score), *windows)
         self._outside_seconds, self._outside_score = track.seconds[~inside], score[~inside]
         self._peaks = np.array([s.max(initial=-np.inf) for s in self._scores])
 

@@ -52,9 +52,11 @@ def weights(labels: Ints) -> tuple[Floats, Ints]:
     window = np.full(len(labels), -1, np.int64)
     begin, end = runs(labels)
     index = np.arange(len(labels))
-    for number, (first, last) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
+    following = np.append(begin[1:], len(labels))
+    for number, (first, last, until) in enumerate(zip(*(a.tolist() for a in (begin, end, following)), strict=False)):
         width = last - first + 1
-        behind = index > last
+        # What lies behind counts from the window before it, so up to the next one.
+        behind = slice(last + 1, until)
         position[behind] = (index[behind] - last) / (width - 1) if width > 1 else _FAR
         position[first : last + 1] = -(last - index[first : last + 1] + 1) / width
         window[first : last + 1] = number
@@ -88,8 +90,10 @@ def nab_scores(tracks: Sequence[Track]) -> dict[str, float]:
 def _normalised(value: Floats, window: Ints, ends: Bools, windows: int, profile: Profile) -> float:
     """The best threshold's score, over samples in falling order of their own."""
     gain = profile.fp * value
-    for number in range(windows):
-        at = np.flatnonzero(window == number)
+    order = np.argsort(window, kind="stable")
+    edges = np.searchsorted(window[order], np.arange(windows + 1))
+    for first, behind in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        at = order[first:behind]
         # Of a window the best alarm counts, in place of the miss that it is until then.
         best = np.maximum.accumulate(np.concatenate([[-profile.fn], profile.tp * value[at]]))
         gain[at] = np.diff(best)

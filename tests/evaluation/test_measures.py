@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sentio.evaluation.measures import Counter, Counts, Curve, Track, covered, episodes, near_incident
+from sentio.evaluation.nab import nab_scores
 from tests.evaluation.made import track
 
 GOLDEN = json.loads(Path("tests/data/alarm_counts.json").read_text("utf-8"))
@@ -64,6 +66,33 @@ def test_an_incident_is_widened_and_its_delay_counts_from_its_start() -> None:
         score = np.zeros(10)
         score[at] = 1.0
         assert Counter(one(labels, score.tolist())).at(1.0) == counts
+
+
+def test_samples_near_an_incident_are_those_that_each_window_has() -> None:
+    """Windows that overlap, times that are there twice, gaps."""
+    drawn = np.random.default_rng(2)
+    for _ in range(200):
+        seconds = np.cumsum(300.0 * drawn.integers(0, 3, 200) * np.where(drawn.random(200) < 0.05, 20, 1))
+        labels = (drawn.random(200) < drawn.choice([0, 0.02, 0.3])).astype(np.int64)
+        near, edges = np.zeros(200, bool), np.flatnonzero(np.diff(labels, prepend=0, append=0))
+        for first, behind in edges.reshape(-1, 2).tolist():
+            near |= (seconds >= seconds[first] - 900) & (seconds <= seconds[behind - 1] + 900)
+        np.testing.assert_array_equal(near_incident(seconds, labels, 300), near)
+        counter = Counter(Track(seconds, labels, np.ones(200), 300.0))
+        assert counter.at(1.0).false == episodes(seconds[~near], 300)
+
+
+def test_many_incidents_take_no_more_time_each() -> None:
+    took = []
+    for every in (10_000, 100):
+        labels = (np.arange(200_000) % every == 0).astype(np.int64)
+        one_of_many = Track(60.0 * np.arange(200_000), labels, np.ones(200_000), 60.0)
+        began = time.process_time()
+        Curve([one_of_many])
+        near_incident(one_of_many.seconds, labels, 60.0)
+        nab_scores([one_of_many])
+        took.append(time.process_time() - began)
+    assert took[1] < 10 * took[0]
 
 
 def test_scores_that_are_none_count_as_zero_and_infinite_ones_as_high() -> None:
