@@ -43,6 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _left()
+    except OSError as error:
+        if _takes_more():
+            raise
+        _left()
+        why = f"cannot be written ({error.strerror or error}); a place with room is expected"
+        print(f"sentio: standard output: {why}", file=sys.stderr)
+        return 1
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return _REFUSED
@@ -51,7 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except SentioError as error:
         print(f"sentio: {error}", file=sys.stderr)
+        _let_go()
         return 1
+
+
+def _let_go() -> None:
+    """Of what standard output has refused, or Python would try once more at its end and say so."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _left()
+
+
+def _takes_more() -> bool:
+    """Whether standard output does: an error of the system that is none of it is a mistake, and is shown as one."""
+    try:
+        print(flush=True)
+    except OSError:
+        return False
+    return True
 
 
 def _left() -> int:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from sentio.cli import main
-from sentio.detection import pens
+from sentio.detection import pens, run
 from sentio.detection.pens import Png
 from sentio.detection.run import first_batch
 
@@ -230,6 +230,28 @@ def test_whoever_reads_may_leave(tmp_path, further):
     ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ran.stdout.close()
     assert (ran.stderr.read(), ran.wait()) == ("", 0)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("further", [[], ["--out", "-"]])
+def test_standard_output_that_takes_no_more_is_told_in_a_line(tmp_path, further, unbuffered):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN, BEGIN + 60]), ("load", [1, 2]))
+    command = [sys.executable, "-m", "sentio", "detect", str(file), *further]
+    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environ)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("sentio: standard output: cannot be written (No space left on device); ")
+
+
+def test_an_error_of_the_system_that_is_a_mistake_is_shown_as_one(tmp_path, monkeypatch):
+    def mistaken(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run, "score", mistaken)
+    with pytest.raises(OSError, match="No space left"):
+        main(["detect", str(table(tmp_path / "a.csv", ("time", [1, 2]), ("load", [1, 2])))])
 
 
 def test_what_is_half_written_is_gone_after_sigterm(tmp_path):
