@@ -155,18 +155,23 @@ def _near(rows: Rows, times: Ints) -> None:
 
 
 def _values(rows: Rows) -> Floats:
-    texts = rows.columns["value"]
+    texts = [text or "nan" for text in rows.columns["value"]]
     try:
-        found = np.array([text or "nan" for text in texts], dtype=np.float64)
+        found = np.array(texts, dtype=np.float64)
     except ValueError:
-        for i, text in enumerate(texts):
-            try:
-                float(text or "nan")
-            except ValueError:
-                rows.fail(i, f"value is {text!r}", "a number, or nothing, is expected")
-        raise
-    found[~np.isfinite(found)] = np.nan
+        found = np.array([_number(text) for text in texts])
+    if len(wrong := np.flatnonzero(np.isinf(found))):
+        row = int(wrong[0])
+        rows.fail(row, f"value is {texts[row]!r}", "a finite number, or nothing, is expected")
     return found
+
+
+def _number(text: str) -> float:
+    """Infinite where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return np.inf
 
 
 def _flags(rows: Rows) -> Ints:

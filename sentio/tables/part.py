@@ -78,4 +78,4 @@ def finite(where: str, part: Part, name: str, values: Floats) -> None:
     """Raises `SensorsError` where one of ``values [n]`` is infinite."""
     if len(infinite := np.flatnonzero(np.isinf(values))):
         row = int(infinite[0])
-        no_number(where, part.line(row), name, str(values[row]))
+        no_number(where, part.line(row), name, str(part.read((), (name,))[name][row]))

@@ -131,7 +131,9 @@ class Table:
             self._no_time(part, self.timefield, error)
 
     def _no_time(self, part: Part, name: str, error: NoTimeError) -> NoReturn:
-        wrong, right = show(error.text), EXPECTED
+        # Of a number what stands there, and not what was made of it: 1.7e+18 is hard to find in a file.
+        cell = part.read((), (name,))[name][error.row] if is_number(error.text) else error.text
+        wrong, right = show(str(cell)), EXPECTED
         if is_time_of_day(error.text):
             wrong, right = f"{wrong}, a time of day without a date", "one column that has both is expected"
         raise TimefieldError(f"{self.where}:{part.line(error.row)}: {name} is {wrong}; {right}") from error

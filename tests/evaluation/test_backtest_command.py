@@ -271,7 +271,7 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
     )
     bad = tmp_path / "bad.csv"
     bad.write_text("time,value\n1,x\n", "utf-8")
-    assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a number, or nothing, is expected")
+    assert refused(capsys, bad) == (1, f"sentio: {bad}:2: value is 'x'; a finite number, or nothing, is expected")
     bad.write_text("time,value\n1,1\n2,1\n3,1\n100000000,1\n", "utf-8")
     assert refused(capsys, bad) == (
         1,

@@ -81,7 +81,9 @@ TIME = "seconds or milliseconds since 1970, or a time such as 2024-05-01T12:00:0
             "3: time is '1969-12-31T23:58:00Z', before 1970; times from then on are expected",
         ),
         ("time,value\n1,2\n1e20,3\n", f"3: time is '1e20'; {TIME}"),
-        ("time,value\n1,2\n2,high\n", "3: value is 'high'; a number, or nothing, is expected"),
+        ("time,value\n1,2\n2,high\n", "3: value is 'high'; a finite number, or nothing, is expected"),
+        ("time,value\n1,2\n2,-inf\n3,high\n", "3: value is '-inf'; a finite number, or nothing, is expected"),
+        ("time,value\n1,2\n2,1e999\n", "3: value is '1e999'; a finite number, or nothing, is expected"),
         ("time,value,label\n1,2,0\n2,3,yes\n", "3: label is 'yes'; 0, or 1 inside an incident, is expected"),
     ],
 )

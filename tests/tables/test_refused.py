@@ -38,7 +38,7 @@ SENSORS: dict[str, tuple[bytes | str, Choice, str]] = {
         HEAD + FAR + "200000,7,oops\n", ANY, ':200002: b is "oops";' + NUMBER
     ),
     "infinite": (HEAD + "1,2,3\n2,3,-inf\n", ANY, ":3: b is \"-inf\";" + NUMBER),
-    "overflows": (HEAD + "1,2,3\n2,1e309,3\n", ANY, ":3: a is \"inf\";" + NUMBER),
+    "overflows": (HEAD + "1,2,3\n2,1e309,3\n", ANY, ":3: a is \"1e309\";" + NUMBER),
     "short row": (HEAD + BODY + "20,1\n", ANY, ":22: has 2 fields;" + THREE),
     "long row": (HEAD + "1,2,3\n\n2,3,4,5\n", ANY, ":4: has 4 fields;" + THREE),
     "twice": ("time,a,a\n1,2,3\n", ANY, ':1: has the column "a" twice; a name for each column is expected'),
@@ -94,6 +94,13 @@ TIMES: dict[str, tuple[str, Choice, str]] = {
     "no time, later": (
         "time,a\n" + "".join(f"2024-05-{d:02} 10:00,1\n" for d in range(1, 32)) + "soon,1\n", ANY,
         ':33: time is "soon";' + MOMENT,
+    ),
+    "nanoseconds": (
+        "time,a\n1700000000000000000,1\n1700000001000000000,2\n", ANY,
+        ':2: time is "1700000000000000000";' + MOMENT,
+    ),
+    "far, later": (
+        HEAD + BODY + "20000000000,1,1\n", ANY, ':22: time is "20000000000";' + MOMENT
     ),
     "text among numbers": (
         HEAD + BODY + "soon,1,1\n", ANY, ':22: time is "soon";' + MOMENT
