@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio.cli.arguments import delay, duration, moment, number, workers
-from sentio.cli.options import Commands, Help
+from sentio.cli.options import Commands, HelpInLines
 from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,17 +46,13 @@ _TOO_LARGE = (
 )
 
 
-class _Help(Help, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
-
-
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "backtest",
         help="replay history, and count what is caught and what is a false alarm",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=HelpInLines,
     )
     parser.add_argument("data", metavar="DATA", help="FILE, DIR or PIPELINE")
     _add_pipeline(parser)

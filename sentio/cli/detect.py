@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio.cli.arguments import delay, orderly
-from sentio.cli.options import Commands, Help
+from sentio.cli.options import Commands, HelpInLines
 from sentio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ _SHOWN, _NUMBERS = 20, ("samples", "score", "value")
 _PLOTS = (".html", ".png")
 
 
-class _Help(Help, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
-
-
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "detect",
@@ -54,7 +50,7 @@ def add(commands: Commands) -> None:
         usage="%(prog)s FILE [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=HelpInLines,
     )
     table_options(parser, "a table of samples, or - for standard input")
     detector_options(parser)

@@ -23,6 +23,10 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
+class HelpInLines(Help, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
+
 def log_options(parser: argparse.ArgumentParser, level: str = "info") -> None:
     parser.add_argument("--log.level", dest="level", choices=log.LEVELS, default=level, help="what is logged")
     parser.add_argument("--log.format", dest="form", choices=log.FORMATS, default="logfmt", help="and how")

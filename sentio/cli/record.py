@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from sentio.cli.arguments import duration, moment, orderly
-from sentio.cli.options import Commands, Help
+from sentio.cli.options import Commands, HelpInLines
 from sentio.errors import ConfigError
 
 _DESCRIPTION = """\
@@ -23,17 +23,13 @@ exit codes: 0 done; 1 the source cannot be read, or there is no fastparquet; 2 t
 4 there is no sample; 130 Ctrl-C"""
 
 
-class _Help(Help, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
-
-
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "record",
         help="keep what a pipeline reads in a file, to be read again by the source 'recording'",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=HelpInLines,
     )
     parser.add_argument("pipeline", metavar="PIPELINE", help="the name of a pipeline of --config.file")
     parser.add_argument(

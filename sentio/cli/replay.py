@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sentio.cli.arguments import workers
-from sentio.cli.options import Commands, Help
+from sentio.cli.options import Commands, HelpInLines
 from sentio.errors import ConfigError
 from sentio.types import SECOND
 
@@ -39,17 +39,13 @@ _MOST = 50
 """Alerts that a table shows of each kind; --json has all."""
 
 
-class _Help(Help, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
-
-
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "replay",
         help="run a pipeline over the past, and show the alerts that it would have raised",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=HelpInLines,
     )
     parser.add_argument("pipeline", metavar="PIPELINE", help="its name in --config.file")
     parser.add_argument(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sentio.cli.arguments import address
 from sentio.cli.detect import choice_of, detector_options, request_of, table_options, tell_left_out
-from sentio.cli.options import Commands, Help, log_options
+from sentio.cli.options import Commands, HelpInLines, log_options
 from sentio.cli.serve import run_service
 from sentio.errors import SensorsError
 from sentio.types import SECOND
@@ -39,10 +39,6 @@ examples:
 exit codes as of sentio detect, but 0 for Ctrl-C once it serves"""
 
 
-class _Help(Help, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description."""
-
-
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "restream",
@@ -50,7 +46,7 @@ def add(commands: Commands) -> None:
         usage="%(prog)s FILE [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=HelpInLines,
     )
     table_options(parser, "a table of samples; no standard input, for it is read twice")
     detector_options(parser)

@@ -11,6 +11,7 @@ import numpy as np
 from sentio.config.durations import MILLISECOND, format_duration
 from sentio.detection.run import Request, first_batch, goes_on, made, with_batch
 from sentio.errors import SensorsError
+from sentio.evaluation.labelled import first_scored
 from sentio.evaluation.settings import change
 from sentio.grid import cells_of
 from sentio.tables.reader import Choice
@@ -24,8 +25,6 @@ _TICK = SECOND
 _LEAD = 3 * SECOND
 """Until the first sample, for the service to start and models to be fitted."""
 _MINUTE = 60 * SECOND
-_WARM_UP = 0.15
-"""The part of the samples that a detector that is trained only learns from, as with `sentio detect`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def plan(samples: Samples, wanted: Wanted, now: int) -> Plan:
         batch = first_batch(len(times))
         request = with_batch(request, batch)
     # What is trained has had the first samples already when the service starts; all others come.
-    learned = 0 if goes_on(detector) else int(_WARM_UP * len(times))
+    learned = 0 if goes_on(detector) else first_scored(times, None)
     since = int(times[learned])
     begin = -(-(now + _LEAD) // step) * step
     source = {

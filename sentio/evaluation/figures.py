@@ -57,6 +57,7 @@ def _figures(name: str, judged: list[Judged], at: float | None) -> Figures:
             "%s: %d of %d series have no labels; whatever is raised there counts as a false alarm",
             name, unlabelled, len(judged),
         )  # fmt: skip
+    coverage, detector_coverage = _coverage(judged)
     return Figures(
         name=name,
         series=len(judged),
@@ -67,19 +68,20 @@ def _figures(name: str, judged: list[Judged], at: float | None) -> Figures:
         recall={rate: curve.recall(rate) for rate in RATES},
         flagged=Curve([one.track(one.anomaly) for one in judged]).at(1.0),
         at=None if at is None else curve.at(at),
-        coverage=_coverage(judged, own=False),
-        detector_coverage=_coverage(judged, own=True),
+        coverage=coverage,
+        detector_coverage=detector_coverage,
         nab=nab_scores(tracks),
     )
 
 
-def _coverage(judged: Sequence[Judged], *, own: bool) -> float:
-    inside = total = 0
+def _coverage(judged: Sequence[Judged]) -> tuple[float, float]:
+    """Of the band, and of the detector's own."""
+    counts = np.zeros((2, 2), np.int64)
     for one in judged:
-        lower, upper = (one.detector_lower, one.detector_upper) if own else (one.lower, one.upper)
-        has, of = covered(one.values, lower, upper, one.clean)
-        inside, total = inside + has, total + of
-    return inside / total if total else float("nan")
+        clean, bands = one.clean, ((one.lower, one.upper), (one.detector_lower, one.detector_upper))
+        counts += [covered(one.values, lower, upper, clean) for lower, upper in bands]
+    published, own = (inside / total if total else float("nan") for inside, total in counts.tolist())
+    return published, own
 
 
 def plain(figures: Figures) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
@@ -140,7 +140,7 @@ class Block:
         if found := min(wrong, default=None):
             no_number(self._where, self.line(found[0]), found[1], found[2])
 
-    def kinds(self) -> tuple[frozenset[str], dict[str, tuple[int, str]]]:
+    def kinds(self) -> tuple[frozenset[str], Mapping[str, tuple[int, str]]]:
         """The columns with numbers alone, and those with numbers and something else: its line and text, where it is
         first."""
         numeric, mixed = set[str](), dict[str, tuple[int, str]]()
