@@ -14,7 +14,7 @@ from benchmarks.figures import machine, parser
 
 NAMES = (
     "parity", "fit", "decode", "score", "detectors", "cycle", "pipeline", "page", "peers", "quality", "kinds",
-    "injected", "late", "clocks", "gaps", "receivers",
+    "injected", "late", "clocks", "gaps", "still", "receivers",
 )  # fmt: skip
 _LIMIT_S = 1200
 _ROOT = Path(__file__).resolve().parent.parent
