@@ -86,6 +86,11 @@ def test_settings_are_documented_with_their_defaults() -> None:
         assert rows[name][0] == f"`{default}`"
 
 
+def test_the_file_of_settings_is_never_committed() -> None:
+    """It has passwords, and docs/stack.md tells to put it beside docker-compose.yml."""
+    assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 def test_services_are_documented() -> None:
     text = section((ROOT / "docs/stack.md").read_text("utf-8"), "## What runs")
     first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
