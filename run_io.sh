@@ -31,6 +31,11 @@ fail() {
   exit 1
 }
 
+# valued OPTION VALUE: an option without a value would be taken for none given, and the whole scenario run.
+valued() {
+  [ -n "$2" ] || refuse "$1: has no value; one is expected"
+}
+
 # here ARGUMENT…: on this machine.
 here() {
   lacking=''
@@ -73,12 +78,14 @@ while [ $# -gt 0 ]; do
     ;;
   --local) where=here ;;
   --duration | --container)
-    [ $# -ge 2 ] || refuse "$1: has no value; one is expected"
+    valued "$1" "${2:-}"
     if [ "$1" = --duration ]; then duration=$2; else container=$2; fi
     shift
     ;;
-  --duration=*) duration=${1#*=} ;;
-  --container=*) container=${1#*=} ;;
+  --duration=* | --container=*)
+    valued "${1%%=*}" "${1#*=}"
+    if [ "${1%%=*}" = --duration ]; then duration=${1#*=}; else container=${1#*=}; fi
+    ;;
   -*) refuse "$1: is no option; ./run_io.sh --help lists them" ;;
   *)
     [ -z "$scenario" ] || refuse "$1: is a second scenario; one is expected"
@@ -88,7 +95,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-set -- "${scenario:-burst}"
+scenario=${scenario:-burst}
+# Before anything is installed or started for it.
+[ -f "scenarios/$scenario.yaml" ] || refuse "$scenario: is no scenario; ./run_io.sh --help lists them"
+set -- "$scenario"
 [ -z "$duration" ] || set -- "$@" --duration "$duration"
 [ -z "$container" ] || set -- "$@" --container "$container"
 $where "$@"

@@ -111,11 +111,21 @@ def test_no_compose(here: Place, tmp_path: Path) -> None:
         (("--fast",), "--fast: is no option; ./run_io.sh --help lists them"),
         (("burst", "leak"), "leak: is a second scenario; one is expected"),
         (("--duration",), "--duration: has no value; one is expected"),
+        (("--duration=",), "--duration: has no value; one is expected"),
+        (("--container", ""), "--container: has no value; one is expected"),
+        (("bust", "--local"), "bust: is no scenario; ./run_io.sh --help lists them"),
     ],
 )
 def test_run_io_refuses(here: Place, arguments: tuple[str, ...], problem: str) -> None:
     done = here.run("./run_io.sh", *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"run_io.sh: {problem}\n")
+
+
+def test_run_io_installs_nothing_for_a_scenario_that_there_is_not(here: Place) -> None:
+    (here.folder / ".venv").unlink()
+    done = here.run("./run_io.sh", "bust", "--local")
+    assert done.stderr == "run_io.sh: bust: is no scenario; ./run_io.sh --help lists them\n"
+    assert done.returncode == 2
 
 
 def test_run_io_help(here: Place) -> None:
