@@ -23,16 +23,40 @@ check() {
     true | false) ;;
     *) fail "SMTP_REQUIRE_TLS: is $SMTP_REQUIRE_TLS; true or false is expected" ;;
   esac
+  check_slack
+  check_mail
+}
+
+check_slack() {
+  # Any text would do for Alertmanager, which tells the log alone that it reaches nobody.
+  case ${SLACK_WEBHOOK_URL:-https://?} in
+    https://?* | http://?*) ;;
+    *) fail "SLACK_WEBHOOK_URL: is no address; https://… is expected" ;; # without the value: it is a secret
+  esac
+  [ -z "${SLACK_CHANNEL:-}" ] || [ -n "${SLACK_WEBHOOK_URL:-}" ] ||
+    fail "SLACK_WEBHOOK_URL: is not set, and SLACK_CHANNEL is; the webhook's address is expected"
+}
+
+check_mail() {
   if [ -z "${SMTP_SMARTHOST:-}" ]; then
     [ -z "${SMTP_TO:-}${SMTP_FROM:-}" ] || fail "SMTP_SMARTHOST: is not set, and SMTP_TO or SMTP_FROM is; host:port is expected"
+    [ -z "${SMTP_USERNAME:-}${SMTP_PASSWORD:-}" ] ||
+      fail "SMTP_SMARTHOST: is not set, and SMTP_USERNAME or SMTP_PASSWORD is; host:port is expected"
     return 0
   fi
+  case ${SMTP_SMARTHOST##*:} in
+    '' | *[!0-9]*) fail "SMTP_SMARTHOST: is $SMTP_SMARTHOST; host:port is expected" ;;
+  esac
   case $SMTP_SMARTHOST in
-    *?:[0-9]*) ;;
+    *?:*) ;;
     *) fail "SMTP_SMARTHOST: is $SMTP_SMARTHOST; host:port is expected" ;;
   esac
   [ -n "${SMTP_FROM:-}" ] || fail "SMTP_FROM: is not set, and SMTP_SMARTHOST is; the sender's address is expected"
   [ -n "${SMTP_TO:-}" ] || fail "SMTP_TO: is not set, and SMTP_SMARTHOST is; an address, or several with commas, is expected"
+  [ -z "${SMTP_USERNAME:-}" ] || [ -n "${SMTP_PASSWORD:-}" ] ||
+    fail "SMTP_PASSWORD: is not set, and SMTP_USERNAME is; its password is expected"
+  [ -z "${SMTP_PASSWORD:-}" ] || [ -n "${SMTP_USERNAME:-}" ] ||
+    fail "SMTP_USERNAME: is not set, and SMTP_PASSWORD is; the name that it belongs to is expected"
 }
 
 # A YAML text in single quotes, in which a quote is doubled and nothing else is special.

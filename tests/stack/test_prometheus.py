@@ -108,6 +108,25 @@ def test_secrets_are_in_files_of_their_own_that_nobody_else_reads(tmp_path: Path
             "SMTP_SMARTHOST: is not set, and SMTP_TO or SMTP_FROM is; host:port is expected",
         ),
         ({**MAIL, "SMTP_SMARTHOST": "mail"}, "SMTP_SMARTHOST: is mail; host:port is expected"),
+        ({**MAIL, "SMTP_SMARTHOST": "mail:2x5"}, "SMTP_SMARTHOST: is mail:2x5; host:port is expected"),
+        ({**MAIL, "SMTP_SMARTHOST": ":25"}, "SMTP_SMARTHOST: is :25; host:port is expected"),
+        (
+            LOGIN,
+            "SMTP_SMARTHOST: is not set, and SMTP_USERNAME or SMTP_PASSWORD is; host:port is expected",
+        ),
+        (
+            {**MAIL, **LOGIN, "SMTP_PASSWORD": ""},
+            "SMTP_PASSWORD: is not set, and SMTP_USERNAME is; its password is expected",
+        ),
+        (
+            {**MAIL, **LOGIN, "SMTP_USERNAME": ""},
+            "SMTP_USERNAME: is not set, and SMTP_PASSWORD is; the name that it belongs to is expected",
+        ),
+        (
+            {**SLACK, "SLACK_WEBHOOK_URL": ""},
+            "SLACK_WEBHOOK_URL: is not set, and SLACK_CHANNEL is; the webhook's address is expected",
+        ),
+        ({"SLACK_WEBHOOK_URL": "hooks.slack.com/x"}, "SLACK_WEBHOOK_URL: is no address; https://… is expected"),
         ({**MAIL, "SMTP_REQUIRE_TLS": "no"}, "SMTP_REQUIRE_TLS: is no; true or false is expected"),
         ({"SLACK_WEBHOOK_URL": "a\nb"}, "SLACK_WEBHOOK_URL: has more than one line; one line is expected"),
     ],
