@@ -20,7 +20,7 @@ from sentio.config.load import load
 from sentio.errors import ConfigError
 from sentio.scenario.files import load_scenario
 from tests.docs import checks
-from tests.docs.pages import ROOT, Pages, all_pages, blocks, documents
+from tests.docs.pages import ROOT, Pages, all_pages, blocks, documents, rows, section
 
 PAGES = all_pages()
 ENVIRON = {
@@ -162,6 +162,20 @@ def test_notices_a_gap_in_the_decisions() -> None:
 def test_notices_a_document_that_is_gone() -> None:
     linked = {**PAGES, "README.md": PAGES["README.md"] + "\n[x](docs/none.md) ![x](docs/img/none.png)\n"}
     assert len(checks.broken_links(linked)) - len(checks.broken_links(PAGES)) == 2
+
+
+def test_the_tutorial_explains_the_columns_of_the_page() -> None:
+    shown = re.findall(r"<th(?: class=n)?>([a-z]+)", (ROOT / "sentio/web/page.py").read_text("utf-8"))
+    explained = rows(section(PAGES["docs/tutorial.md"], "## 3. Reading the page and the metrics"))
+    assert [column for cells in explained for column in cells[0].split(", ")] == shown
+
+
+def test_the_tutorial_checks_the_rules_and_not_the_configuration_of_the_same_name() -> None:
+    written = re.findall(r"promtool check rules (\S+?)`", PAGES["docs/tutorial.md"])
+    assert written
+    for file in written:
+        assert (ROOT / file).is_relative_to(ROOT / "prometheus/rules")
+        assert (ROOT / file).is_file()
 
 
 # --- examples --------------------------------------------------------------------------------------------------
