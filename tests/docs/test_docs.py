@@ -191,7 +191,7 @@ def test_example_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_every_example_is_checked() -> None:
     names = {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
-    assert names == {*CONFIGURATIONS, "prometheus.yml", "own_detector.py"}
+    assert names == {*CONFIGURATIONS, "prometheus.yml", "own_detector.py", "sentio.service"}
 
 
 def test_the_full_examples_have_every_option() -> None:
