@@ -91,6 +91,17 @@ def test_the_file_of_settings_is_never_committed() -> None:
     assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_the_engine_of_the_tests_ends_no_process_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "sentio-engine").mkdir()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (tmp_path / "sentio-engine/pid").write_text(str(other.pid))  # what a dockerd that has crashed leaves
+        done = subprocess.run([ROOT / "tests/stack/engine", "stop"], env={**os.environ, "TMPDIR": str(tmp_path)})
+        assert done.returncode == 0
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1)
+        other.kill()
+
+
 def test_services_are_documented() -> None:
     text = section((ROOT / "docs/stack.md").read_text("utf-8"), "## What runs")
     first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
