@@ -4,11 +4,14 @@
 # make bench  benchmarks, beside their peers
 # make lock   pins the dependencies anew
 # make dashboards   writes Grafana's boards anew
+# make servers   installs the programs that tests talk to, where that is possible
+# make clean  removes what the others have made, .venv among it
+# make help   this list
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo test lint bench lock dashboards servers clean
+.PHONY: demo test lint bench lock dashboards servers clean help
 
 demo: .venv/runtime
 	@exec $(BIN)/sentio demo
@@ -60,6 +63,9 @@ lock:
 
 dashboards:
 	@$(PYTHON) -m grafana.generate
+
+help:
+	@sed -n 's/^# \(make [a-z].*\)/\1/p' Makefile
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -178,6 +178,14 @@ def test_the_tutorial_checks_the_rules_and_not_the_configuration_of_the_same_nam
         assert (ROOT / file).is_file()
 
 
+def test_make_help_lists_every_target() -> None:
+    done = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[1] for line in done.stdout.splitlines()]
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(targets.split())
+
+
 # --- examples --------------------------------------------------------------------------------------------------
 
 
