@@ -28,7 +28,10 @@ ENVIRON = {
     "SENTIO_PASSWORD": "secret",
     "SENTIO_SLACK_URL": "https://slack.example/services/T0/B0/xyz",
 }
-CONFIGURATIONS = ("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "own_detector.yml", "files.yml")
+CONFIGURATIONS = (
+    *("sentio.yml", "full.yml", "stack.yml", "alerts.yml", "detectors.yml", "files.yml"),
+    *("own_detector.yml", "own_sink.yml"),
+)
 CONFIGURATION, METRICS, ARCHITECTURE = checks.CONFIGURATION, checks.METRICS, checks.ARCHITECTURE
 OPERATIONS, RULES = "docs/operations.md", "prometheus/rules/sentio.yml"
 
@@ -197,9 +200,23 @@ def test_example_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert main(["check", str(ROOT / "examples" / name)]) == 0, capsys.readouterr().err
 
 
+def test_the_sink_of_the_example_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    told, file = tmp_path / "alerts.log", tmp_path / "sentio.yml"
+    file.write_text(PAGES["examples/own_sink.yml"].replace("path: alerts.log", f"path: {told}"), "utf-8")
+    assert main(["notify", f"--config.file={file}", "lines"]) == 0, capsys.readouterr().err
+    assert told.read_text("utf-8").startswith("warning ")
+    file.write_text(file.read_text("utf-8").replace(str(told), str(tmp_path)), "utf-8")  # a folder
+    assert main(["notify", f"--config.file={file}", "lines"]) == 1
+    said = capsys.readouterr()
+    assert "cannot be written" in said.out + said.err
+
+
 def test_every_example_is_checked() -> None:
     names = {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
-    assert names == {*CONFIGURATIONS, "prometheus.yml", "own_detector.py", "sentio.service"}
+    assert names == {*CONFIGURATIONS, "prometheus.yml", "own_detector.py", "own_sink.py", "sentio.service"}
 
 
 def test_the_full_examples_have_every_option() -> None:
