@@ -64,6 +64,8 @@ class _How(NamedTuple):
     burg: bool
     upstream: bool
     patience: int
+    forgetting: float
+    """By how much its score moves with each sample while a first stage foresees exactly, and so only forgets."""
 
 
 class ChangeFinder(Online):
@@ -103,6 +105,7 @@ class ChangeFinder(Online):
             options.ar == "burg",
             options.compat == "upstream",
             math.ceil(2 / options.r),
+            _forgetting(options.r, options.loss),
         )
 
     def blank(self, series: int) -> Arrays:
@@ -143,6 +146,13 @@ class ChangeFinder(Online):
         return {SCORE: standard, ANOMALY: anomaly, "outlier": outlier, "change": change}
 
 
+def _forgetting(rate: float, loss: str) -> float:
+    """`_How.forgetting`. Where all is foreseen the variance falls by the share ``rate`` with each sample, down to what
+    numbers can tell. There the slope of the score ends."""
+    fall = -math.log1p(-rate)
+    return fall / 2 if loss == "logloss" else 100 * (1 - 1 / math.sqrt(math.cosh(fall / 2)))
+
+
 @kernel
 def _judge(values: Floats, again: Bools, how: _How, known: _Known, out: Floats) -> None:
     """``out [3, S, m]``: outlier score, change score, and the change score once it is to be judged by."""
@@ -157,9 +167,11 @@ def _judge(values: Floats, again: Bools, how: _How, known: _Known, out: Floats) 
             value = values[s, j]
             if again[s, j] or not abs(value) <= _LARGEST:
                 continue
-            outlier, mean1, spread1 = _update(value, k, how.rate, how, mean1, spread1, cov1, past1, work)
+            outlier, mean1, spread1 = _update(value, k, how.rate, 0.0, how, mean1, spread1, cov1, past1, work)
             smooth = _pushed(losses, outlier)
-            raw, mean2, spread2 = _update(smooth, k, how.rate / 2, how, mean2, spread2, cov2, past2, work)
+            # Where the first stage is at rest, that it was not before is no change.
+            least = how.forgetting if spread1 <= _finest(value, mean1, how.rate, how.upstream) ** 2 else 0.0
+            raw, mean2, spread2 = _update(smooth, k, how.rate / 2, least, how, mean2, spread2, cov2, past2, work)
             change = _pushed(changes, raw)
             out[0, s, j], out[1, s, j] = outlier, change
             if seen < how.patience:
@@ -183,9 +195,11 @@ def _pushed(window: Floats, value: float) -> float:
 
 @kernel
 def _update(
-    x: float, k: int, rate: float, how: _How, mean: float, spread: float, cov: Floats, past: Floats, work: Floats
-) -> tuple[float, float, float]:
-    """Have one stage of one series learn from ``x``; its score, its mean and its spread."""
+    x: float, k: int, rate: float, least: float, how: _How, mean: float, spread: float, cov: Floats, past: Floats,
+    work: Floats,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Have one stage of one series learn from ``x``; its score, its mean and its spread. A distance of ``least`` is no
+    surprise, and one below what numbers of that size can tell is none."""
     a = work[0]
     now = (1 - rate) * mean + rate * x
     if how.burg:
@@ -202,23 +216,33 @@ def _update(
     off = x - (expected + now)
     if not abs(off) <= _LARGEST:
         off = x - now
+    finest = _finest(x, now, rate, how.upstream)
+    if abs(off) <= finest:
+        off = 0.0
     after = (1 - rate) * spread + rate * off * off
     for i in range(k - 1, 0, -1):
         past[i] = past[i - 1]
     past[0] = x
+    floor = max(least, finest) ** 2 if finest > 0 else 0.0
     if how.hellinger:
-        return _hellinger(mean, spread, now, after, how.upstream), now, after
-    return _logloss(off, after, max(abs(x), abs(now)), how.upstream), now, after
+        before = max(spread, floor) if spread > 0 or mean == now else 0.0  # of the first sample nothing was foreseen
+        return _hellinger(mean, before, now, max(after, floor), how.upstream), now, after
+    return _logloss(off, max(after, floor), how.upstream), now, after
 
 
 @kernel
-def _logloss(off: float, spread: float, size: float, upstream: bool) -> float:
+def _finest(x: float, mean: float, rate: float, upstream: bool) -> float:
+    """The smallest distance that is one, of numbers of that size: a mean stands still where the share ``rate`` of what
+    it is off is less than a unit or two in its last place. The original knows of none."""
+    return 0.0 if upstream else 2 * _EPSILON * max(abs(x), abs(mean)) / rate
+
+
+@kernel
+def _logloss(off: float, spread: float, upstream: bool) -> float:
     """-ln of the normal density of variance ``spread`` at the distance ``off``. Its logarithm is reckoned itself, so
-    that it has no underflow; what numbers of that size cannot resolve is no variance."""
+    that it has no underflow."""
     if upstream and (spread == 0 or math.exp(-0.5 * off * off / spread) / math.sqrt(2 * math.pi * spread) == 0):
         return 0.0
-    if not upstream:
-        spread = max(spread, (_EPSILON * size) ** 2)
     if spread == 0:
         return 0.0
     return 0.5 * math.log(2 * math.pi) + 0.5 * math.log(spread) + 0.5 * (off * off / spread)
