@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from sentio.detectors.prophet import Prophet
+from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.stan import _prophet
 from sentio.state import SeriesStatus, State
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey
@@ -91,6 +92,7 @@ def test_the_golden_figures():
         assert ahead.yhat[0, 0] - ahead.lower[0, 0] == pytest.approx(half, rel=0.05)
 
 
+_SEASONS = {"trend": 1 / 3, "cap": 1 / 5, "regressor_n": 1 / 7, "season_trend": 1 / 11}
 OPTIONS = {
     "defaults": {},
     "flexible": {"changepoint_prior_scale": 0.5, "n_changepoints": 12, "changepoint_range": 0.9},
@@ -105,7 +107,12 @@ OPTIONS = {
             {"name": "shift", "period": 1 / 3, "fourier_order": 2, "mode": "multiplicative", "prior_scale": 0.5},
         ]
     },
+    "seasonality with a name that Prophet has": {
+        "seasonalities": [{"name": name, "period": period, "fourier_order": 2} for name, period in _SEASONS.items()],
+        "regressors": [{"name": "n", "hours": "9-17"}],
+    },
     "holidays": {"holidays": {"country": "DE"}},
+    "holidays that share a day": {"holidays": {"country": "LV"}},
     "multiplicative holidays": {"holidays": {"country": "US"}, "seasonality_mode": "multiplicative"},
     "regressors": {"regressors": [{"name": "nights", "days": ["mon", "fri"], "hours": "22:30-6", "prior_scale": 0.5}]},
     "multiplicative regressor": {"seasonality_mode": "multiplicative", "regressors": [{"name": "n", "hours": "9-17"}]},
@@ -126,6 +133,13 @@ def test_yhat_is_prophets_own(name):
     found = prophet.forecast(state, at)
     np.testing.assert_allclose(found.yhat[0], wanted["yhat"], rtol=1e-6)
     assert state["status"].tolist() == [SeriesStatus.READY]
+
+
+def test_a_day_with_two_holidays_has_both():
+    design = Design(Prophet.Options(holidays={"country": "HT"}))
+    marked = design.matrix(np.array(["2026-01-01", "2026-01-08"], "datetime64[ns]").astype(np.int64)) == 1
+    columns = [design.slots[f"holiday {name}"].start for name in ("National Independence Day", "New Year's Day")]
+    assert marked[:, columns].tolist() == [[True, True], [False, False]]
 
 
 @pytest.mark.parametrize("name", ["defaults", "flexible", "flat", "multiplicative", "logistic"])

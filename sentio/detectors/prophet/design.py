@@ -58,9 +58,14 @@ class Design:
         """Names of all holidays of the country, sorted as Prophet sorts their columns."""
         if self.options.holidays is None:
             return ()
+        from holidays.constants import HOLIDAY_NAME_DELIMITER
+
         from sentio.detectors.prophet.quiet import get_holiday_names
 
-        return tuple(sorted(get_holiday_names(self.options.holidays.country), key=lambda n: f"{n}_delim_+0"))
+        # Of a day with two holidays Prophet has both names in one here, and a column for each where it fits.
+        days = get_holiday_names(self.options.holidays.country)
+        names = {name for day in days for name in day.split(HOLIDAY_NAME_DELIMITER)}
+        return tuple(sorted(names, key=lambda n: f"{n}_delim_+0"))
 
     @cached_property
     def slots(self) -> Mapping[str, slice]:

@@ -14,6 +14,9 @@ from sentio.errors import SeriesError
 from sentio.state import SeriesStatus
 from sentio.types import Array, Floats, Ints
 
+_SEASON = "season_"
+"""Before the name of a seasonality of one's own: Prophet keeps some names, such as ``trend``, for itself."""
+
 
 def fit_rows(options: ProphetOptions, times: Ints, values: Floats) -> dict[str, Array]:
     """The arrays of `sentio.detectors.prophet.model` for ``values [c, n]`` at ``times [n]`` (UTC ns).
@@ -102,7 +105,7 @@ def _prophet(o: ProphetOptions) -> Any:
         uncertainty_samples=0,
     )
     for s in o.seasonalities:
-        model.add_seasonality(s.name, s.period, s.fourier_order, s.prior_scale, s.mode)
+        model.add_seasonality(_SEASON + s.name, s.period, s.fourier_order, s.prior_scale, s.mode)
     if o.holidays:
         model.add_country_holidays(o.holidays.country)
     for one in o.regressors:
@@ -120,7 +123,7 @@ def _coefficients(model: Any, design: Design, beta: Floats, into: Floats) -> Non
     at = 0
     for name, seasonality in model.seasonalities.items():
         width = 2 * seasonality["fourier_order"]
-        into[design.slots[name]] = beta[at : at + width]
+        into[design.slots[name.removeprefix(_SEASON)]] = beta[at : at + width]
         at += width
     names = [] if model.train_holiday_names is None else model.train_holiday_names.tolist()
     for name in sorted(names, key=lambda n: f"{n}_delim_+0"):
