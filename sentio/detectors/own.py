@@ -253,9 +253,20 @@ def _copied(instance: object) -> object:
 
 
 def _called(function: Any, where: str) -> Any:
-    """What ``function`` gives. Raises `SeriesError` whatever it raises: it is a user's."""
+    """What ``function`` gives. Raises `SeriesError` whatever it raises, ``asyncio.CancelledError``, too: it is a
+    user's."""
     try:
         return function()
-    except (Exception, SystemExit) as error:
-        line = (str(error).splitlines() or [""])[0]
-        raise SeriesError(f"{where}: {type(error).__name__}: {line}"[:_SHOWN]) from error
+    except KeyboardInterrupt:  # not the class's: somebody wants to end all of this
+        raise
+    except BaseException as error:
+        raise SeriesError(f"{where}: {type(error).__name__}: {_line(error)}"[:_SHOWN]) from error
+
+
+def _line(error: BaseException) -> str:
+    """The first line of what it says, as text that can be shown: a file's name may hold what UTF-8 has no bytes for."""
+    try:
+        said = str(error)
+    except Exception as worse:  # noqa: BLE001 # that is a user's, too
+        said = f"its text cannot be had ({type(worse).__name__})"
+    return (said.splitlines() or [""])[0].encode("utf-8", "backslashreplace").decode()

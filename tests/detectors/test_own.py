@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 import threading
 
@@ -194,6 +196,25 @@ class Stops(Share):
         sys.exit(3)
 
 
+class Calls(Share):
+    def score(self, _x):
+        raise asyncio.CancelledError
+
+
+class Unreadable(Share):
+    class Error(Exception):
+        def __str__(self):
+            return self.text
+
+    def score(self, _x):
+        raise self.Error
+
+
+class Opens(Share):
+    def score(self, _x):
+        raise OSError(os.fsdecode(b"no file m\xfcll"))
+
+
 class NoCopy(Share):
     def train(self, _x):
         self.lock_ = threading.Lock()
@@ -215,6 +236,10 @@ class Endless(Share):
         ("Several", "Several.score: gives 2 values for 1 sample; 1 is expected"),
         ("Text", "Text.score: ValueError: could not convert string to float: 'much'"),
         ("Stops", "Stops.score: SystemExit: 3"),
+        ("Calls", "Calls.score: CancelledError: "),
+        ("Unreadable", "Unreadable.score: Error: its text cannot be had (AttributeError)"),
+        # Text that has no UTF-8 was an error of the page, for all pipelines.
+        ("Opens", r"Opens.score: OSError: no file m\udcfcll"),
         ("NoCopy", "NoCopy: a copy: TypeError: cannot pickle '_thread.lock' object"),
     ],
 )
