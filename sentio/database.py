@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _BUSY_S = 5.0
 _PAGE = 4096
+_NO_FORMAT = "unsupported file format"
+"""SQLite's word, as of its own mistakes, for a header that is damaged there."""
 
 DAMAGES = (
     sqlite3.Error, ValueError, KeyError, OSError, EOFError, StopIteration,
@@ -68,8 +70,10 @@ class Database:
     def _open_or_set_aside(self) -> sqlite3.Connection:
         try:
             return self._open()
+        except UnicodeDecodeError:  # SQLite's own word on what is damaged has the damage in it
+            why = "it is damaged: its tables cannot be read"
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.OperationalError) and str(error) != _NO_FORMAT:
                 raise  # no permission, no room: the file itself may be sound
             why = str(error)
         aside = self.path.with_name(f"{self.path.name}.unusable-{time.strftime('%Y%m%dT%H%M%S')}")

@@ -104,6 +104,17 @@ def overwritten_in_the_middle(path):
     path.write_bytes(data)
 
 
+def with_a_table_that_is_no_text(path):
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"STRICT", b"STRI\x81T"))
+
+
+def with_a_schema_of_no_format(path):
+    data = bytearray(path.read_bytes())
+    data[47] = 0xFF
+    path.write_bytes(data)
+
+
 def of_another_program(path):
     path.unlink()
     with sqlite3.connect(path) as database:
@@ -117,6 +128,8 @@ def of_another_program(path):
         (garbage, "file is not a database"),
         (newer, f"its version is {VERSION + 1}; {VERSION} is expected"),
         (overwritten_in_the_middle, "it is damaged: "),
+        (with_a_table_that_is_no_text, "it is damaged: its tables cannot be read"),
+        (with_a_schema_of_no_format, "unsupported file format"),
         (of_another_program, f"its version is 0; {VERSION} is expected"),
     ],
     ids=lambda x: getattr(x, "__name__", ""),
