@@ -222,6 +222,9 @@ def _settle(result: Future[Any], value: Any = None, error: BaseException | None 
 
 def _limited(limit_s: float, note: str, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
     """In a worker, which knows best when the task began: do it, or end this worker and what it has started."""
+    with contextlib.suppress(OSError):  # what needs the folder says so itself
+        # Whoever tidies the system's temporary folder may have taken it, and each later task would fail.
+        Path(tempfile.gettempdir()).mkdir(mode=0o700, exist_ok=True)
     timer = threading.Timer(limit_s, _end_late, (note,))
     timer.daemon = True
     timer.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,13 @@ def test_only_the_task_that_kills_its_worker_fails(pool):
     assert [f.result(PATIENCE_S) for f in [*innocent, *more]] == [2 * i for i in range(12)]
     with pytest.raises(WorkerDiedError, match=r"^die: its worker process was killed twice; see the memory limit$"):
         guilty.result(PATIENCE_S)
+
+
+def test_a_folder_that_somebody_tidied_away_is_there_again(pool):
+    folder = Path(pool.submit(work.scratch_file).result(PATIENCE_S)).parent
+    shutil.rmtree(folder)
+    assert Path(pool.submit(work.scratch_file).result(PATIENCE_S)).parent == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_worker_that_is_killed_from_outside_costs_nothing(pool):

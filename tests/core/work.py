@@ -32,6 +32,11 @@ def divide(x: int, y: int) -> float:
     return x / y
 
 
+def scratch_file() -> str:
+    with tempfile.NamedTemporaryFile() as file:
+        return file.name
+
+
 def die() -> None:
     os._exit(9)
 
