@@ -27,6 +27,8 @@ from sentio.types import ANOMALY, SCORE, Bools, Floats, Ints
 
 _MOST = 1e6
 """Of the standard score, where the history was constant."""
+_LARGEST = 1e130
+"""A larger sample has no square that could be counted with: it is judged, and not learned from."""
 
 
 class _Known(NamedTuple):
@@ -96,7 +98,7 @@ def _judge(values: Floats, again: Bools, batch: float, forget: float, known: _Kn
                 out[0, s, j] = 0.5 * math.erfc(-far / math.sqrt(2.0))
                 out[1, s, j] = distance
                 out[2, s, j] = far
-            if again[s, j]:
+            if again[s, j] or not abs(value) <= _LARGEST:
                 continue
             # Welford's, so that large values lose no digits.
             known.number[s] += 1

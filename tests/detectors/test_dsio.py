@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
 
-from sentio.types import ANOMALY
+from sentio.types import ANOMALY, SCORE
 
-from .drive import DATA, FIRST, again, cardata, cut, detector, panel
+from .drive import DATA, FIRST, again, cardata, cut, detector, flags, panel
 
 LINES = (DATA / "dsio_detector_flags.txt").read_text().splitlines()
 CAR = cardata()
@@ -92,3 +93,17 @@ def test_obvious_anomalies_after_fifty_clean_samples(name, seed):
     flagged = 50 + np.flatnonzero(scores.outputs[ANOMALY][0] == 1)
     assert set(odd) <= set(flagged)
     assert len(flagged) - len(odd) < 100
+
+
+@pytest.mark.parametrize("odd", [[sys.float_info.max, -sys.float_info.max], [sys.float_info.max], [-1e200]])
+def test_what_has_no_square_is_flagged_and_not_learned_from(odd):
+    values = np.random.default_rng(3).normal(10, 1, 600)
+    values[220 : 220 + len(odd)] = odd
+    values[-1] = 20
+    made, whole = detector("gaussian1d", batch=100), panel(values)
+    _, scores = made.score(made.fit(cut(whole, 0, 200)), cut(whole, 200))
+    # Both beside one another made the mean none, so that nothing was ever said again; one made it too large for good.
+    assert set(range(20, 20 + len(odd))) <= set(flags(scores))
+    assert np.isfinite(scores.outputs[SCORE]).all()
+    assert len(flags(scores)) < 25
+    assert flags(scores)[-1] == 399
