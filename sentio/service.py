@@ -236,16 +236,24 @@ class Service:
             return
         try:
             running.runner.restore(own, clock(), alerts)
-        except (LookupError, ValueError, TypeError) as error:  # what NumPy says of arrays of another layout
+        except Exception as error:  # noqa: BLE001 # of arrays of another layout, or whatever a detector raises
             running.keeper.misfit(error)
             # Another runner: this one may hold the state already.
             self._running[alias] = self._make(self.config, alias)
-            self._running[alias].runner.restore(State(()), clock(), alerts)
+            self._begin_anew(alias, alerts)
             return
         if own.keys:
             log.info("pipeline %s: %d series taken from the store", alias, len(own.keys))
         if len(own.keys) < len(saved.keys):
             log.info("pipeline %s: %d series are another shard's now", alias, len(saved.keys) - len(own.keys))
+
+    def _begin_anew(self, alias: str, alerts: State | None) -> None:
+        """With the ``alerts`` alone. A detector that raises without a model, too, does so at each tick, where it is
+        told: the other pipelines are not to pay for it."""
+        try:
+            self._running[alias].runner.restore(State(()), clock(), alerts)
+        except Exception:
+            log.exception("pipeline %s: nothing of it could be published at the start", alias)
 
     def _told(self, runner: Runner) -> State | None:
         """What the journal has of the alerts of this Sentio's series. None where that is as in the store; of no series

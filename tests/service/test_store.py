@@ -196,6 +196,49 @@ def test_a_state_of_another_layout_is_learned_anew(tmp_path, caplog, change):
     assert said.endswith("); it will be learned anew")
 
 
+RAISING = """
+import pathlib
+from tests.configs.own.detectors import Plain
+
+class Raising(Plain):
+    def score(self, state, fresh):
+        if pathlib.Path({flag!r}).exists():
+            raise RuntimeError("a defect")
+        return super().score(state, fresh)
+"""
+
+
+def test_a_detector_that_raises_at_a_start_or_a_reload_stops_no_other_pipeline(tmp_path, caplog):
+    path, database, flag, own = (tmp_path / name for name in ("sentio.yml", "sentio.db", "flag", "own.py"))
+    own.write_text(RAISING.format(flag=str(flag)))
+
+    def write(url, horizon="5m"):
+        more = f"query: load, train: {{window: 1h}}, forecast: {{horizons: [{horizon}]}}, detector: "
+        mine, other = f"{more}{{type: '{own}:Raising'}}", f"{more}{{type: mad}}"
+        path.write_text(config_text(url, database, mine=mine, other=other))
+
+    def known(service):
+        return [bool(runner.state.keys) for runner in service.runners()]
+
+    with prometheus(hours=1) as source:
+        write(source.url)
+        with running([path]) as (service, _):
+            eventually(lambda: known(service) == [True, True])
+        flag.touch()
+        with running([path]) as (service, _):
+            assert known(service) == [False, True]
+            (said,) = [m for m in caplog.messages if m.startswith(f"store {database}: the state of mine ")]
+            assert said.endswith("does not fit (RuntimeError: a defect); it will be learned anew")
+            flag.unlink()
+            eventually(lambda: known(service) == [True, True])
+            flag.touch()
+            write(source.url, "10m")
+            # All pipelines had lost their ticks, and the one that raises did not get them back.
+            assert service.reload() is None
+            flag.unlink()
+            eventually(lambda: known(service) == [True, True])
+
+
 def test_a_save_that_fails_at_the_end_keeps_nothing_else_from_its_end(tmp_path, monkeypatch, caplog):
     path, real, tried = tmp_path / "sentio.yml", Store.save, []
     path.write_text(config_text("http://127.0.0.1:1", tmp_path / "db", a="query: a", b="query: b", c="query: c"))
