@@ -62,9 +62,10 @@ class Design:
 
         from sentio.detectors.prophet.quiet import get_holiday_names
 
-        # Of a day with two holidays Prophet has both names in one here, and a column for each where it fits.
+        # Of a day with two holidays Prophet has both names in one here, and a column for each where it fits. What it
+        # has here stays, though it fits nothing: states that were saved have its columns.
         days = get_holiday_names(self.options.holidays.country)
-        names = {name for day in days for name in day.split(HOLIDAY_NAME_DELIMITER)}
+        names = days.union(*(day.split(HOLIDAY_NAME_DELIMITER) for day in days))
         return tuple(sorted(names, key=lambda n: f"{n}_delim_+0"))
 
     @cached_property
