@@ -38,33 +38,32 @@ class Watch(NamedTuple):
 def evident(
     watch: Watch, s: int, j: int, t: int, step: int, expected: float, base: float, scale: float, left_out: bool,
     terms: Terms,
-) -> tuple[float, bool]:  # fmt: skip
-    """The least score of series ``s`` at ``t`` ns for evidence alone, above 1, NaN where there is none; and whether the
-    sample says nothing of how large deviations are.
+) -> tuple[float, int]:  # fmt: skip
+    """The least score of series ``s`` at ``t`` ns for evidence alone, above 1, NaN where there is none; and for how
+    many ns it has stood still, where that is told of, or 0.
 
     ``expected``, ``base`` and ``scale`` are what `Verdict` calls so; NaN where there is no model.
     """
     value = watch.values[s, j]
     if not terms.of_values:
         base, scale = np.nan, np.nan
-    strong, lasting = 0.0, 0.0
+    strong, lasting = np.nan, np.nan
     if watch.on:
         strong, lasting = _seen(watch, s, j, t, step, value, base, scale, left_out, terms)
         new = watch.runs.gap[s] > 0 or watch.runs.equal[s] < terms.accept_after / step
         if not (new and np.isfinite(expected)):
             strong, lasting = 0.0, 0.0
-    strong = tell(watch.budget, s, STRONG, step, terms.budget, strong)
-    lasting = tell(watch.budget, s, LASTING, step, terms.budget, lasting)
+        strong = tell(watch.budget, s, STRONG, step, terms.budget, strong)
+        lasting = tell(watch.budget, s, LASTING, step, terms.budget, lasting)
     if left_out:
-        return np.nan, True
+        return np.nan, 0
     # How strange what is far off is, the score says: to last does not put it above what is stranger elsewhere.
     least = _ABOVE if np.isfinite(lasting) else np.nan
     if np.isfinite(strong):
         least = _ABOVE + min(_MOST, A_DECADE * strong)
-    beyond = value < terms.lowest or value > terms.highest
-    if beyond:
+    if value < terms.lowest or value > terms.highest:
         least = float(np.fmax(least, _OUT_OF_RANGE))
-    return least, bool(beyond or np.isfinite(strong))
+    return least, watch.runs.equal[s] * step if np.isfinite(strong) else 0
 
 
 @part

@@ -20,7 +20,7 @@ from sentio.judgement.hours import turn_hour
 from sentio.judgement.lags import SETTLED, learn_spacing, put_error
 from sentio.judgement.rarity import learn_rarity, pvalue
 from sentio.judgement.score import scored
-from sentio.judgement.shifts import follow_shift, reanchor, restart
+from sentio.judgement.shifts import FAR, follow_shift, reanchor, restart, was_in_motion
 from sentio.judgement.strangeness import is_small, nearer, novel, off_yesterday, strangeness
 from sentio.judgement.terms import Ahead, Terms, Verdict
 from sentio.judgement.track import Track
@@ -62,18 +62,16 @@ def _sample(
 ) -> None:  # fmt: skip
     ahead = look_ahead(track, s, t, step, model, half, terms)
     foretell(track, s, j, ahead, out)
-    least, void = evident(watch, s, j, t, step, ahead.expected, out.base[s, j], ahead.far_scale, left_out, terms)
+    least, still = evident(watch, s, j, t, step, ahead.expected, out.base[s, j], ahead.far_scale, left_out, terms)
     out.score[s, j] = least
     if not left_out and np.isfinite(value):
-        _judge(track, s, j, t, step, value, void, ahead, terms, out)
+        _judge(track, s, j, t, step, value, still, ahead, terms, out)
 
 
 @part
 def _judge(
-    track: Track, s: int, j: int, t: int, step: int, value: float, void: bool, ahead: Ahead, terms: Terms, out: Verdict
+    track: Track, s: int, j: int, t: int, step: int, value: float, still: int, ahead: Ahead, terms: Terms, out: Verdict
 ) -> None:
-    """Judge ``value`` and learn from it. Where it is ``void`` it says nothing of how large deviations are; nor, if it
-    is flagged for that alone, of how strange samples are."""
     error = value - ahead.model
     z_near = (value - ahead.expected) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
@@ -95,22 +93,21 @@ def _judge(
         flagged = score > 1
     inside = out.lower[s, j] <= value <= out.upper[s, j]
     learn_figures(track, s, step, value, ahead, inside)
+    off = error - ahead.base
+    void = not flagged and abs(off) <= FAR * ahead.far_scale and was_in_motion(track, s, step, still)
     if not void:
         learn_band(track, s, step, value, ahead, flagged, terms)
-    counts = flagged or not void
-    if counts:
         learn_rarity(track, s, step, side, strange, distance, flagged)
-    else:
-        track.quiet[s] += 1
+    track.quiet[s] = 0 if flagged else track.quiet[s] + 1
     learn_hour(track, s, step, strange, z_far, abs(error - ahead.base))
-    follow_shift(track, s, step, error - ahead.base, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
+    follow_shift(track, s, step, off, abs(error - track.errors[s, 0]), ahead.far_scale, terms)
     if not (flagged or void):
         # What is anomalous says nothing of what is usual; if it lasts, it is the new normal all the same.
         learn_errors(track, s, step, error, ahead, terms)
         track.today[s, 0] += np.float32(value)
         track.today[s, 1] += np.float32(1)
     _move_on(track, s, t, step, error, ahead)
-    track.seen[s] += 1 if counts else 0
+    track.seen[s] += 0 if void else 1
 
 
 @part

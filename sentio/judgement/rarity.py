@@ -57,7 +57,6 @@ def learn_rarity(track: Track, s: int, step: int, side: int, strange: float, dis
         least = distance if count < 5 else min(distance, 5 * MEAN_TO_SCALE * mean)
         track.novelty[s, 1] = count + 1
         track.novelty[s, 0] = mean + max(1 / (count + 1), min(0.2, step / (7 * A_DAY))) * (least - mean)
-    track.quiet[s] = 0 if flagged else track.quiet[s] + 1
 
 
 @part

@@ -11,6 +11,8 @@ from sentio.judgement.units import AN_HOUR, BINS_NS, LARGE, MEAN_TO_SCALE, SOUND
 
 _FOLLOWED = 0.5
 """The part of the way to a new model that the level goes at once, and in scales the most of it."""
+FAR = 0.5 * LARGE
+"""Scales from which a deviation may be a shift."""
 _MOVES = 1e3
 """Scales in one step: a series that moves so far has stood still before."""
 _LEAST_SHIFT = 12.0
@@ -54,7 +56,7 @@ def reanchor(track: Track, s: int, change: float) -> None:
 @part
 def follow_shift(track: Track, s: int, step: int, off: float, moved: float, scale: float, terms: Terms) -> None:
     """What has been far from what was expected for long enough is the new normal: where it is, and how it scatters."""
-    shifted, far = track.shifted[s], 0.5 * LARGE * scale
+    shifted, far = track.shifted[s], FAR * scale
     track.held[s, 0] += step
     track.moving[s] = track.moving[s] + 1 if moved > _MOVES * scale else 0
     if abs(off) <= far:
@@ -80,6 +82,13 @@ def follow_shift(track: Track, s: int, step: int, off: float, moved: float, scal
         _shift(track, s, 0.0)
         track.moving[s] = 0
         track.brief[s], track.owed[s] = 0.0, 0.0
+
+
+@part
+def was_in_motion(track: Track, s: int, step: int, still: int) -> bool:
+    """Whether what is normal now is known from before the series stood still, ``still`` ns ago: then that says nothing
+    of how large deviations are. False where it does not stand still, or that is what is normal."""
+    return bool(still > 0 and track.held[s, 0] >= still + _soon(step))
 
 
 @part

@@ -407,25 +407,49 @@ def test_the_band_is_no_wider_for_an_incident():
     assert width[10 * DAY + 60] < 2.5 * np.median(width[9 * DAY : 10 * DAY])
 
 
-EVIDENT = {
-    "it stands still where it was": (Policy(), MEAN, 0.0),
-    "it is beyond what it can be": (Policy(data_range=(0.0, 175.0)), 190.0, NOISE),
-}
-
-
-@pytest.mark.parametrize("name", EVIDENT)
-def test_what_is_flagged_for_evidence_alone_says_nothing_of_what_is_usual(name):
-    policy, mean, noise = EVIDENT[name]
+def test_what_stands_still_where_it_was_says_nothing_of_what_is_usual():
     begin, end = 10 * DAY, 10 * DAY + 240
-    rng, expected, deviation = np.random.default_rng(21), np.full(12 * DAY, MEAN), np.full(12 * DAY, NOISE)
-    expected[begin:end], deviation[begin:end] = mean, noise
-    values = expected + deviation * rng.normal(size=(30, 12 * DAY))
-    out = judged(Judge(policy, STEP), said(values, yhat=expected))[1].scores.outputs
+    values = MEAN + NOISE * np.random.default_rng(21).normal(size=(30, 12 * DAY))
+    values[:, begin:end] = MEAN
+    out = judged(Judge(Policy(), STEP), said(values, yhat=np.full(12 * DAY, MEAN)))[1].scores.outputs
     flagged, width = out[ANOMALY] == 1, (out[UPPER] - out[LOWER]).mean(axis=0)
     assert flagged[:, begin + 12 : end].all()
     assert width[end : end + 12].mean() == pytest.approx(width[begin - 12 : begin].mean(), rel=0.05)
     later = flagged[:, end + 12 : end + DAY].astype(int)
     assert (np.diff(later, axis=1) == 1).sum() < 2 * 30 / 7  # twice what is asked for
+
+
+@pytest.mark.parametrize(("level", "hours"), [(0.0, 6), (2 * MEAN, 10)])
+def test_a_young_series_that_stood_still_far_off_is_judged_once_it_moves_again(level, hours):
+    hour = DAY // 24
+    values = MEAN + NOISE * np.random.default_rng(23).normal(size=(12, 3 * DAY))
+    end = (3 + hours) * hour
+    values[:, 3 * hour : end] = level
+    drops = [slice(at, at + 5) for at in (end + hour, end + 3 * hour, 2 * DAY)]
+    for drop in drops:
+        values[:, drop] = MEAN - 15 * NOISE
+    out = judged(Judge(Policy(), STEP), said(values, yhat=np.full(3 * DAY, MEAN)))[1].scores.outputs
+    for drop in drops:
+        assert (out[ANOMALY][:, drop] == 1).any(axis=1).all()
+
+
+def test_a_range_that_all_values_violate_flags_all_and_spoils_no_band():
+    values = noisy(9 * DAY, 24, series=4)
+    out = run(values, Policy(data_range=(0.0, 1.0)))
+    assert (out[ANOMALY][:, DAY:] == 1).all()
+    inside = (values >= out[LOWER]) & (values <= out[UPPER])
+    assert inside[:, 2 * DAY :].mean() == pytest.approx(0.99, abs=0.005)
+    assert np.isfinite(out[PVALUE][:, DAY:]).all()
+
+
+def test_what_could_not_be_read_ends_no_episode_of_a_series_that_is_missing():
+    values = noisy(10 * DAY, 25, series=4)
+    values[:, 9 * DAY :] = np.nan
+    judge, state = Judge(Policy(), STEP), None
+    for begin, end, whole in ((0, 24, True), (24, 48, False), (48, 56, True)):
+        part = slice(9 * DAY + begin if begin else 0, 9 * DAY + end)
+        state, found = judged(judge, said(values[:, part], part.start), state, whole=whole)
+    assert (found.scores.outputs[ANOMALY][:, 2:] == 1).all()
 
 
 @pytest.mark.parametrize(("direction", "up", "down"), [("above", True, False), ("below", False, True)])
