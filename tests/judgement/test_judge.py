@@ -445,6 +445,7 @@ def test_a_range_that_all_values_violate_flags_all_and_spoils_no_band():
 def test_what_could_not_be_read_ends_no_episode_of_a_series_that_is_missing():
     values = noisy(10 * DAY, 25, series=4)
     values[:, 9 * DAY :] = np.nan
+    values[:, 8 * DAY + DAY // 2 : 8 * DAY + DAY // 2 + 12] = np.nan  # so that the budget is spent with the next one
     judge, state = Judge(Policy(), STEP), None
     for begin, end, whole in ((0, 24, True), (24, 48, False), (48, 56, True)):
         part = slice(9 * DAY + begin if begin else 0, 9 * DAY + end)
