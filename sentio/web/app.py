@@ -66,12 +66,7 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
     def reload(_: Request) -> Response:
         if not lifecycle:
             return PlainTextResponse("reload over HTTP is off; start with --web.enable-lifecycle\n", 403)
-        refused = service.reload()
-        if refused:
-            return PlainTextResponse(
-                f"configuration refused, the old one stays:\n{service.redact(str(refused))}\n", 400
-            )
-        return PlainTextResponse("configuration accepted\n")
+        return _reloaded(service)
 
     routes = [
         Route("/", index),
@@ -84,3 +79,9 @@ def make_server(service: Service, host: str, port: int, *, lifecycle: bool) -> S
         Route("/-/reload", reload, methods=["POST", "PUT"]),
     ]
     return Server(Starlette(routes=routes), host, port)
+
+
+def _reloaded(service: Service) -> Response:
+    if refused := service.reload():
+        return PlainTextResponse(f"configuration refused, the old one stays:\n{service.redact(str(refused))}\n", 400)
+    return PlainTextResponse("configuration accepted\n")
