@@ -34,7 +34,7 @@ def look_ahead(track: Track, s: int, t: int, step: int, model: float, half: floa
     # However far ahead, no more is unknown than without any correction.
     most = max(1.0, far_scale / near_scale)
     lags = pass_on(track, s, steps_since(track, s, t, step), step, base, sigma, far_scale, most)
-    expected = naive if track.naive[s, 1] > 0 and np.isfinite(naive) else model + lags.foretold
+    expected = naive if _stands_in(track, s) and np.isfinite(naive) else model + lags.foretold
     # The edges of the band are in scales that are no smaller than the least.
     near_scale = lags.growth * max(near_scale, least)
     return Ahead(day, model, half, sigma, naive, base, near_scale, far_scale, lags, expected)
@@ -57,16 +57,28 @@ def _scale(size: float, of_day: float, days: float) -> float:
 
 
 @part
+def is_doubted(track: Track, s: int, ahead: Ahead) -> bool:
+    """Whether seasonal naive is better than the model, so that what came a day before is asked for what is far off: a
+    slow drift the near-term correction follows, and from a bad model all is far."""
+    return bool(track.naive[s, 1, 1] > 0 and np.isfinite(ahead.naive))
+
+
+@part
+def _stands_in(track: Track, s: int) -> bool:
+    """Whether seasonal naive is better than the model, corrected or not: what is corrected is published."""
+    return bool(track.naive[s, 0, 1] > 0 and track.naive[s, 1, 1] > 0)
+
+
+@part
 def foretell(track: Track, s: int, j: int, ahead: Ahead, out: Verdict) -> None:
     """What is said of a sample whether or not it comes."""
-    stands_in = track.naive[s, 1] > 0 and np.isfinite(ahead.naive)
     out.expected[s, j] = ahead.expected
     # What came a day before has what the model is off by already.
-    out.base[s, j] = ahead.naive if stands_in else ahead.model + ahead.base
+    out.base[s, j] = ahead.naive if is_doubted(track, s, ahead) else ahead.model + ahead.base
     out.scale[s, j] = ahead.far_scale
     out.lower[s, j] = ahead.expected - ahead.near_scale * np.exp(track.edges[s, 0])
     out.upper[s, j] = ahead.expected + ahead.near_scale * np.exp(track.edges[s, 1])
     out.widening[s, j] = np.exp(track.reach[s])
-    out.fallback[s, j] = track.naive[s, 1]
+    out.fallback[s, j] = 1.0 if _stands_in(track, s) else 0.0
     if track.seen[s] > 0:
         figures(track, s, j, out)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sentio.compiled import part
 from sentio.judgement.terms import Ahead, Terms, Verdict
-from sentio.judgement.track import Track
+from sentio.judgement.track import Singles, Track
 from sentio.judgement.units import A_DAY, AN_HOUR
 
 _EDGE_GAIN, _OUTLIERS = 0.2, 2.0
@@ -46,13 +46,21 @@ def learn_figures(track: Track, s: int, step: int, value: float, ahead: Ahead, i
     r[1] += rate * (value - ahead.expected - r[1])
     if not np.isfinite(ahead.naive):
         return
-    r[2] += rate * (abs(value - ahead.model - track.level[s]) - r[2])
+    error = value - ahead.model
+    r[2] += rate * (abs(error - track.level[s]) - r[2])
     r[3] += rate * (abs(value - ahead.naive) - r[3])
-    losing = r[2] > 1.05 * r[3] if track.naive[s, 1] == 0 else r[3] > 0.95 * r[2]
-    track.naive[s, 0] = track.naive[s, 0] + step if losing else 0.0
-    if track.naive[s, 0] >= A_DAY:
-        track.naive[s, 1] = 1 - track.naive[s, 1]
-        track.naive[s, 0] = 0.0
+    r[4] += rate * (abs(error - ahead.lags.foretold) - r[4])
+    _contest(track.naive[s, 0], r[4], r[3], step)
+    _contest(track.naive[s, 1], r[2], r[3], step)
+
+
+@part
+def _contest(naive: Singles, of_model: float, of_naive: float, step: int) -> None:
+    """The other one is the better one once its errors were smaller for a day."""
+    losing = of_model > 1.05 * of_naive if naive[1] == 0 else of_naive > 0.95 * of_model
+    naive[0] = naive[0] + step if losing else 0.0
+    if naive[0] >= A_DAY:
+        naive[0], naive[1] = 0.0, 1 - naive[1]
 
 
 @part

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sentio.compiled import kernel, part
-from sentio.judgement.ahead import foretell, look_ahead
+from sentio.judgement.ahead import foretell, is_doubted, look_ahead
 from sentio.judgement.band import learn_band, learn_figures
 from sentio.judgement.brief import published
 from sentio.judgement.correction import learn_errors
@@ -73,7 +73,7 @@ def _judge(
     track: Track, s: int, j: int, t: int, step: int, value: float, still: int, ahead: Ahead, terms: Terms, out: Verdict
 ) -> None:
     error = value - ahead.model
-    z_near = (value - ahead.expected) / ahead.near_scale
+    z_near = (value - (ahead.naive if is_doubted(track, s, ahead) else ahead.expected)) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
     if track.age[s] < _YOUNG * A_DAY:
         off = off_yesterday(track, s, ahead.day, value)

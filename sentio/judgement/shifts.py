@@ -105,7 +105,9 @@ def _back(track: Track, s: int, step: int, far: float) -> bool:
     Another way round, what failed for days, was mended and fails again would soon be normal.
     """
     home = abs(track.level[s] + track.shifted[s, 1] - track.former[s]) < far
-    return bool(home and track.shifted[s, 0] >= _soon(step) and track.held[s, 1] > track.held[s, 0])
+    better_known = track.shifted[s, 0] >= _soon(step) and track.held[s, 1] > track.held[s, 0]
+    # Of what has just been accepted nothing is known yet.
+    return bool(home and (better_known or track.seen[s] < SOUND < track.held[s, 1] / step))
 
 
 @part

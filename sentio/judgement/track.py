@@ -148,10 +148,11 @@ class Track(Protocol):
     reach: Floats
     """``[S]`` logarithm of what the model's own band is to be widened by."""
     rolling: Floats
-    """``[S, 4]`` of about a day: share inside the band, mean error of the forecast, mean size of the model's error and
-    of seasonal naive's."""
-    naive: Floats
-    """``[S, 2]`` ns for which the other one was better, and 1 where seasonal naive stands in for the model."""
+    """``[S, 5]`` of about a day: share inside the band and mean error of the forecast; and mean size of the errors of
+    the model, of seasonal naive, and of the model with the near-term correction."""
+    naive: Singles
+    """``[S, 2, 2]`` ns for which the other one was better, and 1 where seasonal naive is: than the model with the
+    near-term correction, and than the model."""
 
 
 RECORD = record(
@@ -181,8 +182,8 @@ RECORD = record(
     owed=(2,),
     calm=(2,),
     edges=(2,),
-    rolling=(4,),
-    naive=(2,),
+    rolling=(5,),
+    naive=(2, 2),
 )
 """What `Track` holds of one series."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from sentio.judgement.judge import COVERAGE, FALLBACK, KIND, SKILL, Judge, Judged
 from sentio.judgement.kinds import Kind
@@ -624,9 +625,16 @@ def test_without_a_forecast_nothing_is_said_of_how_far_off_a_sample_is():
     assert set(kinds[1]) == {Kind.NONE, Kind.FLATLINE}
 
 
+def by_the_hour(samples: int, seed: int, size: float) -> Floats:
+    """A day that jumps at each hour, by so many times the noise."""
+    levels = size * NOISE * np.random.default_rng(seed).normal(size=24)
+    return MEAN + np.resize(np.repeat(levels, DAY // 24), samples)
+
+
 def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_comes_back():
-    values = noisy(16 * DAY, 15)
-    useless = np.where(np.arange(16 * DAY) < 8 * DAY, MEAN, shape(0, 16 * DAY))
+    known = by_the_hour(16 * DAY, 17, 3)
+    values = known + NOISE * np.random.default_rng(15).normal(size=(1, 16 * DAY))
+    useless = np.where(np.arange(16 * DAY) < 8 * DAY, MEAN, known)
     _, found = judged(Judge(Policy(), STEP), said(values, yhat=useless))
     fallback = found.scores.outputs[FALLBACK][0]
     assert fallback[DAY // 2] == 0
@@ -635,14 +643,37 @@ def test_seasonal_naive_stands_in_for_a_model_that_loses_to_it_and_the_model_com
     assert found.scores.outputs[SKILL][0, 7 * DAY] < 0 < found.scores.outputs[SKILL][0, -1]
 
 
+def test_a_model_that_the_near_term_correction_makes_the_better_one_stays():
+    values = noisy(8 * DAY, 15, series=4)
+    # Errors that are alike: those of tomorrow are not, and those of the next sample are.
+    values += lfilter([1], [1, -0.95], NOISE * np.random.default_rng(16).normal(size=values.shape))
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=np.full(8 * DAY, MEAN)))
+    outputs, last = found.scores.outputs, slice(-3 * DAY, None)
+    assert not outputs[FALLBACK].any()
+    assert (outputs[SKILL][:, last] < 0).mean() > 0.5
+    width = (outputs[UPPER] - outputs[LOWER])[:, last]
+    assert (width < 2 * 2.5758 * 2.5 * NOISE).mean() > 0.9
+
+
 def test_where_seasonal_naive_stands_in_what_the_model_is_off_by_is_not_added_to_it():
-    rng = np.random.default_rng(17)
-    hourly = 10 * NOISE * rng.normal(size=24)
-    values = MEAN + NOISE * rng.normal(size=(1, 14 * DAY))
-    values[:, 4 * DAY :] += 400 * NOISE + np.tile(np.repeat(hourly, DAY // 24), 10)
+    values = MEAN + NOISE * np.random.default_rng(17).normal(size=(1, 14 * DAY))
+    values[:, 4 * DAY :] += 400 * NOISE + by_the_hour(10 * DAY, 17, 100) - MEAN
     _, found = judged(Judge(Policy(), STEP), said(values, yhat=np.full(14 * DAY, MEAN)))
     assert found.scores.outputs[FALLBACK][0, -2 * DAY :].all()
     assert (found.scores.outputs[ANOMALY][0, -2 * DAY :] == 1).mean() < 0.01
+
+
+@pytest.mark.parametrize("late", [0, 2, 20])
+def test_what_comes_back_just_after_it_was_accepted_is_where_it_was(late):
+    values = MEAN + NOISE * np.random.default_rng(20).normal(size=(4, 3 * DAY))
+    # In a young series a shift is accepted once it has lasted for as long as what was before it.
+    values[:, 48 : 96 + late] -= 25 * NOISE
+    _, found = judged(Judge(Policy(), STEP), said(values, yhat=np.full(3 * DAY, MEAN)))
+    outputs = found.scores.outputs
+    width = (outputs[UPPER] - outputs[LOWER])[:, DAY:]
+    assert np.median(width[:, : DAY // 3]) < 15 * NOISE
+    assert np.median(width[:, DAY:]) < 8 * NOISE
+    assert not outputs[FALLBACK].any()
 
 
 def test_a_first_sample_that_is_far_off_says_nothing_of_the_rest_of_the_day():
