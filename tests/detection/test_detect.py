@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -427,19 +428,23 @@ def watched(*arguments: object) -> tuple[str, str]:
     command = [sys.executable, "-m", "sentio", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, text=True, env=environ)
     os.close(follower)
-    out = process.stdout.read()
-    seen = b""
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        seen += part
+    with ThreadPoolExecutor(1) as reader:
+        # Beside standard output: a terminal that nobody reads holds few kilobytes, and a slow bar writes more.
+        seen = reader.submit(shown, leader)
+        out = process.stdout.read()
     os.close(leader)
     assert process.wait() == 0
-    return out, seen.decode()
+    return out, seen.result().decode()
+
+
+def shown(leader: int) -> bytes:
+    """All that comes to a terminal until its other end is closed."""
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(leader, 65536))
+        except OSError:
+            return b"".join(parts)
 
 
 def test_a_bar_on_a_terminal_and_rows_on_standard_output(tmp_path):
