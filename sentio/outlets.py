@@ -135,7 +135,7 @@ def _tell(report: Report, boxes: list[Outbox], journal: Journal | None) -> None:
     entry = Entry()
     if report.alerts.arrays:
         before = journal.alerts(report.pipeline) if journal else None
-        known = remembering(told(report.alerts), report.alerts.keys, report.events, before, report.at)
+        known = remembering(told(report.alerts), report.scores.keys, report.events, before, report.at)
         entry.alerts[report.pipeline] = State(
             known.keys, {**known.arrays, _TO: _told(report, known.keys, boxes, before)}
         )

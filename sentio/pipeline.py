@@ -185,7 +185,7 @@ def alert(
     failures = (*report.failures, *outcome.failures)
     report = replace(
         report, events=changed, firing=firing, failures=failures, levels=outcome.level,
-        alerts=state if changed else report.alerts,
+        alerts=merged([gone, state]) if changed else report.alerts,
     )  # fmt: skip
     return replace(memory, alerts=state, away=gone), report
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.alerting import Alerting, Rule, Rules, events, gone_since, parted, remembering, standing, told
-from sentio.state import State
+from sentio.alerting import GONE, Alerting, Rule, Rules, events, gone_since, parted, remembering, standing, told
+from sentio.reports import AlertLevel, Event
+from sentio.state import State, merged
 from sentio.types import SECOND, Keys, Scores
 from tests.alerting.work import keys
 
@@ -39,7 +40,7 @@ def test_who_was_let_go_of_with_an_alert_is_remembered() -> None:
     known = telling.step({A: 2.0})
     assert telling.left == (B,), "nobody was told anything of C"
     assert standing(known) == (A,)
-    assert parted(known)[0].keys == (A,)
+    assert parted(known)[0]["level"].tolist() == [2, 0], "of B, that it is over"
     assert ALERTING.resumed(ALERTING.blank(()), parted(known)[0], (A, B))["level"].tolist() == [2, 0]
     telling.step({A: 0.0})
     assert telling.left == (B,), "whatever else is told"
@@ -65,6 +66,20 @@ def test_it_is_known_for_a_day() -> None:
     assert telling.left == (A,)
     telling.step({B: 0.0})
     assert telling.left == ()
+
+
+def test_what_matters_once_it_is_back_goes_with_it() -> None:
+    telling = Telling()
+    alerting = Alerting(Rules(warning=Rule("value > 1"), recovery=1, snooze=DAY))
+    telling.step({A: 2.0, B: 2.0})
+    gone = alerting.left(telling.state.select(np.array([1])), telling.at + SECOND)
+    event = Event(B, AlertLevel.WARNING, AlertLevel.OK, telling.at, telling.at + SECOND, GONE)
+    known = remembering(told(merged([gone, telling.state.select(np.array([0]))])), (A,), [event], None, telling.at)
+    over, left = parted(known)
+    row = over.keys.index(B)
+    assert left.keys == (B,)
+    assert {name: array[row] for name, array in over.arrays.items()} == {n: a[0] for n, a in gone.arrays.items()}
+    assert gone["top"].tolist() == [AlertLevel.WARNING]
 
 
 def test_only_who_was_seen_last_before_it_has_gone_since() -> None:
