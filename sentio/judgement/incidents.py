@@ -147,7 +147,11 @@ def _take(s: int, j: int, t: int, step: int, now: Samples, found: Evidence, kept
     arrived = np.isfinite(now.values[s, j])
     if now.anomalous[s, j] == 1:
         if not kept.open[s]:
-            _open(s, j, t, step, arrived, found, kept)
+            _open(s, _onset(s, j, t, step, arrived, found, kept), step, kept)
+        else:
+            plain = _plain_from(s, j, t, arrived, found, kept)
+            if plain > kept.began[s]:
+                _open(s, plain, step, kept)
         _prolong(s, t, step, kept)
         kept.calm[s] = 0
         if not kept.score[s] >= now.score[s, j]:
@@ -196,15 +200,30 @@ def _cut(x: float) -> float:
 
 
 @part
-def _open(s: int, j: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> None:
-    """A new incident, from where it really began."""
-    began = t
+def _onset(s: int, j: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> int:
+    """ns when what is found at ``t`` really began."""
     if not arrived:
-        began = min(found.gap_from[s, j], t) if found.gap[s, j] > 0 else t
-    elif found.zeroed[s, j] < 1:
-        began = _beginning(s, t, step, kept)
-        if found.stuck[s, j] >= 1:
-            began = min(began, found.equal_from[s, j])
+        return int(min(found.gap_from[s, j], t)) if found.gap[s, j] > 0 else t
+    if found.zeroed[s, j] >= 1:
+        return t
+    began = _beginning(s, t, step, kept)
+    return int(min(began, found.equal_from[s, j])) if found.stuck[s, j] >= 1 else began
+
+
+@part
+def _plain_from(s: int, j: int, t: int, arrived: bool, found: Evidence, kept: Memory) -> int:
+    """ns since when the open incident is another one, which needs no shape: what was above is not there at all, zero or
+    stands still, for the first time; else `NEVER`."""
+    if not arrived:
+        return int(found.gap_from[s, j]) if kept.missed[s] == 0 and found.gap[s, j] > 0 else NEVER
+    if found.zeroed[s, j] >= 1:
+        return t if kept.zeroed[s] == 0 else NEVER
+    return int(found.equal_from[s, j]) if found.stuck[s, j] >= 1 and kept.equal[s] == 0 else NEVER
+
+
+@part
+def _open(s: int, began: int, step: int, kept: Memory) -> None:
+    """A new incident, of which the sample at ``began`` ns is the first."""
     kept.open[s], kept.kind[s] = 1, 0
     kept.began[s], kept.onset[s] = began, began
     kept.end[s] = began - step

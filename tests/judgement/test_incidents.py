@@ -335,3 +335,25 @@ def test_the_large_numbers_of_a_series_do_not_hide_its_deviations():
     run = made.judged(made.incidents.blank(1), 0, values, expected, scale)
     assert run.incidents.kind[0, -1] == Kind.LEVEL_SHIFT
     assert run.incidents.size[0, -1] == pytest.approx(30, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("becomes", "kind", "percent"),
+    [(0.0, Kind.DROP_TO_ZERO, -100), (np.nan, Kind.MISSING, np.nan), (150.5, Kind.FLATLINE, None)],
+)
+def test_what_needs_no_shape_begins_within_an_incident_where_it_does(becomes, kind, percent):
+    lasted, after = 25, 12
+
+    def change(expected, noise, _rng):
+        values = expected + noise + 60
+        values[:, lasted:] = becomes
+        return values
+
+    found = happens(change, lasted + after).incidents
+    began = times(BEFORE + lasted + 1)[-1]
+    assert (found.kind[:, BEFORE + lasted - 1] == Kind.LEVEL_SHIFT).mean() > 0.8
+    assert (found.kind[:, -1] == kind).all()
+    assert (found.onset[:, -1] == began).all()
+    assert (found.duration(STEP)[:, -1] == after * STEP).all()
+    if percent is not None:
+        np.testing.assert_allclose(found.percent[:, -1], percent, rtol=0.01)
