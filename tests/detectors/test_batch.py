@@ -124,6 +124,19 @@ def test_without_changepoints_it_is_prophets_line():
     assert np.abs(yhat(options, ours, at) - yhat(options, theirs, at)).max() < 2e-3 * span.max()
 
 
+def test_a_history_that_begins_in_the_repeated_hour_keeps_its_changepoints():
+    # The hour from 2 to 3 comes twice by this clock; by the clock, the first changepoint lies where the history begins.
+    at = int(pd.Timestamp("2025-10-26", tz="UTC").value) + 10 * MINUTE * np.arange(200)
+    rise = np.where(np.arange(200) < 100, np.arange(200.0), 200 - np.arange(200.0))
+    values = (rise + np.random.default_rng(0).normal(size=200))[None]
+    options = Prophet.Options(timezone="Europe/Berlin", n_changepoints=500, changepoint_prior_scale=0.5)
+    ours, theirs = batch.fit_rows(options, at, values), stan.fit_rows(options, at, values)
+    assert ours["points"][0, 0] == 0
+    assert ours["points"] == pytest.approx(theirs["points"])
+    assert log_posterior(options, at, values, ours)[0] >= log_posterior(options, at, values, theirs)[0]
+    assert np.abs(yhat(options, ours, at) - values).mean() < 2
+
+
 def test_prophets_optimiser_gains_nothing_from_here():
     options = Prophet.Options()
     at = times(7, 900)

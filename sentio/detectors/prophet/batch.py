@@ -168,7 +168,7 @@ def _take(fits: Fits, picked: Ints, wanted: Bools, flat: bool, arrays: dict[str,
     if not flat:
         points, delta = fits.points[at], theta[:, trend + 1 :]
         # Where there are no changepoints, Prophet has one at 0, and adds its change to the slope.
-        none = points[:, 0] == 0
+        none = fits.changepoints[at] == 0
         arrays["k"][at] = theta[:, trend] + np.where(none, delta[:, 0], 0)
         points[none], delta[none] = np.inf, 0
         arrays["points"][at], arrays["delta"][at] = points, delta

@@ -80,7 +80,8 @@ def fit_series(values: Floats, found: Survey, wanted: Bools, grid: Grid, prior: 
         variance, fine = maximise(gram, moments, norm, count, ridge, size, prior, mean, theta)
         theta[0] += mean
         fits.scale[s], fits.variance[s], fits.fine[s] = scale, variance, fine
-        fits.changepoints[s] = size - ridge
+        # The one at 0 where there can be none begins with the samples; a real one has samples before it.
+        fits.changepoints[s] = size - ridge if bounds[1] > bounds[0] else 0
         fits.theta[s, :size] = theta
         for j in range(size - ridge):
             fits.points[s, j] = points[j]

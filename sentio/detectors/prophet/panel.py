@@ -56,8 +56,9 @@ class Fits(NamedTuple):
     scale: Floats
     """``[S]``, the largest size of a sample."""
     points: Floats
-    """``[S, C]`` changepoints; infinity in the places behind ``changepoints [S]``."""
+    """``[S, C]`` changepoints; infinity in the places behind them."""
     changepoints: Ints
+    """``[S]``, how many there are; where there are none, the one of ``points`` is a slope from 0 on."""
     theta: Floats
     """``[S, K + 2 + C]`` coefficients in the order of the columns."""
     variance: Floats
