@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated
+from typing import Annotated, cast
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 from sentio.config.misfit import misfit, show
 
 
-class Options(BaseModel):
+class Options(BaseModel):  # noqa: PLW1641 # pydantic makes a hash of the fields
     """The base of every section of a configuration, an adapter's own options among them.
 
     Unknown keys are refused, a value cannot change once it is there, and no message of pydantic's own quotes
@@ -25,6 +26,13 @@ class Options(BaseModel):
         hide_input_in_errors=True,
         allow_inf_nan=False,
     )
+
+    def __eq__(self, other: object) -> bool:
+        # To Python True is 1, and an option may mean another thing by it; what is secret is in the fields alone.
+        return super().__eq__(other) and self._written() == cast("Options", other)._written()
+
+    def _written(self) -> str:
+        return json.dumps(self.model_dump(mode="json", fallback=repr), sort_keys=True)
 
 
 _BLANK = re.compile(r"[\x00-\x20\x7f\\]")

@@ -10,13 +10,15 @@ import pytest
 
 from sentio.config.listen import parse_listen
 from sentio.config.load import load
-from sentio.config.model import DAY, HOUR, MINUTE, Config
+from sentio.config.model import DAY, HOUR, MINUTE, Config, Pipeline
 from sentio.exclusion import Exclusion
 from sentio.types import SECOND
 
 from .bad_configs import CONFIGS
+from .refusals import SOURCES, loaded
 
 GOOD = CONFIGS / "good"
+PYOD = "{{type: pyod, models: [{{name: IForest, params: {{max_features: {}}}}}]}}"
 TOKEN = {"SENTIO_TEST_TOKEN": "a token of the environment"}
 
 
@@ -119,6 +121,23 @@ def test_equality_tells_what_changed(tmp_path: Path) -> None:
     same = {name for name in before.pipelines if before.pipelines[name] == after.pipelines[name]}
     assert same == {"memory"}
     assert {name for name in before.sources if before.sources[name] != after.sources[name]} == {"main"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{daily_seasonality: true}", "{daily_seasonality: 1}"),
+        ("{weekly_seasonality: 1}", "{weekly_seasonality: true}"),
+        (PYOD.format("true"), PYOD.format("1")),
+    ],
+)
+def test_true_is_not_one(tmp_path: Path, before: str, after: str) -> None:
+    def pipeline(detector: str) -> Pipeline:
+        text = f"pipelines: {{cpu: {{source: prometheus, query: up, detector: {detector}}}}}\n"
+        return loaded(tmp_path, SOURCES + text).pipelines["cpu"]
+
+    assert pipeline(before) != pipeline(after)
+    assert pipeline(before) == pipeline(before)
 
 
 def test_a_config_cannot_change() -> None:
