@@ -18,7 +18,7 @@ from sentio.config.durations import Delay, Duration, format_duration
 from sentio.config.judgement import Judgement
 from sentio.config.listen import Listen, parse_listen
 from sentio.config.misfit import Loc, misfit, misfits, one_of, show
-from sentio.config.options import LabelName, Options, Url
+from sentio.config.options import NARROWEST, WIDEST, LabelName, Options, Url
 from sentio.config.redact import SHORTEST
 from sentio.config.secrets import secret_texts
 from sentio.types import SECOND
@@ -207,6 +207,16 @@ class Pipeline(Options):
             wrong = f"is {format_duration(every)}" + ("" if score.every else ", the step")
             raise misfits(*((("every",), misfit(wrong, right, relative=True)) for right in rights))
         return score
+
+    @field_validator("detector")
+    @classmethod
+    def _a_band(cls, detector: DetectorBlock) -> DetectorBlock:
+        """For the judge draws it, also for a detector of somebody's own, which may have bounded it or not."""
+        width = getattr(detector.options, "interval_width", NARROWEST)
+        if not isinstance(width, int | float) or not NARROWEST <= width <= WIDEST:
+            right = f"a number from {NARROWEST} to {WIDEST} is expected"
+            raise misfits((("interval_width",), misfit(f"is {show(width)}", right)))
+        return detector
 
     @field_validator("sinks")
     @classmethod

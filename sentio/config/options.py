@@ -7,7 +7,7 @@ import re
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from sentio.config.misfit import misfit, show
 
@@ -93,6 +93,11 @@ def parse_label(text: str) -> str:
         raise misfit(f"is {show(text)}", "a label name (letters, digits and _) is expected")
     return text
 
+
+NARROWEST, WIDEST = 0.001, 0.999999
+"""Shares of the samples that a band can be to hold: of nearly none, or of nearly all, it has no width."""
+
+IntervalWidth = Annotated[float, Field(ge=NARROWEST, le=WIDEST)]
 
 LabelName = Annotated[str, AfterValidator(parse_label)]
 

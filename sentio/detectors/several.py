@@ -101,9 +101,9 @@ class Several:
             return self
 
         @property
-        def interval_width(self) -> float:
+        def interval_width(self) -> object:
             """Of the band, where there is one: the first detector's."""
-            return float(getattr(next(iter(self.of.values())).options, "interval_width", _WIDTH))
+            return getattr(next(iter(self.of.values())).options, "interval_width", _WIDTH)
 
         @property
         def timezone(self) -> object:

@@ -59,6 +59,13 @@ class Detector:
         raise NotImplementedError
 
 
+class Banded(Detector):
+    """A detector whose band has a width that it does not bound itself."""
+
+    class Options(Base):
+        interval_width: float = 0.9
+
+
 class NoOptions:
     def emit(self, report: Report) -> None:
         raise NotImplementedError

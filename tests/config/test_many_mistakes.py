@@ -42,7 +42,7 @@ EXPECTED = [
     '3: sources.spare.type: is "nagios", which is not a known type; '
     "csv, prometheus, recording or a module:Class of your own is expected",
     "5: defaults.step: is 15; a duration such as 15s, 5m or 14d is expected",
-    "6: defaults.detector.interval_width: is 2; a number below 1 is expected",
+    "6: defaults.detector.interval_width: is 2; a number up to 0.999999 is expected",
     '9: pipelines.cpu.source: is "promtheus", which is no source; '
     "prometheus or spare is expected (did you mean prometheus?)",
     "11: pipelines.cpu.trian: unknown key; did you mean train?",

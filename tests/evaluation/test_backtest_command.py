@@ -241,7 +241,7 @@ def test_what_is_refused_and_what_could_not_run(tmp_path: Path, capsys: pytest.C
     assert refused(capsys, path, "--set", "detector.interval_width=2") == (
         2,
         "--set detector.interval_width:1: pipelines.backtest.detector.interval_width: is 2; "
-        "a number below 1 is expected",
+        "a number up to 0.999999 is expected",
     )
     assert refused(capsys, "narrow", "--config.file", config, "--start", "5", "--end", "4") == (
         2,

@@ -8,10 +8,29 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from sentio.config.hours import Hours, TimeZone
-from sentio.config.misfit import misfit
-from sentio.config.options import Options
+from sentio.config.misfit import misfit, show
+from sentio.config.options import IntervalWidth, Options
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_LEAST_PRIOR, _MOST_PRIOR = "0.000001", "1000000"
+"""Far beyond these the square of a prior scale, or what is made of it, has no digits left."""
+_A_SECOND = 1 / 86_400
+
+
+def _prior(scale: float) -> float:
+    if not float(_LEAST_PRIOR) <= scale <= float(_MOST_PRIOR):
+        raise misfit(f"is {show(scale)}", f"a number from {_LEAST_PRIOR} to {_MOST_PRIOR} is expected")
+    return scale
+
+
+def _period(days: float) -> float:
+    # A sine that is faster than any samples; of far less, its angle is no number.
+    if days < _A_SECOND:
+        raise misfit(f"is {show(days)}", "a second (0.0000116 days) or more is expected")
+    return days
+
+
+PriorScale = Annotated[float, AfterValidator(_prior)]
+Period = Annotated[float, AfterValidator(_period)]
 Order = Annotated[int, Field(ge=1, le=100)]
 Seasonal = Literal["auto"] | bool | Order
 
@@ -32,9 +51,9 @@ class Seasonality(Options):
     """A seasonality of one's own; ``period`` in days."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    period: Positive
+    period: Period
     fourier_order: Order
-    prior_scale: Positive | None = None
+    prior_scale: PriorScale | None = None
     mode: Literal["additive", "multiplicative"] | None = None
 
     @model_validator(mode="after")
@@ -51,7 +70,7 @@ class Regressor(Hours):
     """A column that is 1 at these hours of these days, by the wall clock of `timezone`, and 0 otherwise."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    prior_scale: Positive | None = None
+    prior_scale: PriorScale | None = None
 
 
 class Holidays(Options):
@@ -71,10 +90,10 @@ class ProphetOptions(Options):
     floor: float = 0.0
     n_changepoints: Annotated[int, Field(ge=0, le=500)] = 25
     changepoint_range: Annotated[float, Field(gt=0, le=1)] = 0.8
-    changepoint_prior_scale: Positive = 0.02
+    changepoint_prior_scale: PriorScale = 0.02
     seasonality_mode: Literal["additive", "multiplicative"] = "additive"
-    seasonality_prior_scale: Positive = 10.0
-    holidays_prior_scale: Positive = 10.0
+    seasonality_prior_scale: PriorScale = 10.0
+    holidays_prior_scale: PriorScale = 10.0
     yearly_seasonality: Seasonal = "auto"
     weekly_seasonality: Seasonal = "auto"
     daily_seasonality: Seasonal = "auto"
@@ -82,7 +101,7 @@ class ProphetOptions(Options):
     regressors: tuple[Regressor, ...] = ()
     holidays: Holidays | None = None
     timezone: TimeZone = "UTC"
-    interval_width: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    interval_width: IntervalWidth = 0.99
     min_samples: Annotated[int, Field(ge=2)] = 30
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
 
