@@ -18,7 +18,7 @@ from sentio.judgement.judge import Judge, Judged
 from sentio.judgement.kinds import Kind
 from sentio.judgement.sentence import sentence
 from sentio.reports import Report
-from sentio.state import SeriesStatus, State, merged
+from sentio.state import State, merged
 from sentio.types import Bools, Failure, Floats, Forecast, Ints, Keys, Panel, Scores, Window, positions
 
 _POINTS_AT_ONCE, _SAMPLES_AT_ONCE = 500, 1_000_000
@@ -153,12 +153,11 @@ def score(
     )  # fmt: skip
     ahead = _forecast(line, model, keys, now)
     report = Report(
-        line.alias, now, found.scores, line.judge.ahead(ahead, found.widening), _status(model, keys),
-        failures=fresh.notes.failures, kinds=_kinds(found), texts=_texts(line, found),
-        onsets=_onsets(found), durations=_durations(line, found), sizes=_sizes(found), every=line.every,
+        line.alias, now, found.scores, line.judge.ahead(ahead, found.widening),
+        _of_model(model, "status", keys).astype(np.int8), failures=fresh.notes.failures, every=line.every,
     )  # fmt: skip
     judged = _kept(line.judge, memory.judged, judged, model.keys)
-    return replace(memory, model=model, judged=judged), report, found
+    return replace(memory, model=model, judged=judged), _with_incidents(report, found, line.step), found
 
 
 def _scores(detector: Detector, model: State, fresh: Panel, left_out: Bools | None) -> tuple[State, Scores]:
@@ -218,7 +217,7 @@ def _kept(judge: Judge, old: State, new: State, modelled: Keys) -> State:
 
 
 def _of_model(model: State, name: str, keys: Keys) -> Ints:
-    """``[S]``: the array ``name`` of each series' model; 0 where there is none."""
+    """``[S]``: the array ``name`` of each series' model; 0 where there is none, which as a status is `LEARNING`."""
     found = np.zeros(len(keys), np.int64)
     if model.keys:
         at = positions(keys, model.keys)
@@ -259,38 +258,23 @@ def _of(model: State, keys: Keys) -> State:
     return model.select(at[at >= 0])
 
 
-def _kinds(found: Judged) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    if found.incidents is None or not len(found.scores.times):
-        return np.zeros(len(found.scores.keys), np.int8)
-    kinds = np.where(found.incidents.open[:, -1], found.incidents.kind[:, -1], 0)
-    return np.asarray(kinds.astype(np.int8))
-
-
-def _onsets(found: Judged) -> Ints:
-    if found.incidents is None or not len(found.scores.times):
-        return np.zeros(len(found.scores.keys), np.int64)
-    return np.where(found.incidents.open[:, -1], found.incidents.onset[:, -1], 0)
-
-
-def _durations(line: Line, found: Judged) -> Ints:
-    if found.incidents is None or not len(found.scores.times):
-        return np.zeros(len(found.scores.keys), np.int64)
-    return np.where(found.incidents.open[:, -1], found.incidents.duration(line.step)[:, -1], 0)
-
-
-def _sizes(found: Judged) -> Floats:
-    if found.incidents is None or not len(found.scores.times):
-        return np.full((2, len(found.scores.keys)), np.nan)
-    sizes = np.array([found.incidents.size[:, -1], found.incidents.percent[:, -1]])
-    return np.where(found.incidents.open[:, -1], sizes, np.nan)
-
-
-def _texts(line: Line, found: Judged) -> dict[int, str]:
-    if found.incidents is None or not len(found.scores.times):
-        return {}
-    rows = np.flatnonzero(found.incidents.open[:, -1])[:_MOST_TEXTS]
-    now = int(found.scores.times[-1])
-    return {row: sentence(found.incidents, row, step=line.step, now=now) for row in rows.tolist()}
+def _with_incidents(report: Report, found: Judged, step: int) -> Report:
+    """``report`` with what is the matter after the newest sample: the incidents that are open."""
+    incidents, series = found.incidents, len(found.scores.keys)
+    if incidents is None or not len(found.scores.times):
+        none = np.zeros(series, np.int64)
+        sizes = np.full((2, series), np.nan)
+        return replace(report, kinds=none.astype(np.int8), onsets=none, durations=none, sizes=sizes)
+    is_open, now = incidents.open[:, -1], int(found.scores.times[-1])
+    rows = np.flatnonzero(is_open)[:_MOST_TEXTS].tolist()
+    return replace(
+        report,
+        kinds=np.where(is_open, incidents.kind[:, -1], 0).astype(np.int8),
+        texts={row: sentence(incidents, row, step=step, now=now) for row in rows},
+        onsets=np.where(is_open, incidents.onset[:, -1], 0),
+        durations=np.where(is_open, incidents.duration(step)[:, -1], 0),
+        sizes=np.where(is_open, np.array([incidents.size[:, -1], incidents.percent[:, -1]]), np.nan),
+    )
 
 
 def _onto(ahead: Forecast, keys: Keys) -> Forecast:
@@ -302,11 +286,3 @@ def _onto(ahead: Forecast, keys: Keys) -> Forecast:
         return out
 
     return Forecast(keys, ahead.times, spread(ahead.yhat), spread(ahead.lower), spread(ahead.upper), ahead.made_at)
-
-
-def _status(state: State, keys: Keys) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    status = np.full(len(keys), SeriesStatus.LEARNING, np.int8)
-    if state.keys:
-        at = positions(keys, state.keys)
-        status[at >= 0] = state["status"][at[at >= 0]]
-    return status
