@@ -73,15 +73,18 @@ class Learning:
             yield from train(line, history, keys, now)
 
 
-def begun(detector: Detector, model: State, live: Keys) -> State:
-    """``model``, where a series that has come since the first training, and has no history therefore, begins at once if
-    that is all the same to the ``detector``."""
-    if not getattr(detector, "begins_at_once", False):
-        return model
-    new = tuple(compress(live, (positions(live, model.keys) < 0).tolist())) if model.keys else live
+def begin(detector: Detector, model: State, keys: Keys) -> State:
+    """``model`` with a beginning for those of ``keys`` that it does not have."""
+    new = tuple(compress(keys, (positions(keys, model.keys) < 0).tolist())) if model.keys else keys
     if not new:
         return model
     return model.merge(detector.fit(Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))))
+
+
+def begun(detector: Detector, model: State, live: Keys) -> State:
+    """``model``, where a series that has come since the first training, and has no history therefore, begins at once if
+    that is all the same to the ``detector``."""
+    return begin(detector, model, live) if getattr(detector, "begins_at_once", False) else model
 
 
 def refitted(detector: Detector, model: State, fitted: State) -> State:

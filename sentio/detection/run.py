@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from sentio.evaluation.evaluate import Judged, judge
 from sentio.evaluation.inline import Inline
 from sentio.evaluation.labelled import Labelled, first_scored
 from sentio.evaluation.settings import Settings, configured
+from sentio.learning import begin
 from sentio.state import SeriesStatus, State
 from sentio.tables.lay import Laid, lay
 from sentio.tables.reader import Rows, Table
@@ -157,7 +157,7 @@ def _streamed(table: Table, detector: Detector, chunks: Iterable[Rows], batch: I
     state = detector.fit(_together(table, first)) if first else State((), {})
     for rows in chunks:
         laid = lay(rows, table.name, table.sensors, table.by)
-        state = _begun(detector, state, laid.panel)
+        state = begin(detector, state, laid.panel.keys)
         state, scores = detector.score(state, laid.panel)
         yield replace(_scored(rows, laid, scores.outputs), failed=_failed(state))
 
@@ -184,15 +184,6 @@ def _together(table: Table, parts: Iterable[Rows]) -> Panel:
         at = np.nonzero(there)
         values[rows[at[0]], columns[at[1]]] = panel.values[there]
     return Panel(keys, times, values)
-
-
-def _begun(detector: Detector, state: State, panel: Panel) -> State:
-    """``state`` with a beginning for the series of ``panel`` that it does not have."""
-    new = tuple(compress(panel.keys, (positions(panel.keys, state.keys) < 0).tolist())) if state.keys else panel.keys
-    if not new:
-        return state
-    nothing = Panel(new, np.empty(0, np.int64), np.empty((len(new), 0)))
-    return state.merge(detector.fit(nothing))
 
 
 def _scored(rows: Rows, laid: Laid, outputs: Mapping[str, Floats]) -> Scored:
