@@ -21,6 +21,7 @@ WORST = 20
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SUBJECT = 120
+_WIDTH = 40
 _LINK = 1000
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -154,9 +155,17 @@ def span(length: int) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
-def sparkline(values: npt.NDArray[np.floating], width: int = 40) -> str:
-    """The last ``width`` of ``values`` as bars of eight heights; a gap where there is none. Empty where none is."""
-    shown = np.asarray(values, float)[-width:]
+def roughly(seconds: float) -> str:
+    """A length of time, in the largest unit that it has two of."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def sparkline(values: npt.NDArray[np.floating]) -> str:
+    """The last 40 of ``values`` as bars of eight heights; a gap where there is none. Empty where none is."""
+    shown = np.asarray(values, float)[-_WIDTH:]
     there = np.isfinite(shown)
     if not there.any():
         return ""

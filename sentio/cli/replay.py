@@ -183,11 +183,12 @@ def _show(arguments: argparse.Namespace, alerts: list[list[Alert]], found: Diffe
 
 def _table(title: str, alerts: Sequence[Alert], zone: ZoneInfo) -> None:
     from sentio.cli.shown import show
+    from sentio.message import roughly
 
     rows = [
         (
             _at(alert.since, zone),
-            "stands" if alert.until is None else _span(alert.until - alert.since),
+            "stands" if alert.until is None else roughly((alert.until - alert.since) // SECOND),
             alert.level.word,
             str(alert.key),
             alert.kind,
@@ -212,14 +213,6 @@ def _plain(alert: Alert) -> dict[str, object]:
 
 def _at(moment: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(moment / SECOND, zone).isoformat(" ", "seconds")
-
-
-def _span(length: int) -> str:
-    seconds = length // SECOND
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds} s"
 
 
 def _zone(name: str) -> ZoneInfo:

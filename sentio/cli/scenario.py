@@ -7,8 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+from sentio.cli.arguments import duration
 from sentio.cli.options import Commands, Help
-from sentio.config.durations import parse_duration
 from sentio.errors import ConfigError
 
 
@@ -63,7 +63,7 @@ def _add_run(commands: Commands) -> None:
     )
     parser.add_argument("name", metavar="NAME", help="which: see 'sentio scenario list'")
     parser.add_argument(
-        "--duration", type=_duration, metavar="LENGTH",
+        "--duration", type=duration, metavar="LENGTH",
         help="of the whole, such as 90s or 20m: all phases become shorter or longer in proportion; at most 24h",
     )  # fmt: skip
     parser.add_argument("--container", metavar="NAME", help="in place of the container that the scenario names")
@@ -94,13 +94,6 @@ def _folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dir", dest="folder", type=Path, metavar="DIR", default=Path("scenarios"), help="where the scenarios are"
     )
-
-
-def _duration(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seed(text: str) -> int:

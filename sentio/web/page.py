@@ -14,6 +14,7 @@ import numpy as np
 from sentio import __version__
 from sentio.judgement.judge import COVERAGE, FALLBACK, SKILL
 from sentio.judgement.policy import Policy
+from sentio.message import roughly
 from sentio.reports import AlertLevel, Report
 from sentio.runner import Runner
 from sentio.sinks.exposition import RESERVED
@@ -97,7 +98,7 @@ def _board(row: Row, grafana: str, held: Counter[tuple[str, str]]) -> str:
 def _series(row: Row, wanted: Filter, now: int, board: str) -> str:
     key, state, alias = row.key, row.state, row.report.pipeline
     labels = " ".join(f"<b>{escape(k)}</b>={escape(v)}" for k, v in key.labels)
-    age = _age((now - row.at) / SECOND) if np.isfinite(row.value) else "none"
+    age = roughly((now - row.at) / SECOND) if np.isfinite(row.value) else "none"
     detail = f" <small>{escape(row.detail)}</small>" if row.detail else ""
     name = escape(key.name or alias)
     if board:
@@ -216,14 +217,7 @@ def _latest(report: Report, output: str) -> Floats:
 
 
 def _old(seconds: float | None) -> str:
-    return "none" if seconds is None else f"{_age(seconds)} old"
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return "none" if seconds is None else f"{roughly(seconds)} old"
 
 
 def _number(value: float) -> str:
