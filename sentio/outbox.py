@@ -61,13 +61,12 @@ class Outbox:
         select: Select = lambda report: report,
         every_report: bool = True,
         journal: Journal | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink, self._stopping = sink, stopping
         self.name = sink.name
         self._telemetry = telemetry
         self._bound, self._select, self._every = bound, select, every_report
-        self._journal, self._clock = journal, clock
+        self._journal = journal
         self._queue: deque[_Waiting] = deque()
         self._under_way: _Waiting | None = None
         self._changed = threading.Condition()
@@ -101,7 +100,7 @@ class Outbox:
         entry = Entry()
         with self._changed:
             for number, report in posts:
-                since = self._clock() - max(0, now - report.at) / SECOND
+                since = time.monotonic() - max(0, now - report.at) / SECOND
                 if self._sink.too_late(since):
                     entry.gone.add(number)
                     self._telemetry.deliveries.labels(report.pipeline, self.name, "too_late").inc()
@@ -146,10 +145,10 @@ class Outbox:
 
     def _waiting(self, report: Report, entry: Entry) -> _Waiting:
         if not self._journal or not report.events:
-            return _Waiting(report, self._clock())
+            return _Waiting(report, time.monotonic())
         number = self._journal.number()
         entry.posts[number] = Post(self.name, report)
-        return _Waiting(report, self._clock(), number, entry.written)
+        return _Waiting(report, time.monotonic(), number, entry.written)
 
     def _write(self, entry: Entry) -> None:
         if self._journal:
@@ -276,7 +275,7 @@ class Outbox:
 
     def _deliver(self, waiting: _Waiting) -> bool:
         if waiting.written:
-            waiting.written.wait(max(0.0, remaining(waiting.since + _WRITTEN_S - self._clock())))
+            waiting.written.wait(max(0.0, remaining(waiting.since + _WRITTEN_S - time.monotonic())))
         try:
             return self._sink.deliver(waiting.report, waiting.since)
         except Exception:

@@ -12,9 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from sentio.config.misfit import misfit, show
-
-MILLISECOND = 1_000_000
-"""Nanoseconds in a millisecond: the finest that Prometheus's syntax can say."""
+from sentio.types import MILLISECOND
 
 _UNITS = {
     "y": 365 * 86_400_000,
@@ -25,7 +23,8 @@ _UNITS = {
     "s": 1_000,
     "ms": 1,
 }
-"""Milliseconds in each unit, in the descending order in which they must be written."""
+"""Milliseconds, the finest that Prometheus's syntax has, in each unit, in the descending order in which they must be
+written."""
 
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,18}}){unit})?" for unit in _UNITS))
 

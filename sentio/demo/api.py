@@ -16,10 +16,9 @@ from starlette.routing import Route
 from sentio.demo import answers
 from sentio.demo.params import ApiError, Params
 from sentio.demo.tsdb import Tsdb
-from sentio.types import SECOND, Keys
+from sentio.types import MILLISECOND, SECOND, Keys
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_MS = 1_000_000
 _WELCOME = (
     "The store of Sentio's demo: a little of Prometheus's HTTP API.\n"
     "It answers /api/v1/query, query_range, series, labels and label/<name>/values for plain selectors;\n"
@@ -56,7 +55,7 @@ class _Calls:
     def query(self, params: Params, _: str) -> bytes:
         time = params.optional_time("time")
         if time is None:
-            time = round(self._clock() * SECOND) // _MS * _MS
+            time = round(self._clock() * SECOND) // MILLISECOND * MILLISECOND
         at = np.array([time], np.int64)
         return answers.vector(self._store.evaluate(params.selector().matches, at))
 

@@ -11,12 +11,11 @@ from urllib.parse import parse_qsl
 
 from sentio.demo.selector import Selector, SelectorError, parse
 from sentio.errors import SentioError
-from sentio.types import Window
+from sentio.types import MILLISECOND, Window
 
 MAX_POINTS = 11_000
 
-_MS = 1_000_000
-_LATEST_MS = (2**63 - 1) // _MS
+_LATEST_MS = (2**63 - 1) // MILLISECOND
 """The year 2262, where int64 nanoseconds end."""
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -100,7 +99,7 @@ def parse_time(text: str) -> int:
     ms = _rfc3339_ms(text) if "T" in text else _seconds_ms(text)
     if ms is None or abs(ms) > _LATEST_MS:
         raise ValueError(f"cannot parse {json.dumps(text)} to a valid timestamp")
-    return ms * _MS
+    return ms * MILLISECOND
 
 
 def parse_duration(text: str) -> int:
@@ -113,7 +112,7 @@ def parse_duration(text: str) -> int:
         ms = sum(int(n) * unit for n, unit in zip(found.groups(), _UNITS_MS, strict=True) if n)
     if abs(ms) > _LATEST_MS:
         raise ValueError(f"cannot parse {json.dumps(text)} to a valid duration. It overflows int64")
-    return ms * _MS
+    return ms * MILLISECOND
 
 
 def _seconds_ms(text: str) -> int | None:

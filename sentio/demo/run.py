@@ -20,7 +20,7 @@ from sentio.demo.tsdb import Tsdb
 from sentio.server import Server
 from sentio.types import SECOND
 
-FAULT_EVERY_S = 180.0
+_FAULT_EVERY = 180 * SECOND
 SCRAPE_EVERY_S = 5.0
 
 
@@ -29,15 +29,13 @@ class Demo:
 
     With ``prometheus`` that API is a real Prometheus's, which also scrapes Sentio at ``sentio``
     (``host:port``); without, it is the embedded store's. ``clock`` gives seconds since the epoch;
-    ``fault_every`` and ``scrape_every`` are seconds. `start` may be called once.
+    ``scrape_every`` is in seconds. `start` may be called once.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
         *,
-        seed: int = 0,
-        fault_every: float = FAULT_EVERY_S,
         scrape_every: float = SCRAPE_EVERY_S,
         prometheus: bool = False,
         sentio: str | None = None,
@@ -47,8 +45,6 @@ class Demo:
         self.exporter_url = ""
         """Where the exporter's page is, known once started."""
         self._clock = clock
-        self._seed = seed
-        self._fault_every = round(fault_every * SECOND)
         self._scrape_every = scrape_every
         self._prometheus = prometheus
         self._sentio = sentio
@@ -58,7 +54,7 @@ class Demo:
         """Returns once the history can be asked for. Raises `SentioError`; then nothing is left running."""
         with ExitStack() as starting:
             begun = round(self._clock() * SECOND)
-            simulator = Simulator(begun, self._fault_every, self._seed)
+            simulator = Simulator(begun, _FAULT_EVERY)
             page = Server(exporter(simulator, self._clock), name="demo-exporter")
             starting.enter_context(page)
             past = history(simulator, begun, {"job": "demo", "instance": page.address})

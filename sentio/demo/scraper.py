@@ -13,11 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sentio.demo.series import under_target
 from sentio.demo.tsdb import Tsdb
 from sentio.errors import SourceError, StoreError
-from sentio.types import SeriesKey
+from sentio.types import MILLISECOND, SeriesKey
 
 _log = logging.getLogger(__name__)
 
-_MS = 1_000_000
 _TIMEOUT_S = 2.0
 """For a page of a few lines from this very machine; it also bounds how long `Scraper.stop` waits."""
 
@@ -30,10 +29,8 @@ class Scraper:
     which it was. ``clock`` gives seconds since the epoch. Timestamps on the page are not looked at.
     """
 
-    def __init__(
-        self, store: Tsdb, address: str, interval: float, clock: Callable[[], float], job: str = "demo"
-    ) -> None:
-        self.target = {"job": job, "instance": address}
+    def __init__(self, store: Tsdb, address: str, interval: float, clock: Callable[[], float]) -> None:
+        self.target = {"job": "demo", "instance": address}
         self.scrapes = 0
         self.failures = 0
         self._store = store
@@ -60,7 +57,7 @@ class Scraper:
     def scrape(self) -> None:
         """One scrape. A failure is counted and logged, and shows in ``up``; it is never raised."""
         self.scrapes += 1
-        time = round(self._clock() * 1000) * _MS
+        time = round(self._clock() * 1000) * MILLISECOND
         try:
             try:
                 samples = self._page()

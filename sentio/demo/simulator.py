@@ -13,14 +13,13 @@ import numpy as np
 
 from sentio.demo.faults import Faults
 from sentio.demo.noise import gaussian
-from sentio.types import SECOND, Bools, Floats, Ints, SeriesKey
+from sentio.types import MILLISECOND, SECOND, Bools, Floats, Ints, SeriesKey
 
 CPU = "docker_container_cpu_usage_percent"
 MEMORY = "docker_container_mem_usage"
 FAULT = "sentio_demo_fault_active"
 
 _MIB = float(1 << 20)
-_MS = 1_000_000
 _DAY = 86_400.0 * SECOND
 _WEEK = 7 * _DAY
 _WEDNESDAY = 6.5 / 7.0
@@ -96,8 +95,8 @@ class Simulator:
     def values(self, times: Ints) -> Floats:
         """Each series at ``times [n]``: percent and bytes ``[S, n]``. Times are cut to milliseconds, all that
         Prometheus keeps, so that a stored sample is the value at its own time."""
-        times = times // _MS * _MS
-        noise = gaussian(self._seed, len(self.keys), times // _MS)
+        times = times // MILLISECOND * MILLISECOND
+        noise = gaussian(self._seed, len(self.keys), times // MILLISECOND)
         values = self._misbehave(times, self.expected(times) + self._sigma * noise)
         half = len(self.containers)
         values[half:] = np.round(values[half:])
@@ -105,7 +104,7 @@ class Simulator:
 
     def truth(self, times: Ints) -> Bools:
         """Whether each container misbehaves at ``times [n]``: ``[containers, n]``."""
-        active = self._faults.at(times // _MS * _MS)
+        active = self._faults.at(times // MILLISECOND * MILLISECOND)
         misbehaves: Bools = active.container[None, :] == np.arange(len(self.containers))[:, None]
         return misbehaves
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentio.types import Floats, Ints
-
-_MS = 1_000_000
+from sentio.types import MILLISECOND, Floats, Ints
 
 
 def value_texts(values: Floats) -> list[str]:
@@ -31,7 +29,7 @@ def _odd(value: float) -> str:
 
 def time_texts(times: Ints) -> list[str]:
     """Each of ``times [n]`` (ns) in seconds, with milliseconds where there are any."""
-    ms = times // _MS
+    ms = times // MILLISECOND
     if not np.any(ms % 1000):
         return list(map(str, (ms // 1000).tolist()))
     return [str(t // 1000) if t % 1000 == 0 else f"{t / 1000:.3f}" for t in ms.tolist()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sentio.config.durations import MILLISECOND, format_duration
+from sentio.config.durations import format_duration
 from sentio.detection.run import Request, first_batch, goes_on, made, with_batch
 from sentio.errors import SensorsError
 from sentio.evaluation.labelled import first_scored
@@ -16,7 +16,7 @@ from sentio.evaluation.settings import change
 from sentio.grid import cells_of
 from sentio.tables.reader import Choice
 from sentio.tables.whole import Samples
-from sentio.types import SECOND
+from sentio.types import MILLISECOND, SECOND
 
 SOURCE = "restream"
 _TYPE = "sentio.detection.restream:Restreamed"
