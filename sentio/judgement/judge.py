@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -100,7 +100,7 @@ class Judge:
             clock=put_forward(policy.timezone if step <= AN_HOUR else "UTC"),
         )
         self._width = NormalDist().inv_cdf((1 + policy.interval_width) / 2)
-        self._names = frozenset(self.blank(()).arrays)
+        self._layout = _layout(self.blank(()))
 
     def blank(self, keys: Keys) -> State:
         """Of series of which nothing is known yet."""
@@ -110,11 +110,7 @@ class Judge:
 
     def fits(self, state: State) -> bool:
         """Whether ``state`` is one of this version's."""
-        mine = self.blank(()).arrays
-        return self._names == state.arrays.keys() and all(
-            state[name].shape[1:] == array.shape[1:] and state[name].dtype == array.dtype
-            for name, array in mine.items()
-        )
+        return _layout(state) == self._layout
 
     def onto(self, state: State, keys: Keys) -> State:
         """``state`` for exactly ``keys``; those that it lacks are blank."""
@@ -252,6 +248,10 @@ class Judge:
             low, high = policy.data_range
             return np.clip(band[0], low, high), np.clip(band[1], low, high), np.clip(band[2], low, high)
         return band
+
+
+def _layout(state: State) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    return {name: (array.shape[1:], array.dtype) for name, array in state.arrays.items()}
 
 
 def _modelled(verdict: Verdict, scores: Scores, unbegun: Bools | None) -> Verdict:
