@@ -7,7 +7,6 @@ import importlib
 import json
 import os
 import socket
-from concurrent.futures import Executor, Future
 
 import pytest
 
@@ -16,6 +15,7 @@ from sentio.config.delivery import Delivery
 from sentio.config.options import Options
 from sentio.contracts import Sink, Source
 from tests.contract import detector_checks, sink_checks
+from tests.here import Here
 
 LEAST = {("sources", "prometheus"): {"url": "http://127.0.0.1:1"}}
 LEAST |= {("sources", name): {"path": "samples"} for name in ("csv", "recording")}
@@ -30,13 +30,6 @@ OWN = ("tests/configs/own/detectors.py:Band", "tests.configs.own.detectors:Share
 """Classes of one's own: in datastream.io's later and first vocabulary, and in ours."""
 DETECTORS = (*catalog.names("detectors"), *OWN)
 SINKS = catalog.names("sinks")
-
-
-class Here(Executor):
-    def submit(self, fn, /, *args, **kwargs):
-        result = Future()
-        result.set_result(fn(*args, **kwargs))
-        return result
 
 
 def make(kind: str, name: str):

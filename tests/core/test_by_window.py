@@ -14,7 +14,8 @@ from sentio.detectors.pyod import Pyod
 from sentio.state import SeriesStatus, State
 from sentio.telemetry import Telemetry
 from sentio.types import ANOMALY, SCORE, SECOND
-from tests.core.test_runner import HOUR, STEP, A, B, Here, House
+from tests.core.test_runner import HOUR, STEP, A, B, House
+from tests.here import Here
 
 
 class Windows(House):

@@ -20,7 +20,8 @@ from sentio.exclusion import Exclusion
 from sentio.sinks.exposition import Exposition
 from sentio.state import State
 from sentio.types import ANOMALY, SCORE, SECOND
-from tests.core.test_runner import HOUR, STEP, A, B, Here, House
+from tests.core.test_runner import HOUR, STEP, A, B, House
+from tests.here import Here
 
 
 class Going(House):

@@ -4,7 +4,6 @@ servers of tests/sources and tests/live are real."""
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from sentio.state import SeriesStatus, State
 from sentio.telemetry import Telemetry
 from sentio.timing import Timing
 from sentio.types import ANOMALY, SCORE, SECOND, YHAT, Failure, Notes, Panel, SeriesKey, Window
+from tests.here import Here
 from tests.servers import PATIENCE_S
 
 STEP = 10 * SECOND
@@ -32,13 +32,6 @@ NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 A, B, C = (SeriesKey("m", (("i", i),)) for i in "abc")
-
-
-class Here(Executor):
-    def submit(self, fn, /, *args, **kwargs):
-        result = Future()
-        result.set_result(fn(*args, **kwargs))
-        return result
 
 
 class Memory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from sentio.demo.series import Series
 from sentio.demo.tsdb import Tsdb
 from sentio.server import Server
 from sentio.types import SECOND, SeriesKey
+from tests.servers import need_prometheus
 
 T0 = 1_700_000_000
 """Seconds; the samples lie in the two hours from here on."""
@@ -89,9 +89,3 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     process.load(samples())
     with process:
         yield Api(process.url)
-
-
-def need_prometheus() -> None:
-    for program in ("prometheus", "promtool"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not on PATH; on Debian: apt-get install prometheus")

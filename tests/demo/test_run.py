@@ -14,9 +14,9 @@ import requests
 from sentio.demo.blocks import PrometheusError
 from sentio.demo.run import Demo
 from sentio.demo.simulator import CPU, FAULT
-from tests.servers import PATIENCE_S, until
+from tests.servers import PATIENCE_S, need_prometheus, until
 
-from .conftest import Api, need_prometheus
+from .conftest import Api
 
 
 def ask(demo: Demo, query: str) -> list[dict[str, Any]]:

@@ -29,6 +29,13 @@ def panel(*rows: object, start: int = 0, names: tuple[str, ...] = ()) -> Panel:
     return Panel(tuple(SeriesKey(n) for n in names or map(str, range(len(values)))), times, values)
 
 
+def numbered(values: object, start: int = 1, step: int = 1) -> Panel:
+    """Series by their number; a sample every ``step`` seconds from ``start`` on."""
+    rows = np.atleast_2d(np.asarray(values, float))
+    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(rows)))
+    return Panel(keys, (start + step * np.arange(rows.shape[1])) * SECOND, rows)
+
+
 def cut(whole: Panel, first: int, end: int | None = None) -> Panel:
     return Panel(whole.keys, whole.times[first:end], whole.values[:, first:end])
 

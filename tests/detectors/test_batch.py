@@ -14,7 +14,8 @@ from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.model import expected
 from sentio.state import SeriesStatus, State
 from sentio.types import SECOND, SeriesKey
-from tests.detectors.test_prophet import DAY, START, Here
+from tests.detectors.test_prophet import DAY, START
+from tests.here import Here
 
 MINUTE = 60 * SECOND
 

@@ -19,8 +19,9 @@ from sentio.detectors import changefinder as ours
 from sentio.detectors.changefinder import ChangeFinder
 from sentio.orders import by_aic, coefficients
 from sentio.state import State
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
-from tests.contract.test_catalog import Here
+from sentio.types import ANOMALY, SCORE, Panel
+from tests.detectors.drive import numbered as panel
+from tests.here import Here
 
 DATA = Path(__file__).parent.parent / "data"
 with (DATA / "changefinder_scores.csv").open(encoding="utf-8", newline="") as file:
@@ -33,12 +34,6 @@ ORDERS = json.loads((DATA / "changefinder_orders.json").read_text("utf-8"))
 
 def detector(**options) -> ChangeFinder:
     return ChangeFinder(ChangeFinder.Options(**options), Here())
-
-
-def panel(values, start: int = 1) -> Panel:
-    values = np.atleast_2d(np.asarray(values, float))
-    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
-    return Panel(keys, (start + np.arange(values.shape[1])) * SECOND, values)
 
 
 def outputs(values, **options):

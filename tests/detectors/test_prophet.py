@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,10 @@ from sentio.detectors.prophet.design import Design
 from sentio.detectors.prophet.stan import _prophet
 from sentio.state import SeriesStatus, State
 from sentio.types import ANOMALY, LOWER, SCORE, SECOND, UPPER, YHAT, Panel, SeriesKey
+from tests.here import Here
 
 DAY = 86_400 * SECOND
 START = 1_700_006_400 * SECOND  # a midnight, UTC
-
-
-class Here(Executor):
-    """Runs each task at once, in this process."""
-
-    def submit(self, fn, /, *args, **kwargs):
-        result = Future()
-        result.set_result(fn(*args, **kwargs))
-        return result
 
 
 def stan(**options) -> Prophet:

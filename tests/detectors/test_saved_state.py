@@ -9,7 +9,7 @@ import pytest
 
 from sentio.detectors.prophet import Prophet
 from sentio.state import State
-from tests.detectors.test_prophet import Here
+from tests.here import Here
 
 SAVED = sorted(Path("tests/data").glob("prophet_state_*.npz"))
 

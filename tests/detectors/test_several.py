@@ -13,7 +13,8 @@ from sentio.detectors.several import Several
 from sentio.state import SeriesStatus
 from sentio.types import ANOMALY, LOWER, SCORE, UPPER, YHAT, Panel
 from tests.contract.detector_checks import after, panel
-from tests.contract.test_catalog import Here, make
+from tests.contract.test_catalog import make
+from tests.here import Here
 
 SHORT, LONG = {"type": "gaussian1d", "batch": 50}, {"type": "gaussian1d", "threshold": 0.9}
 

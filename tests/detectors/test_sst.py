@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from sentio.detectors.sst import SST
 from sentio.state import State
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
-from tests.contract.test_catalog import Here
+from sentio.types import ANOMALY, SCORE, Panel
+from tests.detectors.drive import numbered as panel
+from tests.here import Here
 
 RNG = np.random.default_rng(11)
 NOISE = np.sin(np.arange(300) / 5) + 0.3 * RNG.normal(size=(4, 300)) + np.array([[0.0], [3.0], [0.0], [-1.0]])
@@ -20,12 +21,6 @@ NOISE[2, 150:] = np.sin(np.arange(150) / 2)
 
 def detector(**options) -> SST:
     return SST(SST.Options(**options), Here())
-
-
-def panel(values, start: int = 1) -> Panel:
-    values = np.atleast_2d(np.asarray(values, float))
-    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
-    return Panel(keys, (start + np.arange(values.shape[1])) * SECOND, values)
 
 
 def outputs(values, **options):

@@ -14,9 +14,10 @@ from sentio.contracts import Detector
 from sentio.detectors.welch import Welch, _two_sided
 from sentio.scenario.printer import SENSORS, START, temperatures
 from sentio.state import State
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
+from sentio.types import ANOMALY, SCORE, Panel
 from tests.contract import detector_checks
-from tests.contract.test_catalog import Here
+from tests.detectors.drive import numbered
+from tests.here import Here
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "data/kapacitor_ttest.json").read_text())
 
@@ -26,9 +27,7 @@ def welch(**options) -> Welch:
 
 
 def panel(values, start: int = START, step: int = 1) -> Panel:
-    values = np.atleast_2d(np.asarray(values, float))
-    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
-    return Panel(keys, (start + step * np.arange(values.shape[1])) * SECOND, values)
+    return numbered(values, start, step)
 
 
 def nothing(like: Panel) -> Panel:

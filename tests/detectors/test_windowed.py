@@ -15,9 +15,10 @@ from sentio.detectors.mad import Mad
 from sentio.detectors.moving_avg import MovingAvg
 from sentio.detectors.threshold import Threshold
 from sentio.detectors.tukey import Tukey
-from sentio.types import ANOMALY, SCORE, SECOND, Panel, SeriesKey
+from sentio.types import ANOMALY, SCORE, Panel
 from tests.contract import detector_checks
-from tests.contract.test_catalog import Here
+from tests.detectors.drive import numbered
+from tests.here import Here
 
 POINTS = (Path(__file__).parent.parent / "data/kapacitor_points.txt").read_text()
 START = 1_700_000_000
@@ -29,9 +30,7 @@ def points(measurement: str) -> np.ndarray:
 
 
 def panel(values, start: int = START) -> Panel:
-    values = np.atleast_2d(np.asarray(values, float))
-    keys = tuple(SeriesKey("m", (("i", str(i)),)) for i in range(len(values)))
-    return Panel(keys, (start + np.arange(values.shape[1])) * SECOND, values)
+    return numbered(values, start)
 
 
 def made(kind, **options) -> Detector:
