@@ -127,7 +127,7 @@ def test_all_of_them_at_once() -> None:
     ("name", "value", "text"),
     [
         ("DAYSBACK", "20s", "is 20s; at least two steps (30s) is expected"),
-        ("CHANGEPOINT_PRIOR_SCALE", "-1", "is -1.0; a number above 0 is expected"),
+        ("CHANGEPOINT_PRIOR_SCALE", "-1", "is -1.0; a number from 0.000001 to 1000000 is expected"),
         ("CHANGEPOINT_PRIOR_SCALE", "nan", "is nan; a finite number is expected"),
         ("PREDICTION_PERIODS", "0", 'is "0"; a whole number from 1 up is expected'),
         ("PREDICTION_FREQUENCY", "0s", 'is "0s"; s, min, h or D is expected'),
