@@ -18,6 +18,7 @@ from sentio.judgement.daily import name_shift, remember_hour
 from sentio.judgement.evidence import NEVER, Evidence
 from sentio.judgement.kinds import Kind
 from sentio.judgement.memory import INCIDENT, Bytes, Counts, Memory, noise_at, put_noise
+from sentio.judgement.onsets import another_from, onset
 from sentio.judgement.shapes import name_kind
 from sentio.types import Array, Bools, Floats, Ints
 
@@ -27,10 +28,6 @@ _EARLY, _LATE = int(Kind.EARLY_PATTERN), int(Kind.LATE_PATTERN)
 
 QUIET = 5
 """Samples in a row that are not anomalous end an incident."""
-_BEYOND = 2.0
-"""Scales of the noise: a deviation from which the incident is taken to have begun, once it was found anomalous."""
-_NEAR = 0.3
-"""Or, where that is more, this part of the first anomalous deviation."""
 _LARGEST, _LEAST = 1e37, 1e-30
 """Deviations, scales and scores are cut off here, so that single precision holds them."""
 
@@ -147,11 +144,11 @@ def _take(s: int, j: int, t: int, step: int, now: Samples, found: Evidence, kept
     arrived = np.isfinite(now.values[s, j])
     if now.anomalous[s, j] == 1:
         if not kept.open[s]:
-            _open(s, _onset(s, j, t, step, arrived, found, kept), step, kept)
+            _open(s, onset(s, j, t, step, arrived, found, kept), step, kept)
         else:
-            plain = _plain_from(s, j, t, arrived, found, kept)
-            if plain > kept.began[s]:
-                _open(s, plain, step, kept)
+            another = another_from(s, j, t, step, arrived, found, kept)
+            if another > kept.began[s]:
+                _open(s, another, step, kept)
         _prolong(s, t, step, kept)
         kept.calm[s] = 0
         if not kept.score[s] >= now.score[s, j]:
@@ -200,28 +197,6 @@ def _cut(x: float) -> float:
 
 
 @part
-def _onset(s: int, j: int, t: int, step: int, arrived: bool, found: Evidence, kept: Memory) -> int:
-    """ns when what is found at ``t`` really began."""
-    if not arrived:
-        return int(min(found.gap_from[s, j], t)) if found.gap[s, j] > 0 else t
-    if found.zeroed[s, j] >= 1:
-        return t
-    began = _beginning(s, t, step, kept)
-    return int(min(began, found.equal_from[s, j])) if found.stuck[s, j] >= 1 else began
-
-
-@part
-def _plain_from(s: int, j: int, t: int, arrived: bool, found: Evidence, kept: Memory) -> int:
-    """ns since when the open incident is another one, which needs no shape: what was above is not there at all, zero or
-    stands still, for the first time; else `NEVER`."""
-    if not arrived:
-        return int(found.gap_from[s, j]) if kept.missed[s] == 0 and found.gap[s, j] > 0 else NEVER
-    if found.zeroed[s, j] >= 1:
-        return t if kept.zeroed[s] == 0 else NEVER
-    return int(found.equal_from[s, j]) if found.stuck[s, j] >= 1 and kept.equal[s] == 0 else NEVER
-
-
-@part
 def _open(s: int, began: int, step: int, kept: Memory) -> None:
     """A new incident, of which the sample at ``began`` ns is the first."""
     kept.open[s], kept.kind[s] = 1, 0
@@ -231,27 +206,6 @@ def _open(s: int, began: int, step: int, kept: Memory) -> None:
     kept.peak[s], kept.peak_size[s], kept.score[s] = np.nan, -1.0, np.nan
     kept.missed[s], kept.equal[s], kept.zeroed[s], kept.usual[s], kept.lag[s] = 0, 0, 0, 0, 0
     kept.level[s], kept.spread[s] = np.nan, np.nan
-
-
-@part
-def _beginning(s: int, t: int, step: int, kept: Memory) -> int:
-    """ns of the first of the deviations to the side of the one at ``t``, one smaller one between them allowed for."""
-    length = kept.deviation.shape[1]
-    slot = t // step
-    now = np.float64(kept.deviation[s, slot % length]) / np.float64(kept.scale[s])
-    side = 1.0 if now > 0 else -1.0
-    # A far jump begins where it is far, not with noise that happened to be on the same side.
-    beyond = max(_BEYOND, _NEAR * abs(now))
-    began, smaller = 0, 0
-    for k in range(1, length):
-        at = (slot - k) % length
-        if side * kept.deviation[s, at] > beyond * noise_at(s, at, kept):
-            began, smaller = k, 0
-        else:
-            smaller += 1
-        if smaller > 1:
-            break
-    return t - began * step
 
 
 @part

@@ -357,3 +357,37 @@ def test_what_needs_no_shape_begins_within_an_incident_where_it_does(becomes, ki
     assert (found.duration(STEP)[:, -1] == after * STEP).all()
     if percent is not None:
         np.testing.assert_allclose(found.percent[:, -1], percent, rtol=0.01)
+
+
+def test_what_is_below_after_it_was_above_is_another_incident():
+    """An outage, and what comes all at once after it: what is said has to be true of now."""
+    lasted, after = 25, 8
+
+    def change(expected, noise, _rng):
+        aside = np.where(np.arange(noise.shape[1]) < lasted, -20, 15)
+        return expected + noise + aside * sizes(noise)
+
+    found = happens(change, lasted + after).incidents
+    began = times(BEFORE + lasted + 1)[-1]
+    assert (found.kind[:, BEFORE + lasted - 1] == Kind.LEVEL_SHIFT).mean() > 0.8
+    assert (found.size[:, BEFORE + lasted - 1] < 0).all()
+    right = (found.onset[:, -1] == began) & (found.size[:, -1] > 0) & (found.kind[:, -1] == Kind.LEVEL_SHIFT)
+    assert right.mean() > 0.9
+    assert (found.size[:, BEFORE + lasted + 1] < 0).all()  # A sample or two may be noise that was added.
+
+
+def test_what_is_off_for_longer_than_it_was_missing_is_another_incident():
+    lasted, after = 12, 20
+
+    def change(expected, noise, _rng):
+        values = expected + noise + 20 * sizes(noise)
+        values[:, :lasted] = np.nan
+        return values
+
+    found = happens(change, lasted + after).incidents
+    back = times(BEFORE + lasted + 1)[-1]
+    assert (found.kind[:, BEFORE + lasted - 1] == Kind.MISSING).all()
+    assert (found.onset[:, BEFORE + lasted + 3] < back).all()
+    right = (found.onset[:, -1] == back) & (found.kind[:, -1] == Kind.LEVEL_SHIFT)
+    assert right.mean() > 0.9
+    assert (found.duration(STEP)[right, -1] == after * STEP).all()
