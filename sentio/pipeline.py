@@ -157,7 +157,7 @@ def score(
         _of_model(model, "status", keys).astype(np.int8), failures=fresh.notes.failures, every=line.every,
     )  # fmt: skip
     judged = _kept(line.judge, memory.judged, judged, model.keys)
-    return replace(memory, model=model, judged=judged), _with_incidents(report, found, line.step), found
+    return replace(memory, model=model, judged=judged), _with_incidents(line, report, found), found
 
 
 def _scores(detector: Detector, model: State, fresh: Panel, left_out: Bools | None) -> tuple[State, Scores]:
@@ -203,7 +203,8 @@ def _words(line: Line, incidents: Incidents, times: Ints) -> tuple[Say, Say]:
     def text(change: Change) -> str:
         if not about(change):
             return ""
-        return sentence(incidents, change.row, change.column, step=line.step, now=int(times[change.column]))
+        now, data_range = int(times[change.column]), line.judge.policy.data_range
+        return sentence(incidents, change.row, change.column, step=line.step, now=now, data_range=data_range)
 
     return kind, text
 
@@ -258,19 +259,20 @@ def _of(model: State, keys: Keys) -> State:
     return model.select(at[at >= 0])
 
 
-def _with_incidents(report: Report, found: Judged, step: int) -> Report:
+def _with_incidents(line: Line, report: Report, found: Judged) -> Report:
     """``report`` with what is the matter after the newest sample: the incidents that are open."""
     incidents, series = found.incidents, len(found.scores.keys)
     if incidents is None or not len(found.scores.times):
         none = np.zeros(series, np.int64)
         sizes = np.full((2, series), np.nan)
         return replace(report, kinds=none.astype(np.int8), onsets=none, durations=none, sizes=sizes)
-    is_open, now = incidents.open[:, -1], int(found.scores.times[-1])
+    is_open, now, step = incidents.open[:, -1], int(found.scores.times[-1]), line.step
+    data_range = line.judge.policy.data_range
     rows = np.flatnonzero(is_open)[:_MOST_TEXTS].tolist()
     return replace(
         report,
         kinds=np.where(is_open, incidents.kind[:, -1], 0).astype(np.int8),
-        texts={row: sentence(incidents, row, step=step, now=now) for row in rows},
+        texts={row: sentence(incidents, row, step=step, now=now, data_range=data_range) for row in rows},
         onsets=np.where(is_open, incidents.onset[:, -1], 0),
         durations=np.where(is_open, incidents.duration(step)[:, -1], 0),
         sizes=np.where(is_open, np.array([incidents.size[:, -1], incidents.percent[:, -1]]), np.nan),

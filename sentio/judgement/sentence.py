@@ -17,21 +17,41 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _UNITS = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 
 
-def sentence(incidents: Incidents, row: int, column: int = -1, *, step: int, now: int) -> str:
+def sentence(
+    incidents: Incidents,
+    row: int,
+    column: int = -1,
+    *,
+    step: int,
+    now: int,
+    data_range: tuple[float, float] | None = None,
+) -> str:
     """About the incident of series ``row`` after sample ``column``; empty where there has been none.
 
     ``step`` and ``now`` in ns; ``now`` is the time of the newest sample: times of another day have their date. Numbers
-    have no units, for those of the series are not known.
+    have no units, for those of the series are not known. ``data_range``: where the values can lie at all, if one knows.
     """
     kind = Kind(int(incidents.kind[row, column]))
     if kind == Kind.NONE:
         return ""
     one, clock = Incidents(*(a[row, column] for a in incidents)), _of_day(now)
     if kind == Kind.MISSING:
-        return _missing(one, step, now, clock)
+        return f"{_missing(one, step, now, clock)}."
     if kind == Kind.FLATLINE:
-        return f"{_when(kind, one, clock)}: exactly {_exact(float(one.level))} for {one.run} samples; {_usual(one)}."
-    return f"{_when(kind, one, clock)}: {_what(kind, one, step)}, for {span(int(one.duration(step)))}."
+        what = f"exactly {_exact(float(one.level))} for {one.run} samples; {_usual(one)}"
+    else:
+        what = f"{_what(kind, one, step)}, for {span(int(one.duration(step)))}"
+    return f"{_when(kind, one, clock)}: {what}{_beyond(float(one.level), data_range)}."
+
+
+def _beyond(level: float, data_range: tuple[float, float] | None) -> str:
+    """That values cannot be like the newest one."""
+    low, high = data_range or (-math.inf, math.inf)
+    if level > high:
+        return f"; {_exact(level)} is above the range of the data, which ends at {_exact(high)}"
+    if level < low:
+        return f"; {_exact(level)} is below the range of the data, which begins at {_exact(low)}"
+    return ""
 
 
 def _of_day(now: int) -> _Clock:
@@ -86,8 +106,8 @@ def _usual(one: Incidents) -> str:
 def _missing(one: Incidents, step: int, now: int, clock: _Clock) -> str:
     usual = f"usually no gap is longer than {span(int(one.usual) * step)}" if one.usual else "usually none is missing"
     if one.gone:
-        return f"Stopped arriving {span(now - int(one.end) + int(one.run) * step)} ago; {usual}."
-    return f"Did not arrive from {clock(int(one.onset))} UTC on, for {span(int(one.run) * step)}; {usual}."
+        return f"Stopped arriving {span(now - int(one.end) + int(one.run) * step)} ago; {usual}"
+    return f"Did not arrive from {clock(int(one.onset))} UTC on, for {span(int(one.run) * step)}; {usual}"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -28,14 +28,14 @@ TWO_GRIDS = {"window": 20 * HOUR, "max_points": 200}
 class Judging(House):
     """A house with a judge, whose series differ, and one that emits to ``heard`` as well."""
 
-    def __init__(self, rules: Rules | None = None, **timing: int) -> None:
-        self.rules = rules or Rules()
+    def __init__(self, rules: Rules | None = None, policy: Policy | None = None, **timing: int) -> None:
+        self.rules, self.policy = rules or Rules(), policy or Policy()
         super().__init__(*SERIES, **timing)
         self.source.bump = {key: 10.0 * i for i, key in enumerate(SERIES)}
 
     def another(self) -> Runner:
         step = self.timing.step
-        judge = Judge(Policy(), step)
+        judge = Judge(self.policy, step)
         line = Line("q", self.source, self.detector, "m", (300 * SECOND,), judge, Alerting(self.rules), step)
         return Runner(line, self.timing, (self.sink,), self.telemetry, self.saved.append)
 
@@ -278,6 +278,17 @@ def test_what_is_said_of_a_series_that_is_back_is_not_what_was_said_when_it_went
     ]
     assert said[2].text.startswith("Spike since ")
     assert said[2].text.endswith(" above what was expected, for 10 s.")
+
+
+def test_what_the_values_cannot_be_is_said_on_the_page_and_to_sinks():
+    house = Judging(policy=Policy(data_range=(0.0, 500.0)))
+    house.train()
+    house.score(0)
+    house.source.bump[SERIES[3]] += 1000.0
+    report = house.score()
+    (said,) = report.events
+    assert report.texts[3] == said.text
+    assert said.text.endswith(" is above the range of the data, which ends at 500.")
 
 
 @pytest.mark.parametrize("steps", range(3, 12))

@@ -78,6 +78,25 @@ def test_sentences(incident, text):
     assert sentence(incident, 0, step=STEP, now=AT) == text
 
 
+@pytest.mark.parametrize(
+    ("level", "beyond"),
+    [
+        (104.9, "; 104.9 is above the range of the data, which ends at 100"),
+        (-2e-7, "; -2e-07 is below the range of the data, which begins at 0"),
+        (100.0, ""),
+        (0.0, ""),
+    ],
+)
+def test_what_the_values_cannot_be_is_said(level, beyond):
+    for kind, what in ((Kind.SPIKE, "5 above what was expected, for 25 min"), (Kind.FLATLINE, "are equal")):
+        about = one(kind, size=5, level=level, run=5, usual=3)
+        plain = sentence(about, 0, step=STEP, now=AT)
+        assert plain.endswith(f"{what}.")
+        assert sentence(about, 0, step=STEP, now=AT, data_range=(0.0, 100.0)) == f"{plain[:-1]}{beyond}."
+    gone = one(Kind.MISSING, level=level, run=5)
+    assert "range" not in sentence(gone, 0, step=STEP, now=AT, data_range=(0.0, 100.0))
+
+
 def test_what_is_missing():
     incident = one(Kind.MISSING, seconds=45, run=3, usual=1, gone=True)
     end = int(incident.end[0, 0])
