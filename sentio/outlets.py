@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentio import build
-from sentio.alerting import remembering, told
+from sentio.alerting import remembering
 from sentio.config.adapter import Adapter
 from sentio.config.model import Config
 from sentio.contracts import Sink
@@ -135,7 +135,7 @@ def _tell(report: Report, boxes: list[Outbox], journal: Journal | None) -> None:
     entry = Entry()
     if report.alerts.arrays:
         before = journal.alerts(report.pipeline) if journal else None
-        known = remembering(told(report.alerts), report.scores.keys, report.events, before, report.at)
+        known = remembering(report.alerts, report.scores.keys, report.events, before, report.at)
         entry.alerts[report.pipeline] = State(
             known.keys, {**known.arrays, _TO: _told(report, known.keys, boxes, before)}
         )

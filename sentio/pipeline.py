@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sentio.alerting import Alerting, Change, Recents, Say, away, back, events
+from sentio.alerting import Alerting, Change, Recents, Say, away, back, events, told
 from sentio.contracts import Detector, Forecaster, Source
 from sentio.errors import SourceError
 from sentio.exclusion import Exclusion
@@ -184,7 +184,7 @@ def alert(
     failures = (*report.failures, *outcome.failures)
     report = replace(
         report, events=changed, firing=firing, failures=failures, levels=outcome.level,
-        alerts=merged([gone, state]) if changed else report.alerts,
+        alerts=merged([told(part) for part in (gone, state) if part.arrays]) if changed else report.alerts,
     )  # fmt: skip
     return replace(memory, alerts=state, away=gone), report
 

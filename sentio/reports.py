@@ -86,7 +86,8 @@ class Report:
     """``[2, S]``: how far it is off, signed, in units and in % of what was expected; NaN where that is not known or no
     incident is open; without a series as ``kinds``."""
     alerts: State = field(default_factory=lambda: State(()))
-    """What is remembered of the alerts after it, also of series that are away; empty where nothing has changed."""
+    """What is remembered after it of the series that have an alert or had one, also of those that are away; empty where
+    nothing has changed."""
     every: int = 0
     """ns between two score ticks of its pipeline: the next report is no further away. 0 where none is to come."""
     unlisted: int = 0

@@ -24,7 +24,7 @@ from sentio.judgement.shifts import FAR, follow_shift, reanchor, restart, was_in
 from sentio.judgement.strangeness import is_small, nearer, novel, off_yesterday, strangeness
 from sentio.judgement.terms import Ahead, Terms, Verdict
 from sentio.judgement.track import Track
-from sentio.judgement.units import A_DAY, LEAST, SOUND
+from sentio.judgement.units import A_DAY, LEAST, SOUND, STILL_FAR
 from sentio.types import Bools, Floats, Ints
 
 _YOUNG = 2.0
@@ -80,7 +80,11 @@ def _judge(
         z_near = nearer(z_near, off / ahead.near_scale)
         z_far = nearer(z_far, off / ahead.far_scale)
     alike = SETTLED if ahead.lags.steps == 1 else 0
-    distance, z_new = novel(track, s, value, ahead.sigma, min(track.since[s], alike) + 1)
+    whole = min(track.since[s], alike) + 1
+    if max(abs(z_near), abs(z_far)) < STILL_FAR:
+        # What is as expected right after an anomaly is not strange for what came before it.
+        whole = min(whole, track.quiet[s] + 1)
+    distance, z_new = novel(track, s, value, ahead.sigma, whole)
     small = is_small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
     strange = LEAST if small else strangeness(z_near, z_far, z_new, terms)
     side = 0 if z_far > 0 else 1

@@ -157,6 +157,14 @@ def test_the_pvalue_is_the_same_after_an_incident():
         assert 0.5 < (pvalue < alpha).mean() / alpha < 2, alpha
 
 
+def test_what_is_as_expected_right_after_an_anomaly_is_none():
+    values = noisy(10 * DAY + 12, 6, series=40)
+    values[:, 10 * DAY : 10 * DAY + 3] += 20 * NOISE
+    found = flags(values)[:, 10 * DAY :]
+    assert found[:, :3].all()
+    assert found[:, 3:].any(axis=1).mean() <= 0.05
+
+
 def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
     values = noisy(28 * DAY, 4, series=20)
     values[:, 20 * DAY] += 30 * NOISE

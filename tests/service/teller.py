@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio.alerting import Alerting, Rule, Rules, events
+from sentio.alerting import Alerting, Rule, Rules, events, told
 from sentio.guard import GuardedSink
 from sentio.journal import Journal
 from sentio.outbox import Outbox
@@ -88,7 +88,7 @@ def run(path: Path, url: str, first: int, ticks: int, die_at: int) -> str:
         changed, firing = events(outcome, scores)
         report = of_alerts("q", now, changed, firing)
         step()
-        fanout.emit(Report(**{**{n: getattr(report, n) for n in report.__slots__}, "alerts": state}))
+        fanout.emit(Report(**{**{n: getattr(report, n) for n in report.__slots__}, "alerts": told(state)}))
         step()
     until = time.monotonic() + 60
     while box._size() and time.monotonic() < until:
