@@ -160,14 +160,14 @@ class History:
         with self._lock:
             return self._keys_with(self._samples_since(since))
 
-    def panel(self, keys: Keys, now: int) -> Panel:
-        """The window that ends at ``now``, for ``keys``: a copy."""
-        return self.with_left_out(keys, now)[0]
+    def panel(self, keys: Keys, now: int, length: int | None = None) -> Panel:
+        """The window that ends at ``now``, or its last ``length`` ns, for ``keys``: a copy."""
+        return self.with_left_out(keys, now, length)[0]
 
-    def with_left_out(self, keys: Keys, now: int) -> tuple[Panel, Bools]:
+    def with_left_out(self, keys: Keys, now: int, length: int | None = None) -> tuple[Panel, Bools]:
         """The same, and ``[S, n]`` which of its samples were left out: they did arrive."""
         with self._lock:
-            wanted = Window.ending(now, self._length, self._step)
+            wanted = Window.ending(now, self._length if length is None else length, self._step)
             covered = [n * _WIDTH + int(np.argmax(b.covered)) for n, b in self._blocks.items() if b.covered.any()]
             first = max(wanted.start // self._step, min(covered, default=0))
             last = min(wanted.end // self._step, self._newest if covered else -1)

@@ -1,11 +1,11 @@
-"""The last scored samples of each series with their bands, for the page's small pictures."""
+"""The last samples of each series, with the bands of those that were scored, for the page's small pictures."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from sentio.types import LOWER, UPPER, YHAT, Keys, Scores, positions
+from sentio.types import LOWER, UPPER, YHAT, Keys, Panel, Scores, positions
 
 LENGTH = 60
 """Samples of a series that are kept."""
@@ -34,3 +34,16 @@ class Recent:
             fresh = np.stack(outputs, dtype=np.float32, casting="same_kind")[:, :, -LENGTH:]
         kept = values[:, :, : -fresh.shape[2]] if again else values[:, :, fresh.shape[2] :]
         self.kept = (scores.keys, np.concatenate([kept, fresh], axis=2))
+
+    def precede(self, past: Panel, at: int, step: int) -> None:
+        """Where there is no sample, take that of ``past``, whose times are ``step`` ns apart; the newest column is of
+        ``at`` ns."""
+        keys, values = self.kept
+        row, column = positions(keys, past.keys), (past.times - at) // step + LENGTH - 1
+        rows, some = np.flatnonzero(row >= 0), (column >= 0) & (column < LENGTH)
+        cells = np.ix_(rows, column[some])
+        drawn = values.copy()
+        with np.errstate(over="ignore"):
+            came = past.values[row[rows]][:, some].astype(np.float32)
+        drawn[0][cells] = np.where(np.isnan(values[0][cells]), came, values[0][cells])
+        self.kept = (keys, drawn)

@@ -24,7 +24,7 @@ from sentio.held import give_back
 from sentio.learning import Learning, begun, refitted
 from sentio.pipeline import Line, Memory, alert, read_fresh, read_when, score
 from sentio.preparing import beginning, prepared
-from sentio.recent import Recent
+from sentio.recent import LENGTH, Recent
 from sentio.rejudging import Rejudging
 from sentio.reports import Report
 from sentio.saved import packed, restored
@@ -32,7 +32,7 @@ from sentio.state import State, merged
 from sentio.telemetry import Telemetry
 from sentio.timing import Reach, Timing
 from sentio.turns import Turns
-from sentio.types import SECOND, Bools, Failure, Keys, Panel, SeriesKey, Window
+from sentio.types import SECOND, Bools, Failure, Keys, Panel, Scores, SeriesKey, Window
 from sentio.vitals import Vitals
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Runner:
         self._cursor: int | None = None
         self._reach = Reach()
         self._saved_at: int | None = None
-        self._trained = False
+        self._trained = self._drawn = False
         self.report: Report | None = None
         self.recent = Recent()
         self.errors = {"score": "", "train": ""}
@@ -183,6 +183,7 @@ class Runner:
             self.line, self._memory, fresh, live, now, left_out=out, whole=whole, unbegun=unbegun
         )
         self.recent.add(report.scores)
+        self._draw_past(report.scores)
         memory, report = alert(self.line, memory, report, found, self.recent.kept, out)
         if self._stopped:
             return report  # while it was judged, which may have taken for ever: what is not told is not to be known
@@ -190,6 +191,13 @@ class Runner:
         self._rejudging.let_go(self.line.judge, self._memory, report, unbegun)
         self._publish(report, failure)
         return report
+
+    def _draw_past(self, scores: Scores) -> None:
+        """Once there is a history the pictures begin with what came before the start."""
+        history, step, at = self._learning.histories.young, self.timing.step, int(scores.times[-1])
+        if self._trained and not self._drawn and history.step == step:
+            self.recent.precede(history.panel(scores.keys, at, (LENGTH - 1) * step), at, step)
+            self._drawn = True
 
     def _left_out(self, live: Keys, fresh: Panel, when: Panel | None) -> Bools | None:
         """``[S, m]``: what is not judged, for it is excluded, or nobody knows whether it arrived."""
@@ -249,7 +257,10 @@ class Runner:
             if self._unbegun and not self._take(self._waiting(), now, tick, there=True):
                 return
             self._fit(self._due(now), now, tick)
-            self._trained = True
+            with self._lock:
+                self._trained = True
+                if self.report:
+                    self._draw_past(self.report.scores)
         except SentioError as error:
             self.errors["train"] = str(error)
             raise

@@ -888,6 +888,21 @@ def test_whoever_stops_a_runner_waits_for_a_tick_that_ends():
         assert house.runner.snapshot().keys == (A,)
 
 
+@pytest.mark.parametrize("scored", [False, True])
+def test_pictures_begin_with_what_came_before_the_start(scored):
+    house = House(A, B)
+    house.source.gone[B] = NOW - 30 * STEP, NOW - 20 * STEP
+    if scored:
+        house.score(0)
+    house.train()
+    house.score()
+    keys, drawn = house.runner.recent.kept
+    assert keys == (A, B)
+    wanted = house.source.read("m", Window.ending(house.now, 59 * STEP, STEP)).values.astype(np.float32)
+    np.testing.assert_array_equal(drawn[0], wanted)
+    assert np.isnan(drawn[1:, :, :-3]).all(), "nothing was expected of it then"
+
+
 def test_every_report_says_how_often_its_pipeline_scores():
     house = House(A)
     house.score(0)
