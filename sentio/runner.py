@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -130,10 +130,25 @@ class Runner:
             # It is to learn from what has come meanwhile, too, as after an outage.
             self._cursor = min(seen, self.timing.newest(now))
 
+    @contextlib.contextmanager
+    def _telling(self, tick: str) -> Iterator[None]:
+        """Have the page say that a tick has failed by a defect, too; of what else fails it says why."""
+        try:
+            yield
+        except SentioError:
+            raise
+        except Exception as error:
+            self.errors[tick] = f"{type(error).__name__}, a defect here or in a class of your own; see the log"
+            raise
+
     # The score tick.
 
     def score(self, now: int, tick: Tick) -> None:
         """Read, judge and publish what is new since the last time."""
+        with self._telling("score"):
+            self._score(now, tick)
+
+    def _score(self, now: int, tick: Tick) -> None:
         window, before = self._unread(now), self._cursor
         if not len(window):
             return
@@ -244,6 +259,10 @@ class Runner:
 
     def train(self, now: int, tick: Tick) -> None:
         """Read what the history lacks, and fit every series that is due."""
+        with self._telling("train"):
+            self._train(now, tick)
+
+    def _train(self, now: int, tick: Tick) -> None:
         learning = self._learning
         if learning.histories.whole.keys and not self._unbegun and not self._due(now):
             self._trained = True  # as after a restart: all that arrive are known already

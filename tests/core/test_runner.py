@@ -127,6 +127,33 @@ def test_only_what_is_new_is_read_and_every_sample_once():
     assert house.value("sentio_samples_total") == 2 * len(times)
 
 
+class Broken(Prophet):
+    """A class of one's own, with a defect in each of its two methods."""
+
+    def fit(self, history):
+        return history.fitted
+
+    def score(self, state, fresh):
+        return state + fresh
+
+
+@pytest.mark.parametrize(("tick", "kind"), [("score", "TypeError"), ("train", "AttributeError")])
+def test_a_defect_is_told_of_on_the_page_until_it_is_over(tick, kind):
+    house = ready(A)
+    good = house.runner.line
+    house.runner.line = replace(good, detector=Broken(Prophet.Options(), Here()))
+    house.now += 2 * HOUR
+    work = {"score": lambda: house.score(0), "train": house.train}[tick]
+    with pytest.raises((TypeError, AttributeError)):
+        work()
+    said = house.runner.errors[tick]
+    assert said == f"{kind}, a defect here or in a class of your own; see the log"
+    house.runner.line = good
+    house.now += HOUR
+    work()
+    assert house.runner.errors[tick] == ""
+
+
 def test_after_an_outage_the_gap_is_read_again():
     house = ready(A)
     house.score()
