@@ -153,6 +153,8 @@ def _series(config: Config, alias: str, panel: Panel, running: Running) -> list[
 
 
 def _in_parts(config: Config, alias: str, series: list[Labelled], running: Running, progress: Progress) -> list[Judged]:
+    if len(series) <= _SERIES_A_TASK:
+        return judge(config, alias, series, progress=share_of(progress))
     parts = [series[first : first + _SERIES_A_TASK] for first in range(0, len(series), _SERIES_A_TASK)]
     calls = [(config, alias, part) for part in parts]
     done = in_processes(judge, calls, running.workers, lambda n: progress("parts replayed", n, len(calls)))

@@ -479,6 +479,18 @@ def test_a_bar_of_one_file_that_is_replayed(tmp_path, command):
     assert re.search(r"\d+ of 100 % replayed", seen), seen
 
 
+def test_a_bar_of_a_pipeline_of_few_series(tmp_path):
+    file = table(tmp_path / "a.csv", ("time", [BEGIN + 300 * i for i in range(900)]), ("value", spiky(900)))
+    config = tmp_path / "sentio.yml"
+    config.write_text(
+        f"sources: {{s: {{type: csv, path: {file}}}}}\n"
+        "pipelines: {load: {source: s, query: value, step: 5m, train: {window: 1d}, detector: {type: pyod}}}\n"
+    )
+    ends = "--start", str(BEGIN), "--end", str(BEGIN + 300 * 899)
+    seen = watched("backtest", "load", f"--config.file={config}", *ends)[1]
+    assert re.search(r"\d+ of 100 % replayed", seen), seen
+
+
 def test_a_bar_that_says_what_takes_so_long_the_first_time(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     file = table(tmp_path / "a.csv", ("time", [BEGIN + 60 * i for i in range(600)]), ("load", spiky()))
