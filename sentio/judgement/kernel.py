@@ -13,6 +13,7 @@ from sentio.compiled import kernel, part
 from sentio.judgement.ahead import foretell, is_doubted, look_ahead
 from sentio.judgement.band import learn_band, learn_figures
 from sentio.judgement.brief import published
+from sentio.judgement.budget import STRONG
 from sentio.judgement.correction import learn_errors
 from sentio.judgement.evident import Watch, evident
 from sentio.judgement.habits import learn_hour
@@ -65,13 +66,15 @@ def _sample(
     least, still = evident(watch, s, j, t, step, ahead.expected, out.base[s, j], ahead.far_scale, left_out, terms)
     out.score[s, j] = least
     if not left_out and np.isfinite(value):
-        _judge(track, s, j, t, step, value, still, ahead, terms, out)
+        untold = watch.budget.untold[s, STRONG] - 1
+        _judge(track, s, j, t, step, value, still, untold, ahead, terms, out)
 
 
 @part
 def _judge(
-    track: Track, s: int, j: int, t: int, step: int, value: float, still: int, ahead: Ahead, terms: Terms, out: Verdict
-) -> None:
+    track: Track, s: int, j: int, t: int, step: int, value: float, still: int, untold: int, ahead: Ahead, terms: Terms,
+    out: Verdict,
+) -> None:  # fmt: skip
     error = value - ahead.model
     z_near = (value - (ahead.naive if is_doubted(track, s, ahead) else ahead.expected)) / ahead.near_scale
     z_far = (error - ahead.base) / ahead.far_scale
@@ -81,9 +84,13 @@ def _judge(
         z_far = nearer(z_far, off / ahead.far_scale)
     alike = SETTLED if ahead.lags.steps == 1 else 0
     whole = min(track.since[s], alike) + 1
-    if max(abs(z_near), abs(z_far)) < STILL_FAR:
-        # What is as expected right after an anomaly is not strange for what came before it.
-        whole = min(whole, track.quiet[s] + 1)
+    if abs(z_far) < STILL_FAR:
+        # What is as expected right after an anomaly is not strange for what came before it. Nor is what moves again
+        # where it was for having been expected to go on standing still.
+        if untold < SETTLED:
+            z_near = nearer(z_near, abs(z_far))
+        if abs(z_near) < STILL_FAR:
+            whole = min(whole, track.quiet[s] + 1, untold + 1)
     distance, z_new = novel(track, s, value, ahead.sigma, whole)
     small = is_small(value - ahead.expected, value - out.base[s, j], ahead.expected, terms)
     strange = LEAST if small else strangeness(z_near, z_far, z_new, terms)

@@ -157,12 +157,21 @@ def test_the_pvalue_is_the_same_after_an_incident():
         assert 0.5 < (pvalue < alpha).mean() / alpha < 2, alpha
 
 
-def test_what_is_as_expected_right_after_an_anomaly_is_none():
-    values = noisy(10 * DAY + 12, 6, series=40)
-    values[:, 10 * DAY : 10 * DAY + 3] += 20 * NOISE
+AFTER = {
+    "a surge": (3, lambda part: part + 20 * NOISE),
+    "six hours at one value": (72, lambda part: np.repeat(part[:, :1], part.shape[1], axis=1)),
+}
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_what_is_as_expected_right_after_an_anomaly_is_none(name):
+    lasts, change = AFTER[name]
+    values = noisy(10 * DAY + lasts + 12, 6, series=40)
+    part = slice(10 * DAY, 10 * DAY + lasts)
+    values[:, part] = change(values[:, part])
     found = flags(values)[:, 10 * DAY :]
-    assert found[:, :3].all()
-    assert found[:, 3:].any(axis=1).mean() <= 0.05
+    assert found[:, lasts - 1].all()
+    assert found[:, lasts:].any(axis=1).mean() <= 0.05
 
 
 def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
