@@ -22,7 +22,7 @@ from sentio.types import ANOMALY
 
 KINDS = ("Gaussian, independent", "AR(1), 0.95", "shape of a day, and noise")
 HOURS = (0, 3, 20, 60)
-SERIES, QUICK_SERIES = 60, 2
+SERIES, QUICK_SERIES = 300, 2
 _UNTIL, _MEAN = 14, 100.0
 _ASKED = 1 / 7
 _WORKERS = 2
