@@ -66,7 +66,7 @@ def _sample(
     least, still = evident(watch, s, j, t, step, ahead.expected, out.base[s, j], ahead.far_scale, left_out, terms)
     out.score[s, j] = least
     if not left_out and np.isfinite(value):
-        untold = watch.budget.untold[s, STRONG] - 1
+        untold = max(watch.budget.untold[s, STRONG] - 1, 0)
         _judge(track, s, j, t, step, value, still, untold, ahead, terms, out)
 
 

@@ -174,6 +174,14 @@ def test_what_is_as_expected_right_after_an_anomaly_is_none(name):
     assert found[:, lasts:].any(axis=1).mean() <= 0.05
 
 
+def test_what_stands_still_where_it_was_expected_is_not_strange_for_its_size():
+    values = noisy(10 * DAY + 8, 6, series=40)
+    values[:, 10 * DAY :] = shape(10 * DAY, 1)
+    out = run(values)
+    assert (out[ANOMALY][:, -1] == 1).all(), "it is told of"
+    assert np.median(out[PVALUE][:, -1]) > 0.1
+
+
 def test_a_quiet_series_is_owed_flags_that_rank_below_what_is_strange_on_any():
     values = noisy(28 * DAY, 4, series=20)
     values[:, 20 * DAY] += 30 * NOISE
